@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the core itself offers, registered as any plugin would."""
+
+from __future__ import annotations
+
+from jetpack_core.hookspecs import Reference, hookimpl
+
+
+def _references(package: str, entries: dict[str, tuple[str, str]]) -> list[Reference]:
+    """Make references from name: (the rest of its place, summary)."""
+    return [Reference(name, f"jetpack_core.{package}{place}", summary) for name, (place, summary) in entries.items()]
+
+
+@hookimpl
+def jetpack_register_modules() -> list[Reference]:
+    """Name the built-in modules."""
+    return _references(
+        "modules.",
+        {},
+    )
+
+
+@hookimpl
+def jetpack_register_modifiers() -> list[Reference]:
+    """Name the built-in modifiers."""
+    return _references(
+        "modifiers.",
+        {},
+    )
+
+
+@hookimpl
+def jetpack_register_connections() -> list[Reference]:
+    """Name the built-in connections."""
+    return _references(
+        "connections.",
+        {
+            "local": ("local:LocalConnection", "Act on the control machine itself"),
+            "ssh": ("ssh:SshConnection", "Reach a host over SSH"),
+        },
+    )
+
+
+@hookimpl
+def jetpack_register_filters() -> list[Reference]:
+    """Name the built-in template filters."""
+    return _references(
+        "variables.filters:",
+        {},
+    )
+
+
+@hookimpl
+def jetpack_register_tests() -> list[Reference]:
+    """Name the built-in template tests."""
+    return _references(
+        "variables.filters:",
+        {},
+    )
+
+
+@hookimpl
+def jetpack_register_commands() -> list[Reference]:
+    """Name the built-in verbs of the command line."""
+    return _references(
+        "cli.",
+        {},
+    )

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The types of module parameters, beyond pydantic's own.
+
+Text from YAML arrives as it was written; each type turns it into its value or says how to write it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
+
+if TYPE_CHECKING:
+    from pydantic import ValidationInfo
+
+
+class PlainText(str):
+    """A scalar that stood in YAML without quotes; the types that care (such as `Mode`) can tell."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterContext:
+    """What the types need to know of the place a parameter was written in."""
+
+    find_source: Callable[[str, str], Path | None]
+    """(kind of folder, such as `files`; relative or absolute path) -> the file or folder, or None."""
+    searched: Callable[[str], Sequence[Path]]
+    """The folders that are searched for a kind, for the error."""
+
+
+def _host_path(value: str) -> str:
+    if value.startswith("~"):
+        message = "'~' is not expanded on hosts; write the directory, such as /home/{{ username }}"
+        raise ValueError(message)
+    if not value.startswith("/"):
+        message = f"a path on a host must be absolute, not {value!r}"
+        raise ValueError(message)
+    if "\0" in value:
+        message = "a path cannot hold a NUL character"
+        raise ValueError(message)
+    return value if value == "/" else value.rstrip("/") or "/"
+
+
+HostPath = Annotated[str, AfterValidator(_host_path), WithJsonSchema({"type": "string", "format": "host-path"})]
+"""An absolute path on the host; a trailing slash is dropped."""
+
+_MODE_HINT: Final = "write it as 0o644 or '0644'"
+_MODE_LIMIT: Final = 0o7777
+
+
+def _mode(value: object) -> int:
+    if isinstance(value, Mode):
+        return int(value)
+    if not isinstance(value, str):
+        message = f"a mode is text, not the number {value!r}; {_MODE_HINT}"
+        raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueError only
+    digits = value[2:] if value[:2] in {"0o", "0O"} else value
+    if digits is value and isinstance(value, PlainText):
+        message = f"{value} without quotes is ambiguous; {_MODE_HINT}"
+        raise ValueError(message)
+    if not digits or set(digits) - set("01234567") or int(digits, 8) > _MODE_LIMIT:
+        message = f"{value!r} is not an octal file mode; {_MODE_HINT}"
+        raise ValueError(message)
+    return int(digits, 8)
+
+
+class Mode(int):
+    """Permission bits of a file; prints as 0o644."""
+
+    def __repr__(self) -> str:
+        return f"0o{int(self):o}"
+
+    __str__ = __repr__
+
+
+FileMode = Annotated[
+    int,
+    BeforeValidator(_mode),
+    AfterValidator(Mode),
+    WithJsonSchema({"type": "string", "pattern": "^0o[0-7]{1,4}$|^[0-7]{3,4}$"}),
+]
+"""A file mode, written 0o644 or '0644'."""
+
+
+class Expression(str):
+    """The source of an expression; it is evaluated by the module, not rendered beforehand."""
+
+    __slots__ = ()
+
+
+ExpressionText = Annotated[str, AfterValidator(Expression), WithJsonSchema({"type": "string"})]
+"""A condition such as `rc == 0`; see `Host.evaluate`."""
+
+
+def source(folder: str) -> BeforeValidator:
+    """Return the validator of a control-side path that is looked up in a folder of the role or playbook.
+
+    :param folder: `files`, `templates` or `modules`.
+    """
+
+    def find(value: object, info: ValidationInfo) -> Path:
+        if isinstance(value, Path):
+            return value
+        context = info.context
+        if not isinstance(value, str) or not isinstance(context, ParameterContext):
+            message = f"a path is text, not {value!r}"
+            raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueError only
+        if value.startswith("~"):
+            message = "'~' is not expanded; write the directory in full"
+            raise ValueError(message)
+        found = context.find_source(folder, value)
+        if found is None:
+            places = ", ".join(str(place) for place in context.searched(folder))
+            message = f"no file {value!r} in {places}"
+            raise ValueError(message)
+        return found
+
+    return BeforeValidator(find)
+
+
+Source = Annotated[Path, source("files"), WithJsonSchema({"type": "string"})]
+"""A file or folder of the control machine, from the role's or playbook's `files`."""
+
+TemplateSource = Annotated[Path, source("templates"), WithJsonSchema({"type": "string"})]
+"""A file of the control machine, from the role's or playbook's `templates`."""
+
+ExecutableSource = Annotated[Path, source("modules"), WithJsonSchema({"type": "string"})]
+"""An executable of the control machine, from `--modules`, `modules/` and the role's `modules/`."""
+
+
+class ShellText(str):
+    """A command line rendered under the safety rules for shell text."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How a text parameter is rendered, where the default (plain template) is not right; used in Annotated."""
+
+    style: str
+    """`raw`: not at all; `argv`: split first, then each word; `shell`: with the safety check on values."""
+
+
+Secret = SecretStr
+"""Text that is never shown."""

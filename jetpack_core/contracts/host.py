@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The contract of the host that a module acts on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from jetpack_core.contracts.operations import (
+    Barrier,
+    Gather,
+    HostOperations,
+    InThread,
+    Operation,
+    Reconnect,
+    Sleep,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+T = TypeVar("T")
+
+
+class Scope(ABC):
+    """The variables of one host at one task, and what can be computed from them."""
+
+    @property
+    @abstractmethod
+    def variables(self) -> Mapping[str, object]:
+        """The host's variables as the task sees them; read-only."""
+
+    @abstractmethod
+    def render(self, text: str) -> object:
+        """Render a template; one single `{{ expression }}` keeps its native type.
+
+        Raises TemplateError, or UnknownValueError in plan mode.
+        """
+
+    @abstractmethod
+    def evaluate(self, expression: str, extra: Mapping[str, object] | None = None) -> object:
+        """Evaluate an expression, with `extra` names added. Raises as `render` does."""
+
+
+class Host(HostOperations, Scope):
+    """A host as a module sees it: operations, variables, and nothing of how it is reached.
+
+    With `delegate_to`, operations act on the delegate while `name` and variables stay the original host's.
+    """
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The inventory name of the host the task is for."""
+
+    @property
+    @abstractmethod
+    def user(self) -> str | None:
+        """The user acted as where the task becomes one, else None."""
+
+    @property
+    @abstractmethod
+    def planning(self) -> bool:
+        """Whether this is plan mode, in which `apply` is not called."""
+
+    @property
+    @abstractmethod
+    def groups(self) -> Mapping[str, Sequence[str]]:
+        """The inventory's groups with their hosts."""
+
+    @abstractmethod
+    def render_file(self, template: Path) -> str:
+        """Render a template file by the engine for its suffix; `ENV_NAME` variables exist in it."""
+
+    @abstractmethod
+    def warn(self, message: str) -> None:
+        """Show a warning with the task's result."""
+
+    def gather(self, operations: Iterable[Operation[T]]) -> Gather[T]:
+        """Ask several things in one round trip."""
+        return Gather(tuple(operations))
+
+    def in_thread(self, function: Callable[[], T]) -> InThread[T]:
+        """Run a blocking function of the control machine."""
+        return InThread(function)
+
+    def sleep(self, seconds: float) -> Sleep:
+        """Let time pass."""
+        return Sleep(seconds)
+
+    def barrier(self, timeout: float) -> Barrier:
+        """Wait for the other hosts of the batch."""
+        return Barrier(timeout)
+
+    def reconnect(self, timeout: float, delay: float = 1.0) -> Reconnect:
+        """Drop the connection and wait until the host is back."""
+        return Reconnect(timeout, delay)

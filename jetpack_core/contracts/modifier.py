@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The contract of a modifier: an entry of a task's `with:` or `and:` that changes how the task runs.
+
+The engine goes through fixed phases, and a modifier overrides those it acts in:
+
+1. `select`   once per task: does the task take part in this run at all?
+2. `expand`   per host: which items does it loop over?
+3. `route`    per item: which host is acted on, as which user?
+4. `guard`    per item, or once before the items: may it be skipped? Its reads travel with the plan's.
+5. (the module's plan and apply)
+6. `attempt`  per item: how often is a failure tried again?
+7. `after`    per item: what follows from the result?
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from jetpack_core.records import Status
+
+if TYPE_CHECKING:
+    from jetpack_core.contracts.host import Host, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a run selects by, and where the task stands."""
+
+    wanted_tags: frozenset[str]
+    """From `--tags`; empty when everything runs."""
+    inherited_tags: frozenset[str]
+    """The tags of the role the task belongs to."""
+    handler: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a task acts."""
+
+    host: str
+    user: str | None
+    """The user to become; None acts as the one who logged in."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptPolicy:
+    """How a failure is tried again."""
+
+    retries: int = 0
+    delay: float = 1.0
+    """Seconds between attempts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What follows from a task's result on a host."""
+
+    status: Status
+    notify: tuple[str, ...] = ()
+    """Names whose subscribed handlers are to run."""
+
+
+class Modifier(BaseModel, ABC):
+    """One modifier with its validated value; the class docstring is its documentation.
+
+    Set `section` to `with` or `and` and annotate `value`; text values are rendered by the modifier itself, by
+    `scope.render`. Modifiers of one phase act in the order of `rank`, then of their names.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
+
+    section: ClassVar[str]
+    rank: ClassVar[int] = 50
+    value: object
+
+    def select(self, selection: Selection) -> bool:  # noqa: ARG002 - part of the contract
+        """Tell whether the task takes part in the run. Raises TaskError for a modifier in the wrong place."""
+        return True
+
+    def expand(self, scope: Scope) -> Sequence[object] | None:  # noqa: ARG002
+        """Return the items to loop over, or None for no loop."""
+        return None
+
+    def route(self, scope: Scope, route: Route) -> Route:  # noqa: ARG002
+        """Return where the task acts, given where it would act without this modifier."""
+        return route
+
+    def guards_items(self) -> bool:
+        """Tell whether `guard` depends on the item; if not it is asked once, before the loop."""
+        return False
+
+    async def guard(self, host: Host) -> str | None:  # noqa: ARG002
+        """Return why the task is skipped, or None to go on. MUST only read, as `Module.plan`."""
+        return None
+
+    def attempt(self, policy: AttemptPolicy) -> AttemptPolicy:
+        """Return how failures are tried again, given what earlier modifiers said."""
+        return policy
+
+    def after(self, scope: Scope, consequence: Consequence) -> Consequence:  # noqa: ARG002
+        """Return what follows from the result, given what earlier modifiers said."""
+        return consequence

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The contract of a module: typed fields, `plan` and `apply`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from jetpack_core.records import Outcome, Plan
+
+if TYPE_CHECKING:
+    from jetpack_core.contracts.host import Host
+
+
+class Module(BaseModel, ABC):
+    """One desired state, or one action. The class is its own schema: fields are parameters, docstrings the docs.
+
+    Both coroutines MUST await nothing but what the methods of `host` return (blocking work goes through
+    `host.in_thread`), and MUST keep no state on the instance, which is shared by all hosts.
+
+    Example of a whole module::
+
+        class Motd(Module):
+            \"\"\"Set the message of the day.\"\"\"
+
+            text: str
+            \"\"\"The message.\"\"\"
+
+            async def plan(self, host: Host) -> Plan:
+                now = await host.stat("/etc/motd", content=65536)
+                if now.content == self.text.encode():
+                    return Plan(PlanKind.NONE)
+                return Plan(PlanKind.MODIFY, (Change("text", now.content, self.text),), data=now)
+
+            async def apply(self, host: Host, plan: Plan) -> Outcome:
+                await host.write("/etc/motd", self.text.encode(), expect=plan.data)
+                return Outcome()
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True, populate_by_name=True
+    )
+
+    local_only: ClassVar[bool] = False
+    """The module acts on the control machine or the run alone, so no connection is opened for it."""
+
+    @abstractmethod
+    async def plan(self, host: Host) -> Plan:
+        """Find out what is to be done. MUST only read: it runs in plan mode, and ahead of earlier tasks.
+
+        Raises TaskError when the desired state cannot be reached.
+        """
+
+    async def apply(self, host: Host, plan: Plan) -> Outcome:
+        """Do what `plan` found; called only if `plan.needed`. Afterwards `plan` MUST find nothing to do.
+
+        MUST hand what the plan saw to the changing operations as `expect`. Raises TaskError when it fails.
+        """
+        message = f"{type(self).__name__}.plan found {plan.kind} and there is no apply"
+        raise TypeError(message)
