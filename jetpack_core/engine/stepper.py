@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Steps the coroutines of modules: while they wait, their questions leave together as one frame.
+
+A module's coroutine yields the steps it awaits. `addressed` says where they go, `together` and `with_followers` merge
+several coroutines into one, and `drive` is the only place that really waits. Below `drive` everything is
+plain generator stepping, so the order of operations is the same in every run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, cast
+
+from jetpack_core.contracts.operations import (
+    Barrier,
+    Become,
+    Gather,
+    InThread,
+    Operation,
+    OutputCallback,
+    Reconnect,
+    Reply,
+    Request,
+    Sleep,
+    Step,
+)
+from jetpack_core.errors import HostUnreachableError
+
+T = TypeVar("T")
+
+
+class Target(Protocol):
+    """A host that can be asked; the engine's live hosts and the test kit's are targets."""
+
+    async def execute(self, frame: Sequence[Request]) -> Sequence[Reply]:
+        """Carry out a frame; see `Connection.execute`."""
+
+    async def barrier(self, timeout: float) -> None:
+        """Wait for the other hosts of the batch."""
+
+    async def reconnect(self, timeout: float, delay: float) -> None:
+        """Drop the connection and open it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a coroutine's steps go, and as whom."""
+
+    target: Target
+    become: Become | None = None
+    on_output: OutputCallback | None = None
+    intercept: Callable[[Operation[object]], Reply | None] | None = None
+    """Plan mode: answers from what earlier tasks would have made; None passes the question on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One step on its way to its target."""
+
+    step: Step[object]
+    address: Address
+
+
+Asks = Sequence[Ask]
+Replies = Sequence[Reply]
+Stepping = Generator[Asks, Replies, T]
+
+
+@types.coroutine
+def addressed(coroutine: Coroutine[object, object, T], address: Address) -> Stepping[T]:
+    """Run a coroutine whose steps all go to one address."""
+    value: object = None
+    error: Exception | None = None
+    try:
+        while True:
+            try:
+                step = coroutine.send(value) if error is None else coroutine.throw(error)
+            except StopIteration as stop:
+                return cast("T", stop.value)
+            value, error = yield from _answer(step, address)
+    finally:
+        coroutine.close()
+
+
+def _answer(step: object, address: Address) -> Stepping[tuple[object, Exception | None]]:
+    if isinstance(step, Gather):
+        return (yield from _gather(step.operations, address))
+    if not isinstance(step, Step):
+        message = f"a module may only await the methods of its host, not {type(step).__name__}"
+        return None, TypeError(message)
+    reply = yield from _ask(step, address)
+    return reply.value, reply.error
+
+
+def _ask(step: Step[object], address: Address) -> Stepping[Reply]:
+    if address.intercept is not None and isinstance(step, Operation):
+        known = address.intercept(step)
+        if known is not None:
+            return known
+    ask = (Ask(step, address),)
+    while True:
+        (reply,) = yield ask
+        if reply.ran:
+            return reply
+
+
+def _gather(
+    operations: Sequence[Operation[object]], address: Address
+) -> Stepping[tuple[object, Exception | None]]:
+    replies: list[Reply | None] = [
+        address.intercept(operation) if address.intercept is not None else None for operation in operations
+    ]
+    while missing := [index for index, reply in enumerate(replies) if reply is None]:
+        answers = yield [Ask(operations[index], address) for index in missing]
+        for index, reply in zip(missing, answers, strict=True):
+            if reply.ran:
+                replies[index] = reply
+        failed = next((reply for reply in replies if reply is not None and reply.error is not None), None)
+        if failed is not None:
+            return None, failed.error
+    return tuple(reply.value for reply in replies if reply is not None), None
+
+
+@dataclass(slots=True)
+class _Strand:
+    """One of several coroutines that are stepped together."""
+
+    coroutine: Coroutine[Asks, Replies, object]
+    asks: Asks = ()
+    done: bool = False
+    value: object = None
+    error: Exception | None = None
+
+    def step(self, replies: Replies | None) -> None:
+        """Hand over the replies and go on to the next questions, or to the end."""
+        try:
+            self.asks = self.coroutine.send(cast("Replies", replies))
+        except StopIteration as stop:
+            self.done, self.value, self.asks = True, stop.value, ()
+        except Exception as error:  # noqa: BLE001 - kept, and raised or reported by whoever asked
+            self.done, self.error, self.asks = True, error, ()
+
+    def give(self, replies: Replies) -> Replies:
+        """Take this strand's share off the front of the replies and return the rest."""
+        share, rest = replies[: len(self.asks)], replies[len(self.asks) :]
+        if not self.done:
+            self.step(share)
+        return rest
+
+
+Result = tuple[T | None, Exception | None]
+
+
+@types.coroutine
+def together(coroutines: Sequence[Coroutine[Asks, Replies, T]]) -> Stepping[list[Result[T]]]:
+    """Run coroutines side by side, their questions merged in order; errors are results."""
+    strands = [_Strand(coroutine) for coroutine in coroutines]
+    try:
+        for strand in strands:
+            strand.step(None)
+        while asks := [ask for strand in strands for ask in strand.asks]:
+            replies = yield asks
+            for strand in strands:
+                replies = strand.give(replies)
+    finally:
+        for strand in strands:
+            strand.coroutine.close()
+    return [(cast("T | None", strand.value), strand.error) for strand in strands]
+
+
+@types.coroutine
+def with_followers(
+    main: Coroutine[Asks, Replies, T],
+    followers: Callable[[], list[Coroutine[Asks, Replies, object]]],
+    *,
+    changing: bool,
+) -> Stepping[tuple[T, list[Result[object] | None]]]:
+    """Run `main`, and let the questions of followers ride behind its own.
+
+    Followers only read. Where `main` is changing, only what they read behind its *last* operation counts: they start anew
+    with every frame of it. A follower that is not finished when `main` is, or that needs more than reading, counts for
+    nothing (None). An error of `main` is raised.
+    """
+    leader = _Strand(main)
+    strands: list[_Strand] = []
+    try:
+        leader.step(None)
+        while not leader.done:
+            if changing or not strands:
+                _close(strands)
+                strands = _start(followers())
+            asks = [*leader.asks, *(ask for strand in strands for ask in strand.asks)]
+            replies = leader.give((yield asks))
+            for strand in strands:
+                replies = strand.give(replies)
+                _drop_unless_reading(strand)
+    finally:
+        main.close()
+        _close(strands)
+    if leader.error is not None:
+        raise leader.error
+    return cast("T", leader.value), [_result_ahead(strand) for strand in strands]
+
+
+def _result_ahead(strand: _Strand) -> Result[object] | None:
+    if not strand.done or isinstance(strand.error, _NotAheadError):
+        return None
+    return strand.value, strand.error
+
+
+def _start(coroutines: Sequence[Coroutine[Asks, Replies, object]]) -> list[_Strand]:
+    strands = [_Strand(coroutine) for coroutine in coroutines]
+    for strand in strands:
+        strand.step(None)
+        _drop_unless_reading(strand)
+    return strands
+
+
+class _NotAheadError(Exception):
+    """A follower waits for something that is not a mere reading."""
+
+
+def _drop_unless_reading(strand: _Strand) -> None:
+    if any(not isinstance(ask.step, Operation) or _changes(ask.step) for ask in strand.asks):
+        strand.coroutine.close()
+        strand.asks, strand.done, strand.error = (), True, _NotAheadError()
+
+
+def _changes(operation: Operation[object]) -> bool:
+    return operation.changing and not getattr(operation, "read_only", False)
+
+
+def _close(strands: Sequence[_Strand]) -> None:
+    for strand in strands:
+        strand.coroutine.close()
+
+
+async def drive(coroutine: Coroutine[Asks, Replies, T]) -> T:
+    """Step a coroutine to its end, sending its questions to their targets.
+
+    Raises what the coroutine raises, HostUnreachableError included.
+    """
+    replies: Replies | None = None
+    try:
+        while True:
+            try:
+                asks = coroutine.send(cast("Replies", replies))
+            except StopIteration as stop:
+                return cast("T", stop.value)
+            replies = await _dispatch(asks)
+    finally:
+        coroutine.close()
+
+
+async def _dispatch(asks: Asks) -> Replies:
+    first = asks[0].address.target
+    if all(ask.address.target is first and isinstance(ask.step, Operation) for ask in asks):
+        return await _send(first, asks)
+    replies: dict[int, Reply] = {}
+    await asyncio.gather(*(_dispatch_part(part, asks, replies) for part in _parts(asks)))
+    return [replies[index] for index in range(len(asks))]
+
+
+def _parts(asks: Asks) -> list[list[int]]:
+    """Group the operations by target, keeping their order; every other step stands alone."""
+    frames: dict[int, list[int]] = {}
+    alone: list[list[int]] = []
+    for index, ask in enumerate(asks):
+        if isinstance(ask.step, Operation):
+            frames.setdefault(id(ask.address.target), []).append(index)
+        else:
+            alone.append([index])
+    return [*frames.values(), *alone]
+
+
+async def _dispatch_part(part: Sequence[int], asks: Asks, replies: dict[int, Reply]) -> None:
+    chosen = [asks[index] for index in part]
+    if isinstance(chosen[0].step, Operation):
+        answers = await _send(chosen[0].address.target, chosen)
+    else:
+        answers = [await _perform(chosen[0])]
+    replies.update(zip(part, answers, strict=True))
+
+
+async def _send(target: Target, asks: Asks) -> Replies:
+    frame = [
+        Request(cast("Operation[object]", ask.step), ask.address.become, ask.address.on_output) for ask in asks
+    ]
+    try:
+        return await target.execute(frame)
+    except HostUnreachableError as error:
+        # A module such as reboot expects this, so the coroutine hears of it rather than being cut off.
+        return [Reply(error=error) for _ in frame]
+
+
+async def _perform(ask: Ask) -> Reply:
+    """Carry out a step that is the engine's own."""
+    step, target = ask.step, ask.address.target
+    try:
+        match step:
+            case InThread():
+                return Reply(await asyncio.to_thread(step.function))
+            case Sleep():
+                return Reply(await asyncio.sleep(step.seconds))
+            case Barrier():
+                return Reply(await target.barrier(step.timeout))
+            case Reconnect():
+                return Reply(await target.reconnect(step.timeout, step.delay))
+            case _:
+                return Reply(error=TypeError(f"unknown step {step!r}"))
+    except Exception as error:  # noqa: BLE001 - the module that asked decides what its function's errors mean
+        return Reply(error=error)
