@@ -25,7 +25,19 @@ def jetpack_register_modifiers() -> list[Reference]:
     """Name the built-in modifiers."""
     return _references(
         "modifiers.",
-        {},
+        {
+            "condition": ("condition:Condition", "Skip the task unless an expression is true"),
+            "delay": ("delay:Delay", "Seconds between attempts"),
+            "delegate_to": ("delegate_to:DelegateTo", "Act on another host"),
+            "ignore_errors": ("ignore_errors:IgnoreErrors", "Go on after a failure"),
+            "items": ("items:Items", "Loop over a list"),
+            "notify": ("notify:Notify", "Run handlers when something changed"),
+            "retry": ("retry:Retry", "Try a failure again"),
+            "skip_if_exists": ("skip_if_exists:SkipIfExists", "Skip when a path is there"),
+            "subscribe": ("subscribe:Subscribe", "Name what a handler answers"),
+            "sudo": ("sudo:Sudo", "Become another user"),
+            "tags": ("tags:Tags", "Select by --tags"),
+        },
     )
 
 
