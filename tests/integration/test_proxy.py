@@ -118,6 +118,9 @@ def test_cut_ends_open_connections_and_lets_new_ones_in(proxy: DelayingProxy) ->
 def test_target_that_refuses_ends_the_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         free = listener.getsockname()[1]
-    with DelayingProxy("127.0.0.1", free) as proxy, _connect(proxy) as client:
-        with contextlib.suppress(ConnectionResetError):
-            assert client.recv(1) == b""
+    with (
+        DelayingProxy("127.0.0.1", free) as proxy,
+        _connect(proxy) as client,
+        contextlib.suppress(ConnectionResetError),
+    ):
+        assert client.recv(1) == b""

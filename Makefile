@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Everything a contributor runs; `make help` lists it.
+
+PYTHON ?= python3
+UV_VERSION := >=0.9
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.synced
+PROJECTS := $(wildcard pyproject.toml uv.lock plugins/*/pyproject.toml provisioners/*/pyproject.toml)
+HELPER := $(wildcard jetpack_core/connections/remote/helper.py)
+# Typed with the product: their own folders, not the whole tree, so that a virtual environment is never walked.
+TYPED := $(wildcard jetpack_core tests benchmarks)
+WORKERS ?= 2
+ARGS ?=
+
+# uv installs into the environment made here, and never fetches a Python of its own.
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+
+.PHONY: help venv demo test images check format bench clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@echo 'Needs: make, Python 3.11 or newer with its venv module (Debian: apt install make python3-venv).'
+	@echo 'Tests on real hosts also need, as root: docker, debootstrap and the OpenSSH client; else they are skipped.'
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+venv: $(STAMP) ## Make or renew .venv with everything locked in uv.lock
+
+$(STAMP): $(PROJECTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo 'error: $(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	    || { echo 'error: $(PYTHON) has no venv module; on Debian: apt install python3-venv' >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv$(UV_VERSION)'
+	$(BIN)/uv sync --frozen --all-packages --quiet
+	@touch $@
+
+demo: $(STAMP) ## Run the demonstration playbook, twice, on this machine
+	JETPACK="$(CURDIR)/$(BIN)/jetpack" examples/demo/run.sh
+
+test: $(STAMP) ## Run every test; those that need a server it does not find are skipped with the reason
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+images: $(STAMP) ## Make the images of the test hosts now rather than in the first test that needs one
+	$(BIN)/python -m tests.integration.fleet
+
+check: $(STAMP) ## Lint, format, types, floors, and the remote helper's syntax
+	$(BIN)/uv lock --check --quiet
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(TYPED)
+	$(BIN)/lint-imports
+	$(if $(HELPER),$(BIN)/vermin --quiet --no-tips --violations --target=3.6- $(HELPER))
+
+format: $(STAMP) ## Rewrite the code as the formatter and the safe fixes want it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## Measure start-up, loading and runs
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Remove the environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

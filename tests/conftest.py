@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes a skipped test fail the run where everything must run."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+REQUIRE_ALL = "JETPACK_REQUIRE_ALL"
+
+
+class SkipGuard:
+    """Fails a session in which anything was skipped, and lists the reasons."""
+
+    def __init__(self) -> None:
+        """Start with nothing skipped."""
+        self._reasons: Counter[str] = Counter()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note a skipped test; an expected failure is not one."""
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self._reasons[_reason(report.longrepr)] += 1
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a module skipped as a whole."""
+        if report.skipped:
+            self._reasons[_reason(report.longrepr)] += 1
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Turn a run that would have passed into a failed one."""
+        if self._reasons and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what was skipped, and that it is the failure."""
+        if not self._reasons:
+            return
+        total = sum(self._reasons.values())
+        terminalreporter.section(f"{REQUIRE_ALL} is set: {total} skipped, so the run fails", red=True)
+        for reason, count in self._reasons.most_common():
+            terminalreporter.line(f"{count} x {reason}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch for skips, for the whole run and not only below this folder."""
+    if os.environ.get(REQUIRE_ALL) == "1":
+        config.pluginmanager.register(SkipGuard(), "jetpack-skip-guard")
+
+
+def _reason(where: object) -> str:
+    if isinstance(where, tuple):
+        path, line, reason = where
+        return f"{reason} ({path}:{line})"
+    return str(where)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes every image of the fleet ahead of the tests."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.integration.fleet.engine import EngineError, why_no_engine
+from tests.integration.fleet.images import IMAGES, ImageUnavailableError, ensure_image
+
+
+def main() -> int:
+    """Make what is missing, print the tags, and say what stands in the way."""
+    reason = why_no_engine()
+    if reason is not None:
+        print(f"error: {reason}", file=sys.stderr)
+        return 1
+    try:
+        for name in IMAGES:
+            print(ensure_image(name))
+    except (EngineError, ImageUnavailableError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
