@@ -46,6 +46,9 @@ class Module(BaseModel, ABC):
     local_only: ClassVar[bool] = False
     """The module acts on the control machine or the run alone, so no connection is opened for it."""
 
+    sets_variables: ClassVar[bool] = False
+    """The keys of the outcome's result become variables of the host."""
+
     @abstractmethod
     async def plan(self, host: Host) -> Plan:
         """Find out what is to be done. MUST only read: it runs in plan mode, and ahead of earlier tasks.
