@@ -76,5 +76,17 @@ def jetpack_register_commands() -> list[Reference]:
     """Name the built-in verbs of the command line."""
     return _references(
         "cli.",
-        {},
+        {
+            "apply": ("apply:command", "Make hosts match playbooks"),
+            "check": ("check:command", "Find mistakes in playbooks, roles and inventory without touching a host"),
+            "check-local": ("check_local:command", "Show what `local` would change on this machine"),
+            "doc": ("doc:command", "Explain modules, modifiers and whatever else is installed"),
+            "init": ("init:command", "Begin a project"),
+            "local": ("local:command", "Make this machine match playbooks"),
+            "plan": ("plan:command", "Show what `apply` would change, and change nothing"),
+            "plugins": ("plugins:command", "List the installed plugins and check that they work"),
+            "run": ("run:command", "Run one module or command on groups of hosts"),
+            "show-inventory": ("show_inventory:command", "Show hosts, groups and their variables"),
+            "vars": ("vars:command", "Explain where each variable of a host comes from"),
+        },
     )

@@ -182,6 +182,10 @@ class Registry:
         """Return a template filter or test. Raises PluginError."""
         return cast("Callable[..., object]", self._get(kind, name))
 
+    def target(self, kind: Kind, name: str) -> object:
+        """Return what is registered under a kind and name, whatever it is. Raises PluginError."""
+        return self._get(kind, name)
+
     def _get(self, kind: Kind, name: str) -> object:
         key = (kind, name)
         if key not in self._loaded:

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a verb that fails ends: what is said on standard error, and with which exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from jetpack_core.errors import ContentError, JetpackError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FINE: Final = 0
+WRONG_INPUT: Final = 1
+HOSTS_FAILED: Final = 2
+CHANGES_PENDING: Final = 3
+HOSTS_UNREACHABLE: Final = 4
+INTERRUPTED: Final = 130
+
+
+def exit_code_of(run: Callable[[], object], *, traceback_wanted: Callable[[], bool]) -> int:
+    """Run the command line and return its exit code; whatever it raises is told on standard error.
+
+    A command says how it went by returning a whole number; anything else counts as success.
+    """
+    try:
+        returned = run()
+    except click.ClickException as error:
+        error.show()
+    except click.Abort as error:
+        return _tell_abort(error)
+    except Exception as error:  # noqa: BLE001 - the one place where every failure becomes a sentence
+        tell(error)
+        if traceback_wanted():
+            _tell_traceback(error)
+    else:
+        return returned if isinstance(returned, int) else FINE
+    return WRONG_INPUT
+
+
+def tell(error: Exception) -> None:
+    """Print an error on standard error."""
+    if isinstance(error, ContentError):
+        click.echo(f"{error}\n\n{_count(len(error.problems))}; nothing ran", err=True)
+    elif isinstance(error, JetpackError):
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+    else:
+        _tell_internal(error)
+
+
+def _count(problems: int) -> str:
+    return "1 problem" if problems == 1 else f"{problems} problems"
+
+
+def _tell_internal(error: Exception) -> None:
+    what = f"{type(error).__name__}: {error}".strip().rstrip(":")
+    click.echo(
+        f"internal error: {what}; this is a bug in Jetpack or a plugin: run again with --traceback, and report"
+        " what that prints together with the command",
+        err=True,
+    )
+
+
+def _tell_traceback(error: Exception) -> None:
+    import traceback
+
+    traceback.print_exception(error)
+
+
+def _tell_abort(error: click.Abort) -> int:
+    if isinstance(error.__cause__, EOFError):
+        click.echo("error: a question was asked, and standard input has ended", err=True)
+        return WRONG_INPUT
+    click.echo("interrupted", err=True)
+    return INTERRUPTED
+
+
+def flushed(code: int) -> int:
+    """Write out standard output and return the exit code; a reader that went away, such as `head`, is no error."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+    except OSError as error:
+        _drop_output()
+        click.echo(f"error: cannot write to standard output: {error.strerror}", err=True)
+        return code or WRONG_INPUT
+    return code
+
+
+def _drop_output() -> None:
+    """Send what is left to nowhere: Python flushes once more when it ends, and would complain there."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep every run's events in a private file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from jetpack_core.cli.invocation import warn
+from jetpack_core.contracts.view import View
+
+if TYPE_CHECKING:
+    from jetpack_core.events import Event
+
+KEPT_RUNS: Final = 50
+_PRIVATE_FOLDER: Final = 0o700
+_PRIVATE_FILE: Final = 0o600
+
+
+class RunLog(View):
+    """Writes events as JSON lines to $JET_LOG, or else to a new folder of the user's state directory.
+
+    A log that cannot be written is one warning and nothing more.
+    """
+
+    def __init__(self) -> None:
+        self._stream: IO[str] | None = None
+        self._lines: View | None = None
+        self._dead = False
+
+    def handle(self, event: Event) -> None:
+        """Write one event; the first one says which run it is and so opens the file."""
+        if self._dead:
+            return
+        try:
+            self._write(event)
+        except OSError as error:
+            self._dead = True
+            warn(f"this run is not logged: {error.filename or 'its log'}: {error.strerror}")
+
+    def _write(self, event: Event) -> None:
+        if self._lines is None:
+            from jetpack_core.views.jsonl import JsonLinesView
+
+            self._stream = _open(log_path(event.run))
+            self._lines = JsonLinesView(self._stream)
+        self._lines.handle(event)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._stream is not None:
+            self._stream.close()
+
+
+def log_path(run: str) -> Path:
+    """Return where a run's events go."""
+    chosen = os.environ.get("JET_LOG")
+    return Path(chosen) if chosen else runs_folder() / run / "events.jsonl"
+
+
+def runs_folder() -> Path:
+    """Return the folder that has a folder for each run (XDG base directory specification)."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    base = Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state"
+    return base / "jetpack" / "runs"
+
+
+def _open(path: Path) -> IO[str]:
+    """Open a log for appending, readable by its owner alone."""
+    if not os.environ.get("JET_LOG"):
+        path.parent.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+        _forget_old_runs(path.parent.parent)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _PRIVATE_FILE)
+    return os.fdopen(descriptor, "a", encoding="utf-8", errors="surrogateescape", buffering=1)
+
+
+def _forget_old_runs(folder: Path) -> None:
+    """Remove the folders of all runs but the newest; another run may do the same meanwhile."""
+    runs = [entry for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+    for entry in sorted(runs, key=_age)[:-KEPT_RUNS]:
+        shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def _age(entry: os.DirEntry[str]) -> float:
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The flags that verbs share, and the records they are collected in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., object])
+
+WIDEST_PORT: Final = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentOptions:
+    """Which playbooks, roles and variables a verb works on."""
+
+    project: Path | None = None
+    playbook: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    extra_vars: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostOptions:
+    """Which hosts a verb works on."""
+
+    inventory: tuple[str, ...] = ()
+    limit_hosts: tuple[str, ...] = ()
+    limit_groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a verb acts on its hosts; None means "not said"."""
+
+    tags: tuple[str, ...] = ()
+    threads: int | None = None
+    batch_size: int | None = None
+    user: str | None = None
+    port: int | None = None
+    sudo: str | None = None
+    ask_sudo_password: bool = False
+    ask_login_password: bool = False
+    forward_agent: bool = False
+    accept_new_host_keys: bool = False
+    connect_timeout: float | None = None
+    allow_localhost_delegation: bool = False
+    verify: bool = False
+    diff: bool = False
+    verbosity: int = 0
+    as_json: bool = False
+
+
+def take(record: type[T], flags: dict[str, Any]) -> T:
+    """Make a record of the flags that belong to it."""
+    return record(**{name: flags[name] for name in record.__dataclass_fields__ if name in flags})  # type: ignore[attr-defined]
+
+
+def split_paths(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Take apart values that hold several names with colons between them."""
+    return tuple(part for value in values for part in value.split(":") if part)
+
+
+def from_environment(name: str) -> tuple[str, ...]:
+    """Return the paths in an environment variable, which has colons between them."""
+    return tuple(part for part in os.environ.get(name, "").split(":") if part)
+
+
+def _many(*names: str, metavar: str, text: str) -> Callable[[F], F]:
+    return click.option(*names, multiple=True, metavar=metavar, callback=split_paths, help=text)
+
+
+def _stack(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Join decorators; the first one's flag is the first in the help."""
+
+    def decorate(function: F) -> F:
+        for one in reversed(decorators):
+            function = one(function)
+        return function
+
+    return decorate
+
+
+def project_option() -> Callable[[F], F]:
+    """Add `--project`."""
+    return click.option(
+        "--project",
+        type=click.Path(path_type=Path, exists=True),
+        help="The project's folder or .jetpack.yml; found upward from the current folder otherwise.",
+    )
+
+
+def playbook_option() -> Callable[[F], F]:
+    """Add `-p`."""
+    return _many("-p", "--playbook", metavar="FILE", text="Playbook to run; repeat it or put colons between.")
+
+
+def search_options() -> Callable[[F], F]:
+    """Add `-r` and `-m`, the folders that roles and external modules are looked for in."""
+    return _stack(
+        _many("-r", "--roles", metavar="DIR", text="Folder of roles, before $JET_ROLES_PATH and ./roles."),
+        _many("-m", "--modules", metavar="DIR", text="Folder of external modules, before $JET_MODULES_PATH."),
+    )
+
+
+def extra_vars_option() -> Callable[[F], F]:
+    """Add `-e`."""
+    return click.option(
+        "-e",
+        "--extra-vars",
+        multiple=True,
+        metavar="VARS",
+        help="Variables that beat all others: JSON, @FILE (YAML or JSON), or a.b=value.",
+    )
+
+
+def content_options() -> Callable[[F], F]:
+    """Add the flags of ContentOptions."""
+    return _stack(project_option(), playbook_option(), search_options(), extra_vars_option())
+
+
+def inventory_option() -> Callable[[F], F]:
+    """Add `-i`."""
+    return _many(
+        "-i",
+        "--inventory",
+        metavar="PATH",
+        text="Inventory folder or script; later ones overlay earlier ones.",
+    )
+
+
+def limit_options() -> Callable[[F], F]:
+    """Add `--limit-hosts` and `--limit-groups`."""
+    return _stack(
+        _many("--limit-hosts", metavar="HOSTS", text="Act on these hosts only; colons between."),
+        _many("--limit-groups", metavar="GROUPS", text="Act on hosts of these groups only; colons between."),
+    )
+
+
+def host_options() -> Callable[[F], F]:
+    """Add the flags of HostOptions."""
+    return _stack(inventory_option(), limit_options())
+
+
+def connection_options() -> Callable[[F], F]:
+    """Add the flags that say how hosts are reached and as whom."""
+    return _stack(
+        click.option("-u", "--user", metavar="NAME", help="User to log in as; beats host variables."),
+        click.option("--port", type=click.IntRange(1, WIDEST_PORT), help="SSH port; beats host variables."),
+        click.option("--ask-login-password", is_flag=True, help="Ask for the password to log in with."),
+        click.option("--forward-agent", is_flag=True, help="Let hosts use this machine's SSH agent."),
+        click.option(
+            "--accept-new-host-keys", is_flag=True, help="Trust and remember hosts never seen before."
+        ),
+        click.option(
+            "--connect-timeout",
+            type=click.FloatRange(min=0.1),
+            metavar="SECONDS",
+            help="For reaching a host; 15.",
+        ),
+        click.option(
+            "-t",
+            "--threads",
+            type=click.IntRange(min=1),
+            envvar="JET_THREADS",
+            help="Hosts worked on at once; or $JET_THREADS.",
+        ),
+        click.option(
+            "--batch-size", type=click.IntRange(min=1), help="Hosts of a rolling batch; a play's own wins."
+        ),
+    )
+
+
+def sudo_options() -> Callable[[F], F]:
+    """Add the flags for becoming another user."""
+    return _stack(
+        click.option("--sudo", metavar="NAME", help="User to become; beats plays, not tasks."),
+        click.option("--ask-sudo-password", is_flag=True, help="Ask once for the password that sudo wants."),
+    )
+
+
+def task_options() -> Callable[[F], F]:
+    """Add the flags that choose among tasks and check on them."""
+    return _stack(
+        _many("--tags", metavar="TAGS", text="Run only what has one of these tags; colons between."),
+        click.option(
+            "--allow-localhost-delegation", is_flag=True, help="Let tasks delegate to this machine."
+        ),
+    )
+
+
+def verify_option() -> Callable[[F], F]:
+    """Add `--verify`, for verbs that change hosts."""
+    return click.option(
+        "--verify", is_flag=True, help="After each change, plan the task again: it must match."
+    )
+
+
+def output_options() -> Callable[[F], F]:
+    """Add the flags that say what is printed."""
+    return _stack(
+        click.option("--diff", is_flag=True, help="Show how the content of files changes."),
+        click.option(
+            "-v", "verbosity", count=True, help="Say more: -v commands, -vv output as it comes, -vvv all."
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines."),
+    )
