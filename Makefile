@@ -7,7 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 PROJECTS := $(wildcard pyproject.toml uv.lock plugins/*/pyproject.toml provisioners/*/pyproject.toml)
-HELPER := $(wildcard jetpack_core/connections/remote/helper.py)
+# Sent to hosts, where Python may be as old as 3.6.
+HELPER := $(wildcard jetpack_core/connections/remote/helper)
 # Typed with the product: their own folders, not the whole tree, so that a virtual environment is never walked.
 TYPED := $(wildcard jetpack_core tests benchmarks)
 WORKERS ?= 2
@@ -51,7 +52,7 @@ check: $(STAMP) ## Lint, format, types, floors, and the remote helper's syntax
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(TYPED)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(if $(HELPER),$(BIN)/vermin --quiet --no-tips --violations --target=3.6- $(HELPER))
 
 format: $(STAMP) ## Rewrite the code as the formatter and the safe fixes want it
