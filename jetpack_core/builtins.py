@@ -16,7 +16,24 @@ def jetpack_register_modules() -> list[Reference]:
     """Name the built-in modules."""
     return _references(
         "modules.",
-        {},
+        {
+            "assert": ("control.assert_:Assert", "Fail unless conditions hold"),
+            "command": ("commands.command:Command", "Run a program without a shell"),
+            "debug": ("control.debug:Debug", "Show variables"),
+            "echo": ("control.echo:Echo", "Show a message"),
+            "external": ("commands.external:External", "Run an executable of yours as a module"),
+            "facts": ("control.facts:Facts", "Find out about the host"),
+            "fail": ("control.fail:Fail", "Fail on purpose"),
+            "pause": ("control.pause:Pause", "Let some time pass"),
+            "reboot": ("control.reboot:Reboot", "Restart the host and wait until it is back"),
+            "script": ("commands.script:Script", "Run a script of the control machine on the host"),
+            "set": ("control.set:Set", "Set variables of the host"),
+            "shell": ("commands.shell:Shell", "Run a command line with a shell"),
+            "wait_for": ("control.wait_for:WaitFor", "Wait for a port, a path, a command or a web page"),
+            "wait_for_host": ("control.wait_for_host:WaitForHost", "Wait until the host can be logged in to"),
+            "wait_for_http": ("control.wait_for_http:WaitForHttp", "Wait until a web page answers"),
+            "wait_for_others": ("control.wait_for_others:WaitForOthers", "Wait for the other hosts"),
+        },
     )
 
 

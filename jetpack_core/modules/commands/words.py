@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The types of the words of a command line, its environment and its input."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
+
+from jetpack_core.contracts.fields import Secret
+
+
+def _text(value: object) -> object:
+    """Turn what a template such as `{{ port }}` gave into the text that was meant."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, dict | list):
+        message = "a list or mapping is not text; write `| to_json` behind it, or name the part that is meant"
+        raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueError only
+    return value
+
+
+def refuse_secret(value: object) -> object:
+    """Refuse a secret where every user of the host could read it in the process list.
+
+    Raises ValueError, which names the places that are safe.
+    """
+    if isinstance(value, SecretStr):
+        message = "a secret would show in the process list; hand it over by `env:` or `stdin:`"
+        raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueError only
+    return value
+
+
+def _without_nul(value: str) -> str:
+    if "\0" in value:
+        message = "a NUL character cannot be part of a command or its environment"
+        raise ValueError(message)
+    return value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        message = "there is no command; it is empty"
+        raise ValueError(message)
+    return value
+
+
+def _variable(value: str) -> str:
+    if not value or "=" in value:
+        message = f"{value!r} cannot be the name of an environment variable"
+        raise ValueError(message)
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": "string"})]
+"""Text; numbers and booleans that a template gave are written out."""
+
+Word = Annotated[Text, BeforeValidator(refuse_secret), AfterValidator(_without_nul)]
+"""One argument of a command, passed as it is and never a secret."""
+
+CommandText = Annotated[Word, AfterValidator(_not_blank)]
+"""A command line, or the name of a program."""
+
+VariableName = Annotated[str, AfterValidator(_without_nul), AfterValidator(_variable)]
+"""The name of an environment variable."""
+
+VariableValue = Annotated[Text, AfterValidator(_without_nul)] | Secret
+"""The value of an environment variable; a secret is welcome."""
+
+InputText = Text | Secret
+"""What a command reads on standard input; a secret is welcome."""
+
+
+def revealed(value: str | SecretStr) -> str:
+    """Return the text itself, for the one place it is handed to."""
+    return value.get_secret_value() if isinstance(value, SecretStr) else value

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module `pause`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from jetpack_core.contracts.module import Module
+from jetpack_core.records import Outcome, Plan, PlanKind
+
+if TYPE_CHECKING:
+    from jetpack_core.contracts.host import Host
+
+_MINUTE = 60
+
+
+class Pause(Module):
+    """Let some time pass; plan mode does not wait.
+
+    Example::
+
+        - !pause
+          minutes: 2
+          message: the cache fills
+    """
+
+    local_only: ClassVar[bool] = True
+
+    seconds: float = Field(default=0, ge=0)
+    """How long, in seconds."""
+
+    minutes: float = Field(default=0, ge=0)
+    """How long, in minutes; added to `seconds`."""
+
+    message: str = ""
+    """What to say about it."""
+
+    @model_validator(mode="after")
+    def _pauses(self) -> Self:
+        if not self.seconds + self.minutes:
+            message = "say for how long, in `seconds` or `minutes`"
+            raise ValueError(message)
+        return self
+
+    async def plan(self, host: Host) -> Plan:
+        """Say that time would pass."""
+        # Waiting belongs to apply: plans are made ahead of earlier tasks.
+        kind = PlanKind.PASSIVE if host.planning else PlanKind.EXECUTE
+        return Plan(kind, outcome=Outcome(msg=self.message))
+
+    async def apply(self, host: Host, plan: Plan) -> Outcome:
+        """Wait."""
+        await host.sleep(self.seconds + self.minutes * _MINUTE)
+        return Outcome(msg=plan.outcome.msg, changed=False)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module `wait_for_others`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from jetpack_core.contracts.module import Module
+from jetpack_core.records import Outcome, Plan, PlanKind
+
+if TYPE_CHECKING:
+    from jetpack_core.contracts.host import Host
+
+
+class WaitForOthers(Module):
+    """Wait until every host of the batch that is still in the run has come this far.
+
+    It matters with `strategy: free`, where each host goes at its own pace.
+
+    Example::
+
+        - !wait_for_others
+          timeout: 600
+    """
+
+    local_only: ClassVar[bool] = True
+
+    timeout: float = Field(default=300, gt=0)
+    """Seconds to wait for them."""
+
+    async def plan(self, host: Host) -> Plan:
+        """Say that it would wait; nobody is waited for in plan mode."""
+        return Plan(PlanKind.PASSIVE if host.planning else PlanKind.EXECUTE)
+
+    async def apply(self, host: Host, plan: Plan) -> Outcome:
+        """Wait for the others."""
+        await host.barrier(self.timeout)
+        return Outcome(changed=False)
