@@ -78,15 +78,18 @@ class Modifier(BaseModel, ABC):
     rank: ClassVar[int] = 50
     value: object
 
-    def select(self, selection: Selection) -> bool:  # noqa: ARG002 - part of the contract
-        """Tell whether the task takes part in the run. Raises TaskError for a modifier in the wrong place."""
-        return True
+    def select(self, selection: Selection) -> bool | None:
+        """Tell whether the task takes part in the run; None leaves it to the others.
 
-    def expand(self, scope: Scope) -> Sequence[object] | None:  # noqa: ARG002
+        Any False keeps it out. Where nobody has a say it takes part, unless tags are wanted that its role has not.
+        """
+        return None
+
+    def expand(self, scope: Scope) -> Sequence[object] | None:
         """Return the items to loop over, or None for no loop."""
         return None
 
-    def route(self, scope: Scope, route: Route) -> Route:  # noqa: ARG002
+    def route(self, scope: Scope, route: Route) -> Route:
         """Return where the task acts, given where it would act without this modifier."""
         return route
 
@@ -94,7 +97,7 @@ class Modifier(BaseModel, ABC):
         """Tell whether `guard` depends on the item; if not it is asked once, before the loop."""
         return False
 
-    async def guard(self, host: Host) -> str | None:  # noqa: ARG002
+    async def guard(self, host: Host) -> str | None:
         """Return why the task is skipped, or None to go on. MUST only read, as `Module.plan`."""
         return None
 
@@ -102,6 +105,6 @@ class Modifier(BaseModel, ABC):
         """Return how failures are tried again, given what earlier modifiers said."""
         return policy
 
-    def after(self, scope: Scope, consequence: Consequence) -> Consequence:  # noqa: ARG002
+    def after(self, scope: Scope, consequence: Consequence) -> Consequence:
         """Return what follows from the result, given what earlier modifiers said."""
         return consequence

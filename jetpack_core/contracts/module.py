@@ -43,9 +43,6 @@ class Module(BaseModel, ABC):
         extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True, populate_by_name=True
     )
 
-    local_only: ClassVar[bool] = False
-    """The module acts on the control machine or the run alone, so no connection is opened for it."""
-
     sets_variables: ClassVar[bool] = False
     """The keys of the outcome's result become variables of the host."""
 

@@ -140,8 +140,10 @@ class Get(Operation[FileStat]):
 
 @dataclass(frozen=True, slots=True)
 class SetAttributes(Operation[None]):
-    """Set mode, owner and group of paths, in order; None leaves one as it is. Links are changed, not followed,
-    unless `follow`; the mode of a link is left alone. `expect` is only for a single path.
+    """Set mode, owner and group of paths, in order; None leaves one as it is.
+
+    Links are changed, not followed, unless `follow`; the mode of a link is left alone. `expect` is only for a single
+    path.
     """
 
     changing: ClassVar[bool] = True
@@ -396,9 +398,7 @@ class HostOperations:
         """Remove a path; see `Remove`."""
         return Remove(path, recursive, expect)
 
-    def rename(
-        self, source: str, destination: str, *, replace: bool = False, expect: FileStat | None = None
-    ) -> Rename:
+    def rename(self, source: str, destination: str, *, replace: bool = False, expect: FileStat | None = None) -> Rename:
         """Rename within one file system; see `Rename`."""
         return Rename(source, destination, replace, expect)
 

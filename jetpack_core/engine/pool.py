@@ -4,32 +4,62 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from jetpack_core.errors import HostUnreachableError
 
 if TYPE_CHECKING:
-    from jetpack_core.contracts.connection import Connection
+    from jetpack_core.content.model import Play
+    from jetpack_core.contracts.connection import Connection, Endpoint
     from jetpack_core.contracts.operations import Reply, Request
+
+
+class Rendezvous:
+    """Where the hosts of a batch wait until all that are still in the run have come."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self._expected = set(hosts)
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+
+    async def arrive(self, host: str) -> None:
+        """Wait for the others."""
+        self._waiting[host] = asyncio.get_running_loop().create_future()
+        self._open_when_complete()
+        try:
+            await self._waiting[host]
+        finally:
+            self._waiting.pop(host, None)
+
+    def leave(self, host: str) -> None:
+        """Stop expecting a host: it failed, or it is past the place."""
+        self._expected.discard(host)
+        self._open_when_complete()
+
+    def _open_when_complete(self) -> None:
+        if self._expected <= self._waiting.keys():
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_result(None)
 
 
 class LiveHost:
     """A host with its connection; frames of several users of it go one after the other."""
 
-    def __init__(self, name: str, make: Callable[[], Connection]) -> None:
+    def __init__(self, name: str, make: Callable[[], Connection], slots: asyncio.Semaphore) -> None:
         self.name = name
         self.frames = 0
-        self.meet: Callable[[float], asyncio.Future[None]] | None = None
-        """How the batch's hosts wait for each other; set while a play runs."""
+        self.rendezvous: Rendezvous | None = None
+        """Where the batch's hosts wait for each other."""
         self._make = make
+        self._slots = slots
         self._connection: Connection | None = None
         self._lost: HostUnreachableError | None = None
         self._lock = asyncio.Lock()
 
     async def execute(self, frame: Sequence[Request]) -> Sequence[Reply]:
         """Carry out a frame, opening the connection first where it is not. Raises HostUnreachableError."""
-        async with self._lock:
+        async with self._lock, self._slots:
             connection = await self._open()
             self.frames += 1
             try:
@@ -72,8 +102,8 @@ class LiveHost:
 
     async def barrier(self, timeout: float) -> None:
         """Wait for the other hosts of the batch. Raises TimeoutError."""
-        if self.meet is not None:
-            await asyncio.wait_for(self.meet(timeout), timeout)
+        if self.rendezvous is not None:
+            await asyncio.wait_for(self.rendezvous.arrive(self.name), timeout)
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -86,17 +116,34 @@ class LiveHost:
 
 
 class Pool:
-    """All live hosts of a run, by name."""
+    """All live hosts of a run. A host has one connection, or one per login user and port that plays ask for."""
 
-    def __init__(self, connect: Callable[[str], Connection]) -> None:
+    def __init__(
+        self, endpoint: Callable[[str, Play | None], Endpoint], connect: Callable[[Endpoint], Connection], threads: int
+    ) -> None:
+        self._endpoint = endpoint
         self._connect = connect
-        self._hosts: dict[str, LiveHost] = {}
+        self._slots = asyncio.Semaphore(threads)
+        self._play: Play | None = None
+        self._hosts: dict[tuple[str, str | None, int | None], LiveHost] = {}
+        self._by_name: dict[str, LiveHost] = {}
+
+    def enter(self, play: Play) -> None:
+        """Begin a play, whose keywords may name another login user or port."""
+        self._play = play
+        self._by_name.clear()
 
     def host(self, name: str) -> LiveHost:
         """Return a host's live side; nothing is opened yet."""
-        if name not in self._hosts:
-            self._hosts[name] = LiveHost(name, lambda: self._connect(name))
-        return self._hosts[name]
+        live = self._by_name.get(name)
+        if live is None:
+            endpoint = self._endpoint(name, self._play)
+            key = (name, endpoint.user, endpoint.port)
+            live = self._hosts.get(key)
+            if live is None:
+                live = self._hosts[key] = LiveHost(name, lambda: self._connect(endpoint), self._slots)
+            self._by_name[name] = live
+        return live
 
     async def close(self) -> None:
         """Hang up everywhere, in parallel."""

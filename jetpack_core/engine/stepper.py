@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
@@ -107,9 +107,7 @@ def _ask(step: Step[object], address: Address) -> Stepping[Reply]:
             return reply
 
 
-def _gather(
-    operations: Sequence[Operation[object]], address: Address
-) -> Stepping[tuple[object, Exception | None]]:
+def _gather(operations: Sequence[Operation[object]], address: Address) -> Stepping[tuple[object, Exception | None]]:
     replies: list[Reply | None] = [
         address.intercept(operation) if address.intercept is not None else None for operation in operations
     ]
@@ -133,6 +131,11 @@ class _Strand:
     done: bool = False
     value: object = None
     error: Exception | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether a guard ended without a reason to skip."""
+        return self.done and self.error is None and self.value is None
 
     def step(self, replies: Replies | None) -> None:
         """Hand over the replies and go on to the next questions, or to the end."""
@@ -172,24 +175,60 @@ def together(coroutines: Sequence[Coroutine[Asks, Replies, T]]) -> Stepping[list
 
 
 @types.coroutine
+def guarded(
+    guard: Coroutine[Asks, Replies, str | None], proceed: Callable[[], Coroutine[Asks, Replies, T]]
+) -> Stepping[tuple[str | None, T | None]]:
+    """Run a guard and what it guards with their questions merged.
+
+    Returns (the guard's reason, None) or (None, the result); what the guarded coroutine did counts only in the latter
+    case, its errors included. A guard that asks nothing is settled first.
+    """
+    gate = _Strand(guard)
+    inner: _Strand | None = None
+    try:
+        gate.step(None)
+        while not gate.done or (inner is None and gate.passed):
+            if inner is None:
+                inner = _Strand(proceed())
+                inner.step(None)
+            if asks := [*gate.asks, *inner.asks]:
+                inner.give(gate.give((yield asks)))
+        while inner is not None and gate.passed and not inner.done:
+            inner.give((yield inner.asks))
+    finally:
+        guard.close()
+        if inner is not None:
+            inner.coroutine.close()
+    if gate.error is not None:
+        raise gate.error
+    if inner is None or not gate.passed:
+        return cast("str", gate.value), None
+    if inner.error is not None:
+        raise inner.error
+    return None, cast("T", inner.value)
+
+
+@types.coroutine
 def with_followers(
     main: Coroutine[Asks, Replies, T],
-    followers: Callable[[], list[Coroutine[Asks, Replies, object]]],
+    followers: Callable[[], Iterator[Coroutine[Asks, Replies, None]]],
     *,
     changing: bool,
-) -> Stepping[tuple[T, list[Result[object] | None]]]:
+) -> Stepping[T]:
     """Run `main`, and let the questions of followers ride behind its own.
 
-    Followers only read. Where `main` is changing, only what they read behind its *last* operation counts: they start anew
-    with every frame of it. A follower that is not finished when `main` is, or that needs more than reading, counts for
-    nothing (None). An error of `main` is raised.
+    Followers only read, and keep what they find themselves. Where `main` is changing, only what is read behind its
+    *last* operation counts, so with every frame `followers` is called anew. A follower that is not done when
+    `main` is, or that needs more than reading, is dropped.
     """
     leader = _Strand(main)
     strands: list[_Strand] = []
     try:
         leader.step(None)
+        started = False
         while not leader.done:
-            if changing or not strands:
+            if changing or not started:
+                started = True
                 _close(strands)
                 strands = _start(followers())
             asks = [*leader.asks, *(ask for strand in strands for ask in strand.asks)]
@@ -202,31 +241,23 @@ def with_followers(
         _close(strands)
     if leader.error is not None:
         raise leader.error
-    return cast("T", leader.value), [_result_ahead(strand) for strand in strands]
+    return cast("T", leader.value)
 
 
-def _result_ahead(strand: _Strand) -> Result[object] | None:
-    if not strand.done or isinstance(strand.error, _NotAheadError):
-        return None
-    return strand.value, strand.error
-
-
-def _start(coroutines: Sequence[Coroutine[Asks, Replies, object]]) -> list[_Strand]:
-    strands = [_Strand(coroutine) for coroutine in coroutines]
-    for strand in strands:
+def _start(coroutines: Iterator[Coroutine[Asks, Replies, None]]) -> list[_Strand]:
+    strands: list[_Strand] = []
+    for coroutine in coroutines:
+        strand = _Strand(coroutine)
         strand.step(None)
         _drop_unless_reading(strand)
+        strands.append(strand)
     return strands
-
-
-class _NotAheadError(Exception):
-    """A follower waits for something that is not a mere reading."""
 
 
 def _drop_unless_reading(strand: _Strand) -> None:
     if any(not isinstance(ask.step, Operation) or _changes(ask.step) for ask in strand.asks):
         strand.coroutine.close()
-        strand.asks, strand.done, strand.error = (), True, _NotAheadError()
+        strand.asks, strand.done = (), True
 
 
 def _changes(operation: Operation[object]) -> bool:
@@ -286,9 +317,7 @@ async def _dispatch_part(part: Sequence[int], asks: Asks, replies: dict[int, Rep
 
 
 async def _send(target: Target, asks: Asks) -> Replies:
-    frame = [
-        Request(cast("Operation[object]", ask.step), ask.address.become, ask.address.on_output) for ask in asks
-    ]
+    frame = [Request(cast("Operation[object]", ask.step), ask.address.become, ask.address.on_output) for ask in asks]
     try:
         return await target.execute(frame)
     except HostUnreachableError as error:

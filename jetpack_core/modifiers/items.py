@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Items(Modifier):
     """Run the task once for each element of a list, as `item` with its number `item_index` (from 0).
 
-    The value is an expression (the name of a variable is one) or a list of anything, whose texts are templates. An empty
-    list skips the task. The loop ends at the first item that fails, unless failures are ignored.
+    The value is an expression (the name of a variable is one) or a list of anything, whose texts are templates. An
+    empty list skips the task. The loop ends at the first item that fails, unless failures are ignored.
 
     Example::
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Notify(Modifier):
-    """Run the handlers that subscribe to a name, once per host at the end of the batch, when the task changed something.
+    """Run the handlers that subscribe to a name when the task changed something: once per host, after the batch.
 
     Example::
 

@@ -22,6 +22,8 @@ class Tags(Modifier):
     section: ClassVar[str] = "with"
     value: list[str]
 
-    def select(self, selection: Selection) -> bool:
-        """Compare the tags with those asked for; the role's own were compared by the engine."""
+    def select(self, selection: Selection) -> bool | None:
+        """Compare the tags, and the role's, with those asked for."""
+        if selection.handler or not selection.wanted_tags:
+            return None
         return bool(selection.wanted_tags & {*self.value, *selection.inherited_tags})

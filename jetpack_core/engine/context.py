@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What everything in one run shares."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jetpack_core.contracts.operations import Become
+from jetpack_core.engine.overlay import Overlay
+from jetpack_core.engine.scope import TaskScope
+from jetpack_core.errors import TaskError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jetpack_core.content.model import Play
+    from jetpack_core.contracts.modifier import Route
+    from jetpack_core.engine.event_stream import EventStream
+    from jetpack_core.engine.pool import LiveHost, Pool
+    from jetpack_core.engine.scope import HostVariables, OtherHosts
+    from jetpack_core.engine.settings import RunSettings
+    from jetpack_core.engine.template_files import TemplateFiles
+    from jetpack_core.inventory.model import Inventory
+    from jetpack_core.variables.templates import Templates
+
+LOCALHOST = "localhost"
+DEFAULT_SUDO_TEMPLATE = "sudo -H -u '{{ jet_sudo_user }}' {{ jet_command }}"
+
+
+class World:
+    """Counts changes, so that what was read before one can be told from what was read after."""
+
+    __slots__ = ("changes",)
+
+    def __init__(self) -> None:
+        self.changes = 0
+
+
+@dataclass(slots=True)
+class HostRun:
+    """One host's way through a run."""
+
+    name: str
+    variables: HostVariables
+    world: World = field(default_factory=World)
+    lost: bool = False
+    """Failed or unreachable: out of the rest of the run."""
+    notified: dict[str, bool] = field(default_factory=dict)
+    """Names of notifications not yet handled; False where plan mode cannot know whether they are sent."""
+
+
+@dataclass(slots=True)
+class RunContext:
+    """The parts of a run that outlive a play."""
+
+    settings: RunSettings
+    inventory: Inventory
+    templates: Templates
+    files: TemplateFiles
+    pool: Pool
+    events: EventStream
+    groups: Mapping[str, Sequence[str]]
+    hostvars: OtherHosts
+    hosts: dict[str, HostRun] = field(default_factory=dict)
+    overlays: dict[str, Overlay] = field(default_factory=dict)
+
+    def scope(self, variables: Mapping[str, object]) -> TaskScope:
+        """Return a scope over merged variables."""
+        return TaskScope(self.templates, variables)
+
+    def live(self, route: Route, origin: str) -> LiveHost:
+        """Return the live host a route leads to. Raises TaskError where it may not go."""
+        if route.host != origin:
+            self._check_delegate(route.host)
+        return self.pool.host(route.host)
+
+    def _check_delegate(self, name: str) -> None:
+        if name == LOCALHOST:
+            if not self.settings.allow_localhost_delegation:
+                message = "delegating to localhost is not allowed"
+                raise TaskError(message, hint="allow it with --allow-localhost-delegation")
+        elif name not in self.inventory.hosts:
+            near = difflib.get_close_matches(name, self.inventory.hosts, n=1)
+            message = f"delegate_to: there is no host {name!r} in the inventory"
+            raise TaskError(message, hint=f"did you mean {near[0]!r}?" if near else "")
+
+    def overlay(self, name: str) -> Overlay:
+        """Return what plan mode would have made of a host so far."""
+        return self.overlays.setdefault(name, Overlay())
+
+    def become(self, play: Play, user: str | None) -> Become | None:
+        """Return how to become a user, None for nobody else."""
+        if user is None:
+            return None
+        return Become(user, play.sudo_template or DEFAULT_SUDO_TEMPLATE, self.settings.sudo_password)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The single stream of a run's events: stamped, counted, handed to every view."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from jetpack_core.events import Event, HostResult, HostUnreachable, Warned
+from jetpack_core.records import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jetpack_core.contracts.view import View
+
+
+class EventStream:
+    """Stamps events and sends them on; a view that fails is dropped with a warning to the others."""
+
+    def __init__(self, views: Sequence[View]) -> None:
+        self.run = uuid.uuid4().hex
+        self._views = list(views)
+        self._began = time.monotonic()
+        self._counts: dict[str, Counter[str]] = {}
+
+    @property
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """Return how often each status occurred, by host."""
+        return {host: dict(counter) for host, counter in self._counts.items()}
+
+    def knows(self, host: str) -> None:
+        """Make sure a host is in the counts, even when nothing happens on it."""
+        self._counts.setdefault(host, Counter())
+
+    def send(self, event: Event) -> None:
+        """Stamp an event, count it, and hand it to the views."""
+        # Events are frozen for everybody else; here they are still in the making.
+        object.__setattr__(event, "run", self.run)
+        object.__setattr__(event, "time", time.time())
+        object.__setattr__(event, "elapsed", time.monotonic() - self._began)
+        self._count(event)
+        for view in tuple(self._views):
+            try:
+                view.handle(event)
+            except BrokenPipeError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a broken view must not stop the run
+                self._views.remove(view)
+                self.send(Warned(msg=f"the view {type(view).__name__} failed and is off: {error!r}"))
+
+    def _count(self, event: Event) -> None:
+        if isinstance(event, HostResult):
+            self._counts.setdefault(event.host, Counter())[event.status.value] += 1
+        elif isinstance(event, HostUnreachable):
+            self._counts.setdefault(event.host, Counter())[Status.UNREACHABLE.value] += 1
+
+    def close(self) -> None:
+        """Close every view."""
+        for view in self._views:
+            view.close()

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans a task on a host: guards, items, routes, the module's own plan. Only reads, and sends no event."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jetpack_core.content.parameters import build
+from jetpack_core.contracts.modifier import Modifier, Route
+from jetpack_core.engine.host_view import EngineHost
+from jetpack_core.engine.stepper import Address, addressed, guarded, with_followers
+from jetpack_core.records import Plan, PlanKind
+
+if TYPE_CHECKING:
+    from jetpack_core.content.model import Play, Task
+    from jetpack_core.contracts.module import Module
+    from jetpack_core.contracts.operations import OutputCallback
+    from jetpack_core.engine.context import HostRun, RunContext
+    from jetpack_core.engine.scope import TaskScope
+    from jetpack_core.engine.stepper import Asks, Replies
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOnHost:
+    """A task, and the host it is for."""
+
+    context: RunContext
+    play: Play
+    task: Task
+    host: HostRun
+    on_output: OutputCallback | None = None
+
+    def scope(self) -> TaskScope:
+        """Return the host's variables as the task sees them before any item."""
+        variables = self.host.variables.seen_by(self.task.role)
+        return self.context.scope(variables)
+
+    def stamp(self) -> tuple[int, int]:
+        """Return the state of the world that a plan made now is true of."""
+        return self.host.world.changes, self.host.variables.version
+
+
+@dataclass(slots=True)
+class PlannedItem:
+    """What is to be done for one item (or for the task, where it has none)."""
+
+    index: int | None
+    item: object
+    stamp: tuple[int, int]
+    route: Route
+    host: EngineHost
+    address: Address
+    module: Module | None = None
+    plan: Plan | None = None
+    skip: str | None = None
+    error: Exception | None = None
+
+    @property
+    def only_reads(self) -> bool:
+        """Tell whether carrying this out neither changes a host nor any variable."""
+        if self.plan is None or self.module is None:
+            return self.skip is not None
+        saves = self.module.sets_variables or getattr(self.module, "save", None)
+        return self.plan.kind in {PlanKind.NONE, PlanKind.PASSIVE} and not saves
+
+
+@dataclass(slots=True)
+class PlannedTask:
+    """What is to be done for a task on one host; items that were not reached are None."""
+
+    stamp: tuple[int, int]
+    skip: str | None = None
+    error: Exception | None = None
+    looped: bool = False
+    scopes: list[tuple[object, TaskScope]] = field(default_factory=list)
+    items: list[PlannedItem | None] = field(default_factory=list)
+
+    @property
+    def only_reads(self) -> bool:
+        """Tell whether carrying this out leaves everything as it is, so that later plans stay true."""
+        if self.error is not None:
+            return False
+        return all(item is not None and item.only_reads for item in self.items)
+
+    def stamp_anew(self, stamp: tuple[int, int]) -> None:
+        """Mark what is planned as made after a change it rode behind."""
+        self.stamp = stamp
+        for item in self.items:
+            if item is not None:
+                item.stamp = stamp
+
+
+async def plan_task(unit: TaskOnHost) -> PlannedTask:
+    """Plan a task on its host. Errors are part of the plan, never raised."""
+    planned = PlannedTask(unit.stamp())
+    try:
+        scope = unit.scope()
+        planned.skip = await _first_guard(unit, scope)
+        if planned.skip is None:
+            _expand(unit, scope, planned)
+    except Exception as error:  # noqa: BLE001 - whatever a guard or expression raises is the task's failure
+        planned.error = error
+        return planned
+    if planned.items:
+        await plan_items(unit, planned, 0)
+    return planned
+
+
+async def _first_guard(unit: TaskOnHost, scope: TaskScope) -> str | None:
+    """Ask the guards that hold for all items at once."""
+    guards = [use.modifier for use in unit.task.modifiers if not use.modifier.guards_items()]
+    host, address = _meet(unit, scope, initial_route(unit))
+    for guard in guards:
+        reason = await addressed(guard.guard(host), address)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _expand(unit: TaskOnHost, scope: TaskScope, planned: PlannedTask) -> None:
+    for use in unit.task.modifiers:
+        items = use.modifier.expand(scope)
+        if items is not None:
+            planned.looped = True
+            planned.scopes = [
+                (item, scope.with_names({"item": item, "item_index": index})) for index, item in enumerate(items)
+            ]
+            break
+    else:
+        planned.scopes = [(None, scope)]
+    planned.items = [None] * len(planned.scopes)
+    if not planned.items:
+        planned.skip = "no items"
+
+
+async def plan_items(unit: TaskOnHost, planned: PlannedTask, first: int) -> None:
+    """Plan the item `first`, and as far as that costs no more round trips, those after it."""
+
+    def followers() -> Iterator[Coroutine[Asks, Replies, None]]:
+        yield from following_items(unit, planned, first + 1)
+
+    await with_followers(_plan_into(unit, planned, first), followers, changing=False)
+
+
+def following_items(unit: TaskOnHost, planned: PlannedTask, first: int) -> Iterator[Coroutine[Asks, Replies, None]]:
+    """Yield coroutines that plan the items from `first` on, as far as each is true once those before it are done."""
+    for index in range(first, len(planned.items)):
+        planned.items[index] = None
+        yield _plan_into(unit, planned, index)
+        done = planned.items[index]
+        if done is not None and not done.only_reads:
+            return
+
+
+async def _plan_into(unit: TaskOnHost, planned: PlannedTask, index: int) -> None:
+    planned.items[index] = await plan_item(unit, planned, index)
+
+
+async def plan_item(unit: TaskOnHost, planned: PlannedTask, index: int) -> PlannedItem:
+    """Plan one item. Errors are part of the plan, never raised."""
+    item, scope = planned.scopes[index]
+    route = initial_route(unit)
+    host, address = _meet(unit, scope, route)
+    found = PlannedItem(index if planned.looped else None, item, unit.stamp(), route, host, address)
+    try:
+        _route(unit, scope, found)
+        found.skip, found.plan = await guarded(_item_guards(unit, found), lambda: _plan_module(unit, found))
+    except Exception as error:  # noqa: BLE001 - whatever a module or template raises is the task's failure
+        found.error = error
+    return found
+
+
+def _route(unit: TaskOnHost, scope: TaskScope, found: PlannedItem) -> None:
+    """Let the modifiers say where the item acts."""
+    routed = [use.modifier for use in unit.task.modifiers if type(use.modifier).route is not Modifier.route]
+    if not routed:
+        return
+    scope = scope.with_names({"delegate_host": unit.host.name})
+    for modifier in routed:
+        found.route = modifier.route(scope, found.route)
+    found.host, found.address = _meet(unit, scope, found.route)
+
+
+def initial_route(unit: TaskOnHost) -> Route:
+    """Return where a task acts before its modifiers say otherwise: the command line beats the play."""
+    return Route(unit.host.name, unit.context.settings.sudo or unit.play.sudo)
+
+
+def _meet(unit: TaskOnHost, scope: TaskScope, route: Route) -> tuple[EngineHost, Address]:
+    context = unit.context
+    live = context.live(route, unit.host.name)
+    host = EngineHost(
+        unit.host.name,
+        scope,
+        user=route.user,
+        planning=context.settings.planning,
+        groups=context.groups,
+        files=context.files,
+    )
+    intercept = context.overlay(route.host).answer if context.settings.planning else None
+    return host, Address(live, context.become(unit.play, route.user), unit.on_output, intercept)
+
+
+async def _item_guards(unit: TaskOnHost, found: PlannedItem) -> str | None:
+    for use in unit.task.modifiers:
+        if use.modifier.guards_items():
+            reason = await addressed(use.modifier.guard(found.host), found.address)
+            if reason is not None:
+                return reason
+    return None
+
+
+async def _plan_module(unit: TaskOnHost, found: PlannedItem) -> Plan | None:
+    found.module = build(unit.task, found.host.scope)
+    return await addressed(found.module.plan(found.host), found.address)

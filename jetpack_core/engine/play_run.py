@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Walks one play: batches of hosts, their tasks by the play's strategy, then the handlers that were notified."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from jetpack_core.content.model import Strategy
+from jetpack_core.contracts.modifier import Selection
+from jetpack_core.engine.context import World
+from jetpack_core.engine.planning import TaskOnHost
+from jetpack_core.engine.pool import Rendezvous
+from jetpack_core.engine.read_ahead import ReadAhead
+from jetpack_core.engine.task_run import TaskRun
+from jetpack_core.events import (
+    BatchStarted,
+    HostOutput,
+    HostResult,
+    PlayFinished,
+    PlayStarted,
+    TaskStarted,
+)
+from jetpack_core.records import Status
+
+if TYPE_CHECKING:
+    from jetpack_core.content.model import Play, Task
+    from jetpack_core.engine.context import HostRun, RunContext
+
+
+@dataclass(slots=True)
+class Stop:
+    """Why a run ends early; empty while it does not."""
+
+    reason: str = ""
+
+
+class PlayRun:
+    """One play on its hosts."""
+
+    def __init__(self, context: RunContext, play: Play, hosts: Sequence[HostRun], stop: Stop) -> None:
+        self._context = context
+        self._play = play
+        self._hosts = hosts
+        self._stop = stop
+        self._planning = context.settings.planning
+        self._limit = play.max_failures.of(len(hosts)) if play.max_failures is not None else None
+
+    async def run(self) -> None:
+        """Run the play. Hosts that fail are marked lost; `stop` is set when the run is not to go on."""
+        play, events = self._play, self._context.events
+        self._context.pool.enter(play)
+        names = tuple(host.name for host in self._hosts)
+        for host in self._hosts:
+            host.variables.enter(play, self._magic(host.name, names))
+        tasks = [task for task in play.tasks if self._takes_part(task)]
+        events.send(PlayStarted(play=play.name, hosts=names, planned=self._planning, tasks=len(tasks)))
+        batches = list(self._batches())
+        for number, batch in enumerate(batches, 1):
+            if self._stop.reason:
+                break
+            if len(batches) > 1:
+                shown = tuple(host.name for host in batch)
+                events.send(BatchStarted(play=play.name, number=number, batches=len(batches), hosts=shown))
+            await self._run_batch(batch, tasks)
+        events.send(PlayFinished(play=play.name, stopped=self._stop.reason))
+
+    def _magic(self, host: str, play_hosts: tuple[str, ...]) -> dict[str, object]:
+        """Return the variables every host has in a play."""
+        return {
+            "inventory_hostname": host,
+            "inventory_hostname_short": host.partition(".")[0],
+            "jet_play_hosts": list(play_hosts),
+            "groups": self._context.groups,
+            "hostvars": self._context.hostvars,
+        }
+
+    def _takes_part(self, task: Task) -> bool:
+        wanted = self._context.settings.tags
+        inherited = task.role.tags if task.role is not None else frozenset()
+        selection = Selection(wanted, inherited, task.handler)
+        opinions = {use.modifier.select(selection) for use in task.modifiers}
+        if False in opinions:
+            return False
+        return True in opinions or task.handler or not wanted or bool(wanted & inherited)
+
+    def _batches(self) -> Iterator[Sequence[HostRun]]:
+        size = len(self._hosts)
+        if self._play.batch_size is not None:
+            size = self._play.batch_size.of(len(self._hosts))
+        elif self._context.settings.batch_size is not None:
+            size = self._context.settings.batch_size
+        size = max(size, 1)
+        for first in range(0, len(self._hosts), size):
+            yield self._hosts[first : first + size]
+
+    async def _run_batch(self, batch: Sequence[HostRun], tasks: Sequence[Task]) -> None:
+        await self._walk(batch, tasks, self._play.strategy)
+        await self._run_handlers(batch)
+
+    async def _run_handlers(self, batch: Sequence[HostRun]) -> None:
+        """Run notified handlers in the order they are defined; each at most once per host.
+
+        They run also when the run is about to stop, so that no host is left with a change and without its restart.
+        """
+        handlers = [task for task in self._play.handlers if self._takes_part(task)]
+        done: set[tuple[str, int]] = set()
+        while True:
+            before = len(done)
+            for number, handler in enumerate(handlers):
+                name = handler.subscribe
+                chosen = [
+                    host
+                    for host in batch
+                    if not host.lost and name in host.notified and (host.name, number) not in done
+                ]
+                done |= {(host.name, number) for host in chosen}
+                await self._run_handler(handler, chosen)
+            if len(done) == before:
+                break
+        for host in batch:
+            host.notified.clear()
+
+    async def _run_handler(self, handler: Task, chosen: Sequence[HostRun]) -> None:
+        sure = [host for host in chosen if host.notified.get(handler.subscribe or "", False)]
+        maybe = [host for host in chosen if host not in sure]
+        if sure:
+            await self._walk(sure, [handler], Strategy.LINEAR, always=True)
+        if maybe:
+            self._announce(handler, maybe)
+        for host in maybe:
+            self._context.events.send(self._maybe(handler, host))
+
+    def _maybe(self, handler: Task, host: HostRun) -> HostResult:
+        """Plan mode: a handler whose notification depends on a task whose change is unknown."""
+        return HostResult(
+            play=self._play.name,
+            host=host.name,
+            task=handler.name,
+            module=handler.module,
+            status=Status.UNKNOWN,
+            planned=True,
+            handler=True,
+            role=handler.role.name if handler.role is not None else "",
+            msg=f"runs only if a task that notifies {handler.subscribe!r} changes something",
+            file=handler.position.file,
+            line=handler.position.line,
+        )
+
+    async def _walk(
+        self, hosts: Sequence[HostRun], tasks: Sequence[Task], strategy: Strategy, *, always: bool = False
+    ) -> None:
+        """Run tasks on hosts by a strategy; `always` goes on even when the run is to stop."""
+        active = [host for host in hosts if not host.lost]
+        if not active:
+            return
+        linear = strategy is Strategy.LINEAR
+        shared = World()
+        for host in active:
+            # A stamp is only ever compared within one walk, so each may begin a new world.
+            host.world = shared if linear else World()
+        alone = len(active) == 1 or not linear
+        walks = [HostWalk(self._context, self._play, host, tasks, alone=alone) for host in active]
+        if linear:
+            await self._walk_linear(walks, tasks, always=always)
+        else:
+            await self._walk_free(walks, tasks)
+
+    async def _walk_linear(self, walks: Sequence[HostWalk], tasks: Sequence[Task], *, always: bool) -> None:
+        for index, task in enumerate(tasks):
+            walks = [walk for walk in walks if not walk.host.lost]
+            if not walks or (self._stop.reason and not always):
+                return
+            self._announce(task, [walk.host for walk in walks])
+            rendezvous = self._meet(walks)
+            waiting = []
+            for walk in walks:
+                if walk.knows(index):
+                    await walk.step(index)
+                    rendezvous.leave(walk.host.name)
+                else:
+                    waiting.append(walk)
+            await _all(partial(_step_and_leave, walk, index, rendezvous) for walk in waiting)
+            self._check()
+
+    async def _walk_free(self, walks: Sequence[HostWalk], tasks: Sequence[Task]) -> None:
+        announced: set[int] = set()
+        hosts = [walk.host for walk in walks]
+        rendezvous = self._meet(walks)
+
+        async def walk_host(walk: HostWalk) -> None:
+            for index, task in enumerate(tasks):
+                if walk.host.lost or self._stop.reason:
+                    break
+                if index not in announced:
+                    announced.add(index)
+                    self._announce(task, hosts)
+                await walk.step(index)
+                self._check()
+            rendezvous.leave(walk.host.name)
+
+        await _all(partial(walk_host, walk) for walk in walks)
+
+    def _meet(self, walks: Sequence[HostWalk]) -> Rendezvous:
+        """Give hosts a place to wait for each other."""
+        rendezvous = Rendezvous(walk.host.name for walk in walks)
+        for walk in walks:
+            self._context.pool.host(walk.host.name).rendezvous = rendezvous
+        return rendezvous
+
+    def _check(self) -> None:
+        """Stop the run when too many hosts failed."""
+        lost = sum(host.lost for host in self._hosts)
+        if self._limit is not None and lost >= self._limit:
+            self._stop.reason = f"{lost} of {len(self._hosts)} hosts failed, and max_failures is {self._limit}"
+
+    def _announce(self, task: Task, hosts: Sequence[HostRun]) -> None:
+        self._context.events.send(
+            TaskStarted(
+                play=self._play.name,
+                task=task.name,
+                module=task.module,
+                role=task.role.name if task.role is not None else "",
+                handler=task.handler,
+                file=task.position.file,
+                line=task.position.line,
+                hosts=tuple(host.name for host in hosts),
+                planned=self._planning,
+            )
+        )
+
+
+class HostWalk:
+    """One host's way through a list of tasks."""
+
+    def __init__(self, context: RunContext, play: Play, host: HostRun, tasks: Sequence[Task], *, alone: bool) -> None:
+        self.host = host
+        self._context = context
+        self._units = [TaskOnHost(context, play, task, host, self._output(task)) for task in tasks]
+        self._ahead = ReadAhead(self._units, behind_changes=alone) if context.settings.read_ahead else None
+
+    def knows(self, index: int) -> bool:
+        """Tell whether a task can be done without asking the host anything."""
+        planned = self._ahead.known(index) if self._ahead is not None else None
+        return planned is not None and planned.only_reads
+
+    async def step(self, index: int) -> None:
+        """Run one task."""
+        await TaskRun(self._units[index], self._ahead, index).run()
+
+    def _output(self, task: Task) -> Output | None:
+        if not self._context.settings.stream_output:
+            return None
+        return Output(self._context, self.host.name, task.name)
+
+
+class Output:
+    """Sends what a running command prints as events."""
+
+    def __init__(self, context: RunContext, host: str, task: str) -> None:
+        self._context = context
+        self._host = host
+        self._task = task
+
+    def __call__(self, stream: str, data: bytes) -> None:
+        """Send what was printed."""
+        text = data.decode(errors="replace")
+        self._context.events.send(HostOutput(host=self._host, task=self._task, stream=stream, text=text))
+
+
+async def _step_and_leave(walk: HostWalk, index: int, rendezvous: Rendezvous) -> None:
+    await walk.step(index)
+    rendezvous.leave(walk.host.name)
+
+
+async def _all(steps: Iterable[partial[object]]) -> None:
+    """Run coroutines side by side; when one of them raises, the others are cancelled and awaited."""
+    async with asyncio.TaskGroup() as group:
+        for step in steps:
+            group.create_task(step())

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs playbooks on an inventory: the engine's front door."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from typing import TYPE_CHECKING, Final
+
+from jetpack_core.engine.context import HostRun, RunContext
+from jetpack_core.engine.endpoints import Endpoints
+from jetpack_core.engine.event_stream import EventStream
+from jetpack_core.engine.play_run import PlayRun, Stop
+from jetpack_core.engine.pool import Pool
+from jetpack_core.engine.scope import HostVariables, OtherHosts
+from jetpack_core.engine.template_files import TemplateFiles
+from jetpack_core.errors import JetpackError, UsageError
+from jetpack_core.events import RunFinished, RunStarted, Warned
+from jetpack_core.records import Status
+from jetpack_core.variables.templates import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from jetpack_core.content.model import Play, Playbook
+    from jetpack_core.contracts.view import View
+    from jetpack_core.engine.settings import RunSettings
+    from jetpack_core.inventory.model import Inventory
+    from jetpack_core.registry import Registry
+
+EXIT_OK: Final = 0
+EXIT_USAGE: Final = 1
+EXIT_FAILED: Final = 2
+EXIT_CHANGES: Final = 3
+EXIT_UNREACHABLE: Final = 4
+EXIT_INTERRUPTED: Final = 130
+
+
+def run_playbooks(
+    playbooks: Sequence[Playbook],
+    inventory: Inventory,
+    registry: Registry,
+    settings: RunSettings,
+    views: Sequence[View],
+) -> int:
+    """Run playbooks and return the exit code of SPEC's table (see the constants above).
+
+    The views receive every event, `run_finished` always among them. Raises UsageError before anything ran, for limits
+    that leave no host.
+    """
+    return asyncio.run(_Run(playbooks, inventory, registry, settings, views).run())
+
+
+class _Run:
+    """One run, from its first event to its last."""
+
+    def __init__(
+        self,
+        playbooks: Sequence[Playbook],
+        inventory: Inventory,
+        registry: Registry,
+        settings: RunSettings,
+        views: Sequence[View],
+    ) -> None:
+        self._playbooks = playbooks
+        self._inventory = inventory
+        self._settings = settings
+        self._stop = Stop()
+        self._interrupted = False
+        self._variables: dict[str, HostVariables] = {}
+        endpoints = Endpoints(inventory, registry, settings)
+        self._context = RunContext(
+            settings=settings,
+            inventory=inventory,
+            templates=Templates(registry),
+            files=TemplateFiles(registry),
+            pool=Pool(endpoints.endpoint, endpoints.connect, settings.threads),
+            events=EventStream(views),
+            groups={name: inventory.members(name) for name in inventory.groups},
+            hostvars=OtherHosts(self._variables, inventory),
+        )
+
+    async def run(self) -> int:
+        """Run all plays, and close everything whatever happens."""
+        plays = list(self._plays())
+        settings, context = self._settings, self._context
+        paths = tuple(str(playbook.path) for playbook in self._playbooks)
+        context.events.send(RunStarted(command=settings.command, planned=settings.planning, playbooks=paths))
+        error = ""
+        walk = asyncio.ensure_future(self._walk(plays))
+        with self._interruptible(walk):
+            try:
+                await walk
+            except asyncio.CancelledError:
+                self._interrupted = True
+            except BaseExceptionGroup as group:
+                error = self._reason(group)
+            except JetpackError as failure:
+                error = str(failure)
+            await context.pool.close()
+        code = self._finish(plays, error)
+        context.events.close()
+        return code
+
+    @staticmethod
+    def _reason(group: BaseExceptionGroup[BaseException]) -> str:
+        """Return the sentence of the first user error in a group, or raise what is a bug."""
+        known, unknown = group.split(JetpackError)
+        if unknown is not None or known is None:
+            raise group
+        first: BaseException = known
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        return str(first)
+
+    def _plays(self) -> Iterator[tuple[Play, tuple[str, ...]]]:
+        """Yield each play with its hosts. Raises UsageError when limits leave none in any play."""
+        settings = self._settings
+        chosen = [
+            (play, self._inventory.select(play.groups, settings.limit_hosts, settings.limit_groups))
+            for playbook in self._playbooks
+            for play in playbook.plays
+        ]
+        limited = settings.limit_hosts or settings.limit_groups
+        if chosen and limited and not any(hosts for _, hosts in chosen):
+            message = "the limits leave no host in any play"
+            raise UsageError(message, hint="look at the groups with: jetpack show-inventory")
+        return iter(chosen)
+
+    async def _walk(self, plays: Sequence[tuple[Play, tuple[str, ...]]]) -> None:
+        context = self._context
+        for play, names in plays:
+            hosts = [host for host in map(self._host, names) if not host.lost]
+            if not names:
+                context.events.send(Warned(msg=f"the play {play.name!r} has no hosts"))
+                continue
+            if hosts:
+                await PlayRun(context, play, hosts, self._stop).run()
+            if not self._stop.reason and all(self._host(name).lost for name in names):
+                self._stop.reason = "no hosts remain: all of them failed"
+            if self._stop.reason:
+                return
+
+    def _host(self, name: str) -> HostRun:
+        hosts = self._context.hosts
+        if name not in hosts:
+            self._context.events.knows(name)
+            variables = HostVariables(name, self._inventory, self._settings.extra_vars)
+            self._variables[name] = variables
+            hosts[name] = HostRun(name, variables)
+        return hosts[name]
+
+    @contextlib.contextmanager
+    def _interruptible(self, walk: asyncio.Future[None]) -> Iterator[None]:
+        """Let Ctrl-C and termination end the run in order."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        added = []
+        for number in signals:
+            # Signals can be had only in the main thread; elsewhere the caller handles them.
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, walk.cancel)
+                added.append(number)
+        try:
+            yield
+        finally:
+            for number in added:
+                loop.remove_signal_handler(number)
+
+    def _finish(self, plays: Sequence[tuple[Play, tuple[str, ...]]], error: str) -> int:
+        counts = self._context.events.counts
+        code = self._exit_code(counts, error)
+        self._context.events.send(
+            RunFinished(
+                planned=self._settings.planning,
+                exit_code=code,
+                interrupted=self._interrupted,
+                error=error or self._stop.reason,
+                tasks=sum(len(play.tasks) for play, _ in plays),
+                roles=sum(len(play.roles) for play, _ in plays),
+                hosts=counts,
+            )
+        )
+        return code
+
+    def _exit_code(self, counts: Mapping[str, Mapping[str, int]], error: str) -> int:
+        seen = {Status(status) for counter in counts.values() for status, number in counter.items() if number}
+        if self._interrupted:
+            return EXIT_INTERRUPTED
+        if Status.FAILED in seen or error:
+            return EXIT_FAILED
+        if Status.UNREACHABLE in seen:
+            return EXIT_UNREACHABLE
+        changes = any(status.changed or status is Status.UNKNOWN for status in seen)
+        if self._settings.planning and self._settings.exit_on_change and changes:
+            return EXIT_CHANGES
+        return EXIT_OK

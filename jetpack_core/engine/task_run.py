@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs one task on one host: plan, apply, attempts, consequences, events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from jetpack_core.contracts.modifier import AttemptPolicy, Consequence
+from jetpack_core.engine.failures import Failure, failure_of
+from jetpack_core.engine.planning import following_items, plan_items, plan_task
+from jetpack_core.engine.stepper import addressed, drive, with_followers
+from jetpack_core.errors import HostUnreachableError, StaleError, TaskError, UnknownValueError
+from jetpack_core.events import HandlerNotified, HostResult, HostUnreachable, HostWaiting, TaskRetrying
+from jetpack_core.records import Outcome, Plan, PlanKind, Status
+from jetpack_core.variables.unknown import Unknown
+
+if TYPE_CHECKING:
+    from jetpack_core.engine.planning import PlannedItem, PlannedTask, TaskOnHost
+    from jetpack_core.engine.read_ahead import ReadAhead
+    from jetpack_core.engine.stepper import Asks, Replies
+
+T = TypeVar("T")
+_STALE_LIMIT: Final = 5
+"""How often a task plans anew because the host changed under it, before it fails."""
+_WAITING_NOTICE: Final = 30.0
+"""Seconds after which, and every so often, a task is reported as still running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one item ended."""
+
+    status: Status
+    outcome: Outcome
+    plan: Plan | None = None
+    failure: Failure | None = None
+
+
+class TaskRun:
+    """One task on one host."""
+
+    def __init__(self, unit: TaskOnHost, ahead: ReadAhead | None, index: int) -> None:
+        self._unit = unit
+        self._ahead = ahead
+        self._index = index
+        self._task = unit.task
+        self._host = unit.host
+        self._context = unit.context
+        self._planning = unit.context.settings.planning
+
+    async def run(self) -> None:
+        """Run the task; how it ended is in the events and in the host's record."""
+        planned = self._ahead.known(self._index) if self._ahead is not None else None
+        if planned is None:
+            planned = await self._drive(with_followers(plan_task(self._unit), self._next_tasks, changing=False))
+        if planned.error is not None:
+            self._conclude(None, self._failed(planned.error, None), attempt=1, began=time.monotonic())
+        elif planned.skip is not None:
+            self._send(Ended(Status.SKIPPED, Outcome(msg=planned.skip)), None, 1, 0.0)
+        else:
+            await self._run_items(planned)
+
+    async def _run_items(self, planned: PlannedTask) -> None:
+        results: list[Mapping[str, object]] = []
+        for index in range(len(planned.items)):
+            status, outcome = await self._run_item(planned, index)
+            if status is Status.SKIPPED:
+                continue
+            results.append(outcome.result)
+            self._save(planned, status, outcome, results)
+            if status.ended_badly:
+                return
+
+    async def _run_item(self, planned: PlannedTask, index: int) -> tuple[Status, Outcome]:
+        began = time.monotonic()
+        policy = AttemptPolicy()
+        for use in self._task.modifiers:
+            policy = use.modifier.attempt(policy)
+        attempt = 1
+        while True:
+            item = await self._planned_item(planned, index, anew=attempt > 1)
+            ended = await self._carry_out(planned, index, item)
+            if ended.status is not Status.FAILED or attempt > policy.retries:
+                break
+            self._retrying(ended, attempt, policy)
+            await asyncio.sleep(policy.delay)
+            attempt += 1
+        item = await self._planned_item(planned, index, anew=False, stale=True)
+        return self._conclude(item, ended, attempt, began), ended.outcome
+
+    async def _planned_item(self, planned: PlannedTask, index: int, *, anew: bool, stale: bool = False) -> PlannedItem:
+        """Return the plan of an item, made anew where the host may have changed since."""
+        item = planned.items[index]
+        if item is None or anew or (item.stamp != self._unit.stamp() and not stale):
+            await self._drive(plan_items(self._unit, planned, index))
+            item = planned.items[index]
+        if item is None:
+            message = "an item was not planned"
+            raise TaskError(message)
+        return item
+
+    async def _carry_out(self, planned: PlannedTask, index: int, item: PlannedItem) -> Ended:
+        for _ in range(_STALE_LIMIT):
+            if item.skip is not None:
+                return Ended(Status.SKIPPED, Outcome(msg=item.skip))
+            if item.error is not None:
+                return self._failed(item.error, item)
+            try:
+                return await self._apply(planned, index, item)
+            except StaleError as error:
+                last = error
+                item = await self._planned_item(planned, index, anew=True)
+            except Exception as error:  # noqa: BLE001 - whatever a module raises is the task's failure
+                return self._failed(error, item)
+        return self._failed(last, item)
+
+    async def _apply(self, planned: PlannedTask, index: int, item: PlannedItem) -> Ended:
+        plan, module = item.plan, item.module
+        if plan is None or module is None:
+            message = "an item has no plan"
+            raise TaskError(message)
+        if not plan.needed:
+            return self._ended(plan, plan.outcome, item)
+        if self._planning and not plan.read_only:
+            self._note_planned(item, plan)
+            return self._ended(plan, plan.outcome, item)
+        outcome = await self._change(
+            addressed(module.apply(item.host, plan), item.address), planned, index, item.route.host
+        )
+        ended = self._ended(plan, outcome, item)
+        if self._context.settings.verify and ended.status.changed and plan.kind is not PlanKind.EXECUTE:
+            await self._verify(planned, index)
+        return ended
+
+    async def _change(self, apply: Coroutine[Asks, Replies, T], planned: PlannedTask, index: int, acted_on: str) -> T:
+        """Apply, with the next plans riding behind where that can pay."""
+        world, ahead = self._host.world, self._ahead
+        riding = ahead is not None and ahead.behind_changes
+
+        def followers() -> Iterator[Coroutine[Asks, Replies, None]]:
+            if not riding:
+                return iter(())
+            return chain(following_items(self._unit, planned, index + 1), self._next_tasks())
+
+        world.changes += 1
+        before = world.changes
+        try:
+            return await self._drive(with_followers(apply, followers, changing=True))
+        finally:
+            world.changes += 1
+            self._touch(acted_on)
+            if riding and world.changes == before + 1:
+                self._stamp_anew(planned, index)
+
+    def _stamp_anew(self, planned: PlannedTask, index: int) -> None:
+        stamp = self._unit.stamp()
+        for item in planned.items[index + 1 :]:
+            if item is not None:
+                item.stamp = stamp
+        if self._ahead is not None:
+            self._ahead.stamp_anew(stamp)
+
+    def _touch(self, host: str) -> None:
+        """Void what was read ahead of a delegate."""
+        other = self._context.hosts.get(host)
+        if other is not None and other.world is not self._host.world:
+            other.world.changes += 1
+
+    async def _verify(self, planned: PlannedTask, index: int) -> None:
+        item = await self._planned_item(planned, index, anew=True)
+        if item.error is not None:
+            raise item.error
+        if item.plan is not None and item.plan.needed:
+            fields = ", ".join(change.field for change in item.plan.changes) or str(item.plan.kind)
+            message = f"it was applied, and still differs: {fields}"
+            raise TaskError(message, hint="another program may undo it, or the module is wrong")
+
+    def _note_planned(self, item: PlannedItem, plan: Plan) -> None:
+        """Plan mode: later plans see what this task would do."""
+        self._context.overlay(item.route.host).add(plan.effects, f"the task {self._task.name!r}")
+        self._host.world.changes += 1
+        self._touch(item.route.host)
+
+    def _ended(self, plan: Plan, outcome: Outcome, item: PlannedItem) -> Ended:
+        if item.host.warnings:
+            outcome = replace(outcome, warnings=(*outcome.warnings, *item.host.warnings))
+        if outcome.failed:
+            return Ended(Status.FAILED, outcome, plan, Failure(outcome.msg or "the task failed"))
+        if outcome.changed is False and plan.needed:
+            status = Status.PASSIVE if plan.kind is PlanKind.EXECUTE else Status.MATCHED
+            return Ended(status, outcome, plan)
+        return Ended(plan.kind.status, outcome, plan)
+
+    def _failed(self, error: Exception, item: PlannedItem | None) -> Ended:
+        """Tell what an error makes of the task: failed, unreachable, or in plan mode unknown."""
+        failure = failure_of(error, self._task)
+        if isinstance(error, HostUnreachableError):
+            if item is None or item.route.host == self._host.name:
+                return Ended(Status.UNREACHABLE, Outcome(msg=failure.msg), failure=failure)
+            failure = Failure(f"{item.route.host}, to which the task is delegated: {failure.msg}", failure.hint)
+        if isinstance(error, UnknownValueError):
+            return Ended(Status.UNKNOWN, Outcome(msg=failure.msg), failure=failure)
+        acted_on = item.route.host if item is not None else self._host.name
+        if self._planning and failure.depends_on_host and (cause := self._context.overlay(acted_on).cause):
+            reason = f"{cause} would change the host first; now: {failure.msg}"
+            return Ended(Status.UNKNOWN, Outcome(msg=reason))
+        return Ended(Status.FAILED, Outcome(msg=failure.msg), failure=failure)
+
+    def _conclude(self, item: PlannedItem | None, ended: Ended, attempt: int, began: float) -> Status:
+        """Draw the consequences of how an item ended, and report it."""
+        scope = item.host.scope if item is not None else self._unit.scope()
+        # What is unknown may turn out to be a change, so its notifications are asked for as if it were one.
+        unknown = ended.status is Status.UNKNOWN
+        consequence = Consequence(Status.EXECUTED if unknown else ended.status)
+        try:
+            for use in self._task.modifiers:
+                consequence = use.modifier.after(scope, consequence)
+        except Exception as error:  # noqa: BLE001 - a modifier that fails fails the task
+            ended = self._failed(error, item)
+            consequence = Consequence(ended.status)
+        status = ended.status if unknown else consequence.status
+        self._send(replace(ended, status=status), item, attempt, time.monotonic() - began)
+        self._notify(consequence.notify, sure=not unknown)
+        self._host.lost = self._host.lost or status.ended_badly
+        return status
+
+    def _notify(self, names: tuple[str, ...], *, sure: bool) -> None:
+        for name in names:
+            self._host.notified[name] = sure or self._host.notified.get(name, False)
+            self._context.events.send(
+                HandlerNotified(
+                    play=self._unit.play.name,
+                    host=self._host.name,
+                    name=name,
+                    task=self._task.name,
+                    planned=self._planning,
+                )
+            )
+
+    def _save(
+        self, planned: PlannedTask, status: Status, outcome: Outcome, results: list[Mapping[str, object]]
+    ) -> None:
+        """Keep what the task found out, as variables of the host it is for."""
+        item = next((item for item in reversed(planned.items) if item is not None), None)
+        unknown = status is Status.UNKNOWN or (
+            self._planning and item is not None and item.plan is not None and self._not_run(item.plan)
+        )
+        reason = f"only the task {self._task.name!r} can tell, and it does not run in plan mode"
+        if self._task.module_class.sets_variables:
+            names = _names_set(self._task.parameters) if status is Status.UNKNOWN else outcome.result
+            self._host.variables.save({name: Unknown(reason) for name in names} if unknown else outcome.result)
+        name = getattr(item.module, "save", None) if item is not None else None
+        if isinstance(name, str):
+            saved = {**outcome.result, "results": list(results)} if planned.looped else dict(outcome.result)
+            self._host.variables.save({name: Unknown(reason) if unknown else saved})
+
+    @staticmethod
+    def _not_run(plan: Plan) -> bool:
+        return plan.needed and not plan.read_only
+
+    def _retrying(self, ended: Ended, attempt: int, policy: AttemptPolicy) -> None:
+        self._context.events.send(
+            TaskRetrying(
+                play=self._unit.play.name,
+                host=self._host.name,
+                task=self._task.name,
+                attempt=attempt,
+                retries=policy.retries,
+                delay=policy.delay,
+                msg=ended.failure.msg if ended.failure else ended.outcome.msg,
+            )
+        )
+
+    def _send(self, ended: Ended, item: PlannedItem | None, attempt: int, duration: float) -> None:
+        if ended.status is Status.UNREACHABLE:
+            failure = ended.failure or Failure(ended.outcome.msg)
+            self._context.events.send(
+                HostUnreachable(
+                    host=self._host.name,
+                    msg=failure.msg,
+                    hint=failure.hint,
+                    play=self._unit.play.name,
+                    task=self._task.name,
+                )
+            )
+            return
+        self._context.events.send(self._result(ended, item, attempt, duration))
+
+    def _result(self, ended: Ended, item: PlannedItem | None, attempt: int, duration: float) -> HostResult:
+        task, outcome, plan, failure = self._task, ended.outcome, ended.plan, ended.failure
+        delegate = item.route.host if item is not None and item.route.host != self._host.name else ""
+        return HostResult(
+            play=self._unit.play.name,
+            host=self._host.name,
+            task=task.name,
+            module=task.module,
+            status=ended.status,
+            planned=self._planning,
+            role=task.role.name if task.role is not None else "",
+            handler=task.handler,
+            delegate=delegate,
+            item=item.item if item is not None else None,
+            item_index=item.index if item is not None else None,
+            attempt=attempt,
+            changes=plan.changes if plan is not None else (),
+            diff=plan.diffs if plan is not None else (),
+            command=outcome.command,
+            rc=outcome.rc,
+            stdout=outcome.stdout,
+            stderr=outcome.stderr,
+            msg=failure.msg if failure is not None else outcome.msg,
+            hint=failure.hint if failure is not None else "",
+            warnings=outcome.warnings,
+            file=task.position.file,
+            line=failure.line if failure is not None and failure.line else task.position.line,
+            duration=duration,
+        )
+
+    def _next_tasks(self) -> Iterator[Coroutine[Asks, Replies, None]]:
+        if self._ahead is None:
+            return iter(())
+        return self._ahead.following(self._index)
+
+    async def _drive(self, coroutine: Coroutine[Asks, Replies, T]) -> T:
+        """Drive a coroutine, and report when it takes long."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        def notice() -> None:
+            nonlocal timer
+            seconds = loop.time() - began
+            self._context.events.send(HostWaiting(host=self._host.name, task=self._task.name, seconds=seconds))
+            timer = loop.call_later(_WAITING_NOTICE, notice)
+
+        timer = loop.call_later(_WAITING_NOTICE, notice)
+        try:
+            return await drive(coroutine)
+        finally:
+            timer.cancel()
+
+
+def _names_set(parameters: Mapping[str, object]) -> list[str]:
+    """Return the names a task that sets variables would set, where it could not run."""
+    values: list[object] = [getattr(parameter, "value", None) for parameter in parameters.values()]
+    return [str(name) for value in values if isinstance(value, Mapping) for name in value]
