@@ -8,7 +8,8 @@ from jetpack_core.hookspecs import Reference, hookimpl
 
 def _references(package: str, entries: dict[str, tuple[str, str]]) -> list[Reference]:
     """Make references from name: (the rest of its place, summary)."""
-    return [Reference(name, f"jetpack_core.{package}{place}", summary) for name, (place, summary) in entries.items()]
+    root = f"jetpack_core.{package}"
+    return [Reference(name, root + place, summary) for name, (place, summary) in entries.items()]
 
 
 @hookimpl
@@ -95,7 +96,7 @@ def jetpack_register_commands() -> list[Reference]:
         "cli.",
         {
             "apply": ("apply:command", "Make hosts match playbooks"),
-            "check": ("check:command", "Find mistakes in playbooks, roles and inventory without touching a host"),
+            "check": ("check:command", "Find mistakes in content without touching a host"),
             "check-local": ("check_local:command", "Show what `local` would change on this machine"),
             "doc": ("doc:command", "Explain modules, modifiers and whatever else is installed"),
             "init": ("init:command", "Begin a project"),

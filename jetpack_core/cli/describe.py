@@ -118,12 +118,16 @@ def _parameter(name: str, info: FieldInfo) -> ParameterDoc:
         name,
         _type_name(info),
         info.is_required(),
-        ""
-        if info.is_required()
-        else _as_yaml(info.get_default(call_default_factory=True, validated_data={})),
+        "" if info.is_required() else _as_yaml(info.get_default(call_default_factory=True, validated_data={})),
         " ".join((info.description or "").split()),
         tuple(alias for alias in _aliases(info) if alias != name.rpartition(".")[2]),
     )
+
+
+def _default(info: FieldInfo) -> str:
+    if info.is_required():
+        return ""
+    return _as_yaml(info.get_default(call_default_factory=True, validated_data={}))
 
 
 def _aliases(info: FieldInfo) -> Iterable[str]:

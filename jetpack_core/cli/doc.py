@@ -78,9 +78,7 @@ def _row(entry: Registered) -> dict[str, str]:
 def _summary(entry: Registered) -> str:
     from jetpack_core.registry import BUILT_IN
 
-    return (
-        entry.reference.summary if entry.owner == BUILT_IN else f"{entry.reference.summary} ({entry.owner})"
-    )
+    return entry.reference.summary if entry.owner == BUILT_IN else f"{entry.reference.summary} ({entry.owner})"
 
 
 def _show_entries(registry: Registry, entries: Sequence[Registered], *, as_json: bool) -> None:
@@ -110,9 +108,7 @@ def _text(doc: EntryDoc) -> str:
         with formatter.section("Parameters"):
             formatter.write_dl([(one.name, _parameter(one)) for one in doc.parameters])
     if doc.example:
-        formatter.write(
-            "\nExample:\n" + "".join(f"  {line}".rstrip() + "\n" for line in doc.example.splitlines())
-        )
+        formatter.write("\nExample:\n" + "".join(f"  {line}".rstrip() + "\n" for line in doc.example.splitlines()))
     return formatter.getvalue()
 
 

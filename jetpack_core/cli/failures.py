@@ -60,8 +60,8 @@ def _count(problems: int) -> str:
 def _tell_internal(error: Exception) -> None:
     what = f"{type(error).__name__}: {error}".strip().rstrip(":")
     click.echo(
-        f"internal error: {what}; this is a bug in Jetpack or a plugin: run again with --traceback, and report"
-        " what that prints together with the command",
+        f"internal error: {what}; this is a bug in Jetpack or a plugin: run again with --traceback,"
+        " and report what that prints together with the command",
         err=True,
     )
 
@@ -81,7 +81,7 @@ def _tell_abort(error: click.Abort) -> int:
 
 
 def flushed(code: int) -> int:
-    """Write out standard output and return the exit code; a reader that went away, such as `head`, is no error."""
+    """Write out standard output and return the exit code; a reader that went away (`head`) is no error."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from jetpack_core.cli.invocation import warn
 from jetpack_core.contracts.view import View
@@ -26,7 +26,7 @@ class RunLog(View):
     """
 
     def __init__(self) -> None:
-        self._stream: IO[str] | None = None
+        self._stream: TextIO | None = None
         self._lines: View | None = None
         self._dead = False
 
@@ -62,19 +62,19 @@ def log_path(run: str) -> Path:
 
 def runs_folder() -> Path:
     """Return the folder that has a folder for each run (XDG base directory specification)."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state"
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    base = state if state.is_absolute() else Path.home() / ".local" / "state"
     return base / "jetpack" / "runs"
 
 
-def _open(path: Path) -> IO[str]:
+def _open(path: Path) -> TextIO:
     """Open a log for appending, readable by its owner alone."""
     if not os.environ.get("JET_LOG"):
         path.parent.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
         path.parent.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
         _forget_old_runs(path.parent.parent)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _PRIVATE_FILE)
-    return os.fdopen(descriptor, "a", encoding="utf-8", errors="surrogateescape", buffering=1)
+    return open(descriptor, "a", encoding="utf-8", errors="surrogateescape", buffering=1)  # noqa: PTH123
 
 
 def _forget_old_runs(folder: Path) -> None:

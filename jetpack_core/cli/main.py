@@ -122,5 +122,5 @@ def _with_traceback(command: click.Command) -> click.Command:
 def main() -> None:
     """Automate hosts from playbooks, roles and inventories, over SSH or on this machine.
 
-    `jetpack VERB --help` explains a verb, `jetpack doc NAME` a module. A new project begins with `jetpack init`.
+    `jetpack VERB --help` explains a verb, `jetpack doc NAME` a module. `jetpack init` begins a project.
     """

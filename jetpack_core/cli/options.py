@@ -133,7 +133,7 @@ def inventory_option() -> Callable[[F], F]:
         "-i",
         "--inventory",
         metavar="PATH",
-        text="Inventory folder or script; later ones overlay earlier ones.",
+        text="Inventory folder or script; later overlay earlier.",
     )
 
 
@@ -157,9 +157,7 @@ def connection_options() -> Callable[[F], F]:
         click.option("--port", type=click.IntRange(1, WIDEST_PORT), help="SSH port; beats host variables."),
         click.option("--ask-login-password", is_flag=True, help="Ask for the password to log in with."),
         click.option("--forward-agent", is_flag=True, help="Let hosts use this machine's SSH agent."),
-        click.option(
-            "--accept-new-host-keys", is_flag=True, help="Trust and remember hosts never seen before."
-        ),
+        click.option("--accept-new-host-keys", is_flag=True, help="Trust hosts never seen before."),
         click.option(
             "--connect-timeout",
             type=click.FloatRange(min=0.1),
@@ -173,9 +171,7 @@ def connection_options() -> Callable[[F], F]:
             envvar="JET_THREADS",
             help="Hosts worked on at once; or $JET_THREADS.",
         ),
-        click.option(
-            "--batch-size", type=click.IntRange(min=1), help="Hosts of a rolling batch; a play's own wins."
-        ),
+        click.option("--batch-size", type=click.IntRange(min=1), help="Hosts of a rolling batch; a play's wins."),
     )
 
 
@@ -191,25 +187,19 @@ def task_options() -> Callable[[F], F]:
     """Add the flags that choose among tasks and check on them."""
     return _stack(
         _many("--tags", metavar="TAGS", text="Run only what has one of these tags; colons between."),
-        click.option(
-            "--allow-localhost-delegation", is_flag=True, help="Let tasks delegate to this machine."
-        ),
+        click.option("--allow-localhost-delegation", is_flag=True, help="Let tasks act on this machine."),
     )
 
 
 def verify_option() -> Callable[[F], F]:
     """Add `--verify`, for verbs that change hosts."""
-    return click.option(
-        "--verify", is_flag=True, help="After each change, plan the task again: it must match."
-    )
+    return click.option("--verify", is_flag=True, help="After a change, plan the task again: it must match.")
 
 
 def output_options() -> Callable[[F], F]:
     """Add the flags that say what is printed."""
     return _stack(
         click.option("--diff", is_flag=True, help="Show how the content of files changes."),
-        click.option(
-            "-v", "verbosity", count=True, help="Say more: -v commands, -vv output as it comes, -vvv all."
-        ),
+        click.option("-v", "verbosity", count=True, help="-v commands, -vv output as it comes, -vvv all."),
         click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines."),
     )

@@ -10,7 +10,7 @@ from jetpack_core.errors import UsageError
 
 
 def ask_password(prompt: str, flag: str) -> str:
-    """Return what was typed at the terminal, which shows nothing of it. Raises UsageError without a terminal."""
+    """Return what was typed at the terminal, unseen. Raises UsageError where there is no terminal."""
     try:
         with Path("/dev/tty").open("rb"):
             pass

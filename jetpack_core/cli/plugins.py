@@ -31,9 +31,7 @@ def list_plugins(as_json: bool) -> None:
         click.echo(json.dumps(_records(registry), indent=2))
         return
     for plugin in registry.plugins:
-        click.echo(
-            f"{click.style(plugin.distribution, bold=True)} {plugin.version}: {_offers(plugin.offers)}"
-        )
+        click.echo(f"{click.style(plugin.distribution, bold=True)} {plugin.version}: {_offers(plugin.offers)}")
     if not registry.plugins:
         click.echo("no plugins are installed; `pip install jetpack-plugin-NAME` adds one", err=True)
 
@@ -48,8 +46,7 @@ def _records(registry: Registry) -> list[dict[str, object]]:
 
 def _working(plugin: InstalledPlugin) -> dict[str, object]:
     offers = [
-        {"kind": one.kind.noun, "name": one.reference.name, "summary": one.reference.summary}
-        for one in plugin.offers
+        {"kind": one.kind.noun, "name": one.reference.name, "summary": one.reference.summary} for one in plugin.offers
     ]
     return {
         "distribution": plugin.distribution,
@@ -75,9 +72,7 @@ def doctor() -> int:
     """Load everything that is installed, and say what does not work and what to do about it."""
     registry = invocation(click.get_current_context()).registry
     registry.load_plugins()
-    troubles = [
-        f"{one.distribution} {one.version}: {one.cause}\n  hint: {one.remedy}" for one in registry.broken
-    ]
+    troubles = [f"{one.distribution} {one.version}: {one.cause}\n  hint: {one.remedy}" for one in registry.broken]
     entries = [one for kind in Kind for one in registry.entries(kind).values()]
     troubles += [trouble for one in entries if (trouble := _trouble(registry, one))]
     for trouble in troubles:

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the variables given by `-e`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from jetpack_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*", re.ASCII)
+
+
+def read_extra_vars(pieces: Iterable[str]) -> dict[str, object]:
+    """Merge the pieces, each one JSON, @FILE or a.b=value: maps merge deeply, later values replace.
+
+    Raises UsageError that shows the offending piece, and ContentError for what is wrong in a file.
+    """
+    found: dict[str, object] = {}
+    for piece in pieces:
+        found = overlay_maps(found, _read(piece))
+    return found
+
+
+def overlay_maps(low: Mapping[str, object], high: Mapping[str, object]) -> dict[str, object]:
+    """Lay one map over another: maps in them merge, anything else replaces.
+
+    Values marked `!replace` keep their mark, for they have yet to meet the variables of hosts.
+    """
+    both = {key: _overlay(low[key], high[key]) for key in low.keys() & high.keys()}
+    return {**low, **high, **both}
+
+
+def _overlay(low: object, high: object) -> object:
+    from jetpack_core.variables.data import Replace
+
+    if isinstance(low, Replace):
+        return Replace(_overlay(low.value, high))
+    if isinstance(low, dict) and isinstance(high, dict):
+        return overlay_maps(low, high)
+    return low if isinstance(low, dict) and high is None else high
+
+
+def _read(piece: str) -> Mapping[str, object]:
+    if piece.startswith("@"):
+        return _read_file(Path(piece[1:]))
+    if piece.lstrip().startswith("{"):
+        return _read_json(piece)
+    return _read_assignment(piece)
+
+
+def _read_file(file: Path) -> Mapping[str, object]:
+    from jetpack_core.content.yaml import load_data
+    from jetpack_core.variables.merge import resolve_replace_keys
+
+    data = load_data(file)
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise UsageError(f"-e @{file} is not a map of variables", hint="write `name: value` lines, or a JSON object")
+    resolved = resolve_replace_keys(data)
+    return resolved if isinstance(resolved, dict) else {}
+
+
+def _read_json(piece: str) -> Mapping[str, object]:
+    from jetpack_core.variables.merge import resolve_replace_keys
+
+    try:
+        data = json.loads(piece)
+    except json.JSONDecodeError as error:
+        near = piece[max(0, error.pos - 20) : error.pos + 20]
+        place = f"line {error.lineno}, column {error.colno}, near {near!r}"
+        message = f"-e is not valid JSON at {place}: {error.msg}"
+        raise UsageError(message, hint="write such as -e '{\"a\": 1}'") from None
+    resolved = resolve_replace_keys(data)
+    return resolved if isinstance(resolved, dict) else {}
+
+
+def _read_assignment(piece: str) -> Mapping[str, object]:
+    name, equals, text = piece.partition("=")
+    if not equals:
+        hint = "write a.b=value, JSON such as '{\"a\": 1}', or @FILE"
+        raise UsageError(f"-e {piece!r} is neither JSON nor an assignment", hint=hint)
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"-e {piece!r}: {name!r} is no variable name", hint="letters, digits, _ and dots between")
+    first, *rest = name.split(".")
+    value = _scalar(text)
+    for part in reversed(rest):
+        value = {part: value}
+    return {first: value}
+
+
+def _scalar(text: str) -> object:
+    """Return what a plain scalar of this text would be in YAML; whatever is none stays text."""
+    from jetpack_core.content.yaml import plain_scalar
+
+    return plain_scalar(text)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write `docs/reference` from the code: `python -m jetpack_core.cli.reference FOLDER`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from jetpack_core.cli.describe import describe
+from jetpack_core.cli.main import ALIASES, main
+from jetpack_core.registry import Kind, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jetpack_core.cli.describe import EntryDoc, ParameterDoc
+
+_HEAD: Final = "<!-- Written by `python -m jetpack_core.cli.reference docs/reference`; edit the code. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """Return the pages by file name; they describe what is built in, whatever plugins are installed."""
+    registry = Registry()
+    return {
+        "cli.md": _cli_page(registry),
+        "filters.md": _page(registry, "Filters and tests", (Kind.FILTER, Kind.TEST), _FILTERS),
+        "modifiers.md": _page(registry, "Modifiers", (Kind.MODIFIER,), _MODIFIERS),
+        "modules.md": _page(registry, "Modules", (Kind.MODULE,), _MODULES),
+    }
+
+
+_MODULES: Final = """\
+A task is a module with its parameters, `name`, and the modifiers under `with:` and `and:`. Texts are templates
+unless the table says otherwise. `jetpack doc NAME` shows the same on the command line.
+"""
+_MODIFIERS: Final = """\
+Modifiers change how a task runs. They stand under the task's `with:` (before it acts) or `and:` (after it).
+"""
+_FILTERS: Final = """\
+These stand beside the filters and tests of Jinja2 in every template and expression.
+"""
+
+
+def _page(registry: Registry, title: str, kinds: tuple[Kind, ...], intro: str) -> str:
+    entries = [one for kind in kinds for one in registry.entries(kind).values()]
+    sections = [_section(describe(registry, one)) for one in entries]
+    return "\n".join([_HEAD, f"# {title}\n", intro, *sections])
+
+
+def _section(doc: EntryDoc) -> str:
+    parts = [
+        f"## {doc.name}" if doc.kind in {"module", "modifier"} else f"## {doc.name} ({doc.kind})",
+        doc.summary,
+    ]
+    if doc.description:
+        parts.append(doc.description)
+    if doc.usage:
+        parts.append(f"`{doc.usage}`")
+    if doc.parameters:
+        parts.append(_table(doc))
+    if doc.example:
+        parts.append(f"```yaml\n{doc.example}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(doc: EntryDoc) -> str:
+    rows = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
+    rows += [_row(one) for one in doc.parameters]
+    return "\n".join(rows)
+
+
+def _row(one: ParameterDoc) -> str:
+    also = f" (also written `{'`, `'.join(one.aliases)}`)" if one.aliases else ""
+    default = "required" if one.required else f"`{one.default}`" if one.default else ""
+    cells = (f"`{one.name}`{also}", one.type, default, one.description)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _cli_page(registry: Registry) -> str:
+    context = click.Context(main, info_name="jetpack", max_content_width=100, terminal_width=100)
+    older = ", ".join(f"`{old}` for `{new}`" for old, new in ALIASES.items())
+    intro = f"The command is `jetpack`, or `jetp` for short. Older names of verbs work as well: {older}.\n"
+    verbs = (_verb(registry, name, context) for name in registry.entries(Kind.COMMAND))
+    return "\n".join([_HEAD, "# Command line\n", intro, *(section for verb in verbs for section in verb)])
+
+
+def _verb(registry: Registry, name: str, parent: click.Context) -> Iterator[str]:
+    command = registry.command(name)
+    context = click.Context(command, parent, info_name=name, max_content_width=100, terminal_width=100)
+    yield f"## jetpack {name}\n\n```text\n{command.get_help(context).rstrip()}\n```\n"
+    if isinstance(command, click.Group):
+        for sub_name, sub in sorted(command.commands.items()):
+            sub_context = click.Context(sub, context, info_name=sub_name, max_content_width=100, terminal_width=100)
+            yield f"### jetpack {name} {sub_name}\n\n```text\n{sub.get_help(sub_context).rstrip()}\n```\n"
+
+
+def write(folder: Path) -> None:
+    """Write all pages into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the verbs that run playbooks have in common."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+from jetpack_core.cli.invocation import warn
+from jetpack_core.cli.log import RunLog
+from jetpack_core.cli.passwords import ask_password
+from jetpack_core.errors import PluginError, UsageError
+from jetpack_core.registry import BUILT_IN, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jetpack_core.cli.options import HostOptions, RunOptions
+    from jetpack_core.cli.sources import Sources
+    from jetpack_core.content.model import Playbook
+    from jetpack_core.contracts.connection import Credentials
+    from jetpack_core.contracts.view import View
+    from jetpack_core.engine.settings import RunSettings
+    from jetpack_core.inventory.model import Inventory
+    from jetpack_core.registry import Registry
+
+_THREADS: Final = 100
+_CONNECT_TIMEOUT: Final = 15.0
+_STREAMING: Final = 2
+"""From this verbosity on, the output of commands is shown while they run."""
+
+
+def run(
+    playbooks: Sequence[Playbook],
+    inventory: Inventory,
+    sources: Sources,
+    settings: RunSettings,
+    options: RunOptions,
+) -> int:
+    """Run playbooks with the views that the options ask for, and return the exit code."""
+    from jetpack_core.engine.run import run_playbooks
+
+    with closing(RunLog()) as log:
+        views = [output_view(options), log, *plugin_views(sources.registry)]
+        return run_playbooks(playbooks, inventory, sources.registry, settings, views)
+
+
+def settings_for(
+    command: str,
+    sources: Sources,
+    hosts: HostOptions,
+    options: RunOptions,
+    *,
+    planning: bool = False,
+    local: bool = False,
+    exit_on_change: bool = False,
+) -> RunSettings:
+    """Put together what the flags, the environment and the project say; asks for passwords."""
+    from jetpack_core.engine.settings import RunSettings
+
+    project = sources.project
+    return RunSettings(
+        command=command,
+        planning=planning,
+        local=local,
+        tags=frozenset(options.tags),
+        limit_hosts=hosts.limit_hosts,
+        limit_groups=hosts.limit_groups,
+        threads=options.threads or project.threads or _THREADS,
+        batch_size=options.batch_size or project.batch_size,
+        user=options.user,
+        port=options.port,
+        default_user=os.environ.get("JET_SSH_USER") or project.user,
+        default_port=_port_from_environment() or project.port,
+        sudo=options.sudo or project.sudo,
+        sudo_password=_sudo_password(options, sources),
+        credentials=_credentials(options, sources),
+        accept_new_host_keys=options.accept_new_host_keys,
+        connect_timeout=options.connect_timeout or _CONNECT_TIMEOUT,
+        allow_localhost_delegation=options.allow_localhost_delegation,
+        extra_vars=sources.extra_vars,
+        verify=options.verify,
+        stream_output=options.verbosity >= _STREAMING,
+        exit_on_change=exit_on_change,
+    )
+
+
+def _sudo_password(options: RunOptions, sources: Sources) -> str | None:
+    if options.ask_sudo_password or sources.project.ask_sudo_password:
+        return ask_password("Password for sudo", "--ask-sudo-password")
+    return None
+
+
+def _credentials(options: RunOptions, sources: Sources) -> Credentials:
+    from jetpack_core.contracts.connection import Credentials
+
+    login = ask_password("Password to log in", "--ask-login-password") if options.ask_login_password else None
+    return Credentials(
+        password=login,
+        passphrase=os.environ.get("JET_SSH_PRIVATE_KEY_PASSPHRASE") or None,
+        key_comment=os.environ.get("JET_SSH_KEY_COMMENT") or None,
+        forward_agent=options.forward_agent or sources.project.forward_agent,
+    )
+
+
+def _port_from_environment() -> int | None:
+    text = os.environ.get("JET_SSH_PORT")
+    if not text:
+        return None
+    from jetpack_core.cli.options import WIDEST_PORT
+
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= WIDEST_PORT):
+        raise UsageError(f"JET_SSH_PORT is {text!r}", hint=f"set it to a number from 1 to {WIDEST_PORT}")
+    return int(text)
+
+
+def output_view(options: RunOptions) -> View:
+    """Return the view on standard output: JSON lines, or the console."""
+    if options.as_json:
+        from jetpack_core.views.jsonl import JsonLinesView
+
+        return JsonLinesView(sys.stdout)
+    from jetpack_core.views.console import ConsoleView
+
+    terminal = sys.stdout.isatty()
+    return ConsoleView(
+        sys.stdout,
+        verbosity=options.verbosity,
+        diff=options.diff,
+        colour=wants_colour(terminal=terminal),
+        live=terminal and os.environ.get("TERM") != "dumb",
+        width=shutil.get_terminal_size().columns,
+    )
+
+
+def wants_colour(*, terminal: bool) -> bool:
+    """Tell whether to print colours: $NO_COLOR and $FORCE_COLOR decide before the kind of output does."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb")
+
+
+def plugin_views(registry: Registry) -> list[View]:
+    """Make the views that plugins add; one that cannot be made is a warning."""
+    views: list[View] = []
+    for name, entry in registry.entries(Kind.VIEW).items():
+        if entry.owner == BUILT_IN:
+            continue
+        try:
+            views.append(registry.view(name)())
+        except PluginError as error:
+            warn(error.message)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin's view raises must not stop the run
+            warn(f"view {name} of {entry.owner} does not start: {type(error).__name__}: {error}")
+    return views
