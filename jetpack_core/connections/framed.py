@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Frames of operations over a byte pipe to a helper: what connections with a helper share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from jetpack_core.connections import codec
+from jetpack_core.connections.become import Ladder, ladder
+from jetpack_core.connections.transfer import Receiver, Sender, SourceError
+from jetpack_core.connections.remote.helper import boot, wire
+from jetpack_core.contracts.operations import Get, Reply
+from jetpack_core.errors import BecomeError, HostUnreachableError, JetpackError, OperationCode, OperationError
+
+if TYPE_CHECKING:
+    from jetpack_core.connections.pipe import Pipe
+    from jetpack_core.contracts.operations import Become, Request
+
+BANNER_LIMIT: Final = 1 << 20
+"""Bytes that a login shell may print before the helper answers."""
+PATIENCE: Final = 10.0
+"""Seconds that a host gets to undo what was cancelled."""
+
+
+@dataclass(slots=True)
+class Segment:
+    """Requests of a frame that run as one user, and the answers so far."""
+
+    user: int
+    requests: list[Request]
+    replies: list[Reply] = field(default_factory=list)
+    stopped: bool = False
+
+
+class FramedClient:
+    """The control side of a helper. One frame is under way at a time.
+
+    `round_trips` counts the exchanges that had to wait for an answer.
+    """
+
+    ping_every: float = 15.0
+    """Seconds between signs of life; the helper ends itself after 60 s without one."""
+    dead_after: float = 60.0
+    """Seconds without an answer after which the host counts as lost."""
+
+    def __init__(self, pipe: Pipe, host: str, *, packing: bool = True) -> None:
+        self.pipe = pipe
+        self.host = host
+        self.packing = packing
+        self.round_trips = 0
+        self.user = ""
+        """The name of the user that logged in."""
+        self._parser = wire.Parser()
+        self._frame = 0
+        self._users: dict[Become, int] = {}
+        self._introduced: set[int] = set()
+        self._lock = asyncio.Lock()
+        self._writing = asyncio.Lock()
+        self._pinger: asyncio.Task[None] | None = None
+
+    # Starting and ending.
+
+    async def start(self, nonce: bytes) -> str:
+        """Read past banners up to the nonce; return the mark of what answers (`boot.PYTHON_MARK` or `SHELL_MARK`).
+
+        Raises HostUnreachableError.
+        """
+        seen = b""
+        while nonce not in seen or len(seen) < seen.index(nonce) + len(nonce) + 2:
+            data = await self._receive()
+            seen += data
+            if len(seen) > BANNER_LIMIT:
+                raise HostUnreachableError(f"{self.host}: the login shell prints without end")
+            if nonce in seen and seen.endswith(boot.SHELL_MARK.encode()):
+                return boot.SHELL_MARK
+        rest = seen[seen.index(nonce) + len(nonce) + 1 :]
+        self._parser.feed(rest)
+        hello = await self._message()
+        self.user = str(_load(hello[4])[0])
+        self._pinger = asyncio.create_task(self._keep_alive())
+        return boot.PYTHON_MARK
+
+    async def _keep_alive(self) -> None:
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await asyncio.sleep(self.ping_every)
+                heard = self.pipe.last_heard
+                if heard is not None and loop.time() - heard > self.dead_after:
+                    self.pipe.abort(f"no answer for {self.dead_after:g} s")
+                    return
+                if not self._writing.locked():
+                    await self._send(wire.encode(wire.PING, 0))
+
+    async def close(self) -> None:
+        """Let the helper end; never raises."""
+        if self._pinger is not None:
+            self._pinger.cancel()
+        await self.pipe.close()
+
+    # Frames.
+
+    async def execute(self, frame: Sequence[Request]) -> list[Reply]:
+        """Carry out a frame; see `Connection.execute`."""
+        async with self._lock:
+            self._frame += 1
+            number = self._frame
+            exchange = asyncio.ensure_future(self._exchange(number, frame))
+            try:
+                return await asyncio.shield(exchange)
+            except asyncio.CancelledError:
+                await self._cancel(number, exchange)
+                raise
+
+    async def _cancel(self, number: int, exchange: asyncio.Future[list[Reply]]) -> None:
+        """Have the host stop and undo; only a host that does not answer is left to do that by itself."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._send(wire.encode(wire.CANCEL, number))
+                await asyncio.shield(exchange)
+        except (TimeoutError, ConnectionError, JetpackError, asyncio.CancelledError):
+            if not exchange.done():
+                self.pipe.abort("cancelled")
+                exchange.cancel()
+            await asyncio.wait([exchange])
+        if not exchange.cancelled():
+            exchange.exception()
+
+    async def _exchange(self, number: int, frame: Sequence[Request]) -> list[Reply]:
+        segments = [
+            Segment(self._user_number(become), list(group))
+            for become, group in groupby(frame, key=lambda request: request.become)
+        ]
+        message, sender = self._encode(number, segments)
+        self.round_trips += 1
+        sending = None
+        try:
+            await self._send(message)
+            if sender.pending:
+                sending = asyncio.create_task(self._stream(sender))
+            for segment in segments:
+                await self._collect(segment, sender)
+        except ConnectionError as error:
+            raise self._lost() from error
+        finally:
+            if sending is not None:
+                sender.stop()
+                await asyncio.wait([sending])
+        return [reply for segment in segments for reply in segment.replies]
+
+    async def _stream(self, sender: Sender) -> None:
+        with contextlib.suppress(ConnectionError):
+            async for message in sender.messages():
+                await self._send(message)
+
+    def _user_number(self, become: Become | None) -> int:
+        if become is None:
+            return 0
+        if become in self._users:
+            return self._users[become]
+        own = not become.template.strip() and become.user == self.user
+        self._users[become] = 0 if own else max(self._users.values(), default=0) + 1
+        return self._users[become]
+
+    def _encode(self, number: int, segments: list[Segment]) -> tuple[bytes, Sender]:
+        sender = Sender(number, packing=self.packing)
+        parts = []
+        for segment in segments:
+            introduced = self._introduce(segment)
+            if introduced is not None:
+                parts.append(introduced)
+            attached = codec.Bytes()
+            body = [codec.encode(request.operation, attached) for request in segment.requests]
+            showing = [index for index, request in enumerate(segment.requests) if request.on_output is not None]
+            for index, request in enumerate(segment.requests):
+                source = codec.streamed(request.operation)
+                if source is not None:
+                    sender.add(index, segment.user, source)
+            parts.append(
+                wire.encode(
+                    wire.REQUESTS,
+                    number,
+                    _dump([body, showing]),
+                    b"".join(attached.parts),
+                    user=segment.user,
+                    packing=self.packing,
+                )
+            )
+        return b"".join(parts), sender
+
+    def _introduce(self, segment: Segment) -> bytes | None:
+        """Return the message that tells the helper of a user it does not know yet."""
+        become = segment.requests[0].become
+        if segment.user == 0 or become is None or segment.user in self._introduced:
+            return None
+        self._introduced.add(segment.user)
+        refused = ""
+        try:
+            way = ladder(become)
+        except BecomeError as error:
+            way, refused = Ladder(()), error.message
+        order = {
+            "argv": list(way.argv),
+            "user": become.user,
+            "prompt": way.prompt,
+            "password": way.password,
+            "terminal": way.terminal,
+            "refused": refused,
+        }
+        return wire.encode(wire.BECOME, 0, _dump(order), user=segment.user, packing=False)
+
+    # Answers.
+
+    async def _collect(self, segment: Segment, sender: Sender) -> None:
+        receivers: dict[int, Receiver] = {}
+        try:
+            while True:
+                kind, flags, _, frame, body, blob = await self._message()
+                if frame != self._frame or kind == wire.PONG:
+                    continue
+                if kind == wire.ACK:
+                    sender.acknowledge(int(_load(body)))
+                elif kind == wire.OUTPUT:
+                    self._show(segment, _load(body), blob)
+                elif kind == wire.CONTENT:
+                    await self._keep(segment, int(_load(body)), blob, receivers)
+                elif kind == wire.REPLIES:
+                    await self._note(segment, _load(body), blob, receivers)
+                    if flags & wire.LAST:
+                        segment.stopped = bool(flags & wire.STOPPED)
+                        break
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError, wire.ProtocolError) as error:
+            self.pipe.abort(f"the helper's answer makes no sense: {error}")
+            raise self._lost() from error
+        finally:
+            for receiver in receivers.values():
+                receiver.discard()
+        segment.replies += [Reply(ran=False)] * (len(segment.requests) - len(segment.replies))
+
+    def _show(self, segment: Segment, which: list[Any], data: bytes) -> None:
+        show = segment.requests[which[0]].on_output
+        if show is not None:
+            show(str(which[1]), data)
+
+    async def _keep(self, segment: Segment, index: int, data: bytes, receivers: dict[int, Receiver]) -> None:
+        receiver = receivers.get(index)
+        if receiver is None:
+            operation = segment.requests[index].operation
+            if not isinstance(operation, Get):
+                raise TypeError("content that nobody asked for")
+            receiver = receivers[index] = Receiver(operation.destination)
+        await asyncio.to_thread(receiver.write, data)
+
+    async def _note(self, segment: Segment, values: list[Any], blob: bytes, receivers: dict[int, Receiver]) -> None:
+        for value in values:
+            index = len(segment.replies)
+            operation = segment.requests[index].operation
+            if not value[0]:
+                segment.replies.append(Reply(error=codec.failure(*value[1:4])))
+                continue
+            reply = Reply(codec.decode(operation, value[1], blob))
+            if isinstance(operation, Get):
+                receiver = receivers.pop(index, None) or Receiver(operation.destination)
+                reply = await _finished(receiver, reply)
+            segment.replies.append(reply)
+
+    # Bytes.
+
+    async def _message(self) -> Any:
+        while (message := self._parser.message()) is None:
+            self._parser.feed(await self._receive())
+        return message
+
+    async def _receive(self) -> bytes:
+        try:
+            data = await self.pipe.read()
+        except ConnectionError as error:
+            raise self._lost() from error
+        if not data:
+            raise self._lost()
+        return data
+
+    async def _send(self, data: bytes) -> None:
+        async with self._writing:
+            await self.pipe.write(data)
+
+    def _lost(self) -> HostUnreachableError:
+        why = self.pipe.diagnosis
+        return HostUnreachableError(f"{self.host}: the connection was lost" + (f" ({why})" if why else ""))
+
+
+async def _finished(receiver: Receiver, reply: Reply) -> Reply:
+    try:
+        await asyncio.to_thread(receiver.finish)
+    except SourceError as error:
+        return Reply(error=OperationError(OperationCode.OTHER, str(receiver.destination), str(error)))
+    return reply
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def _load(body: bytes) -> Any:
+    return json.loads(body)

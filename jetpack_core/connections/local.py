@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Act on this machine, by the same code that runs on hosts."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+import threading
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from jetpack_core.connections import codec
+from jetpack_core.connections.commands import run
+from jetpack_core.connections.framed import FramedClient
+from jetpack_core.connections.payload import helper_payload
+from jetpack_core.connections.pipe import ProcessPipe
+from jetpack_core.connections.remote.helper import boot
+from jetpack_core.connections.remote.helper.files import BLOCK
+from jetpack_core.connections.remote.helper.failures import Cancelled, Fail
+from jetpack_core.connections.remote.helper.requests import Work, carry_out
+from jetpack_core.connections.remote.helper.temporary import TemporaryDirectories
+from jetpack_core.connections.transfer import Receiver, SourceError
+from jetpack_core.contracts.connection import Connection, Endpoint
+from jetpack_core.contracts.operations import Get, Reply, Run
+from jetpack_core.errors import HostUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jetpack_core.contracts.operations import Request
+
+
+class LocalConnection(Connection):
+    """This machine, without a way through the network; other users by the same helper that hosts get."""
+
+    summary: ClassVar[str] = "act on this machine, without SSH"
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self.round_trips = 0
+        self.channels = 0
+        self._directories = TemporaryDirectories()
+        self._helper: FramedClient | None = None
+
+    async def connect(self) -> None:
+        """Nothing is to be reached."""
+
+    async def execute(self, frame: Sequence[Request]) -> Sequence[Reply]:
+        """Carry out the requests in order; see `Connection.execute`."""
+        replies: list[Reply] = []
+        stopped = False
+        for become, group in groupby(frame, key=lambda request: request.become):
+            requests = list(group)
+            if stopped:
+                replies += [Reply(ran=False)] * len(requests)
+                continue
+            found = await (self._here(requests) if become is None else self._as_user(requests))
+            stopped = any(
+                not reply.ran or (reply.error is not None and request.operation.changing)
+                for request, reply in zip(requests, found, strict=True)
+            )
+            replies += found
+        return replies
+
+    async def _here(self, requests: list[Request]) -> list[Reply]:
+        replies: list[Reply] = []
+        pending = list(requests)
+        while pending:
+            if isinstance(pending[0].operation, Run):
+                reply = await run(pending[0].operation, pending[0].on_output)
+                replies.append(reply)
+                count = 1
+                stopped = reply.error is not None
+            else:
+                batch = pending[: next((i for i, one in enumerate(pending) if isinstance(one.operation, Run)), None)]
+                found, stopped = await self._in_thread(batch)
+                replies += found
+                count = len(batch)
+            del pending[:count]
+            if stopped:
+                break
+        return replies + [Reply(ran=False)] * len(pending)
+
+    async def _in_thread(self, batch: list[Request]) -> tuple[list[Reply], bool]:
+        work = LocalWork(batch, self._directories)
+        task = asyncio.ensure_future(asyncio.to_thread(work.carry_out_all))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            work.cancelled.set()
+            await asyncio.wait([task])
+            task.exception()
+            raise
+
+    async def _as_user(self, requests: list[Request]) -> list[Reply]:
+        if self._helper is None:
+            self._helper = await self._start_helper()
+        self.round_trips += 1
+        try:
+            return await self._helper.execute(requests)
+        except HostUnreachableError:
+            helper, self._helper = self._helper, None
+            await helper.close()
+            raise
+
+    async def _start_helper(self) -> FramedClient:
+        payload = helper_payload()
+        nonce = secrets.token_hex(12)
+        argv = [sys.executable, "-ISc", boot.CODE, nonce + boot.PYTHON_MARK, str(len(payload))]
+        try:
+            pipe = await ProcessPipe.start(argv)
+        except OSError as error:
+            raise HostUnreachableError(f"{self.endpoint.host}: {sys.executable} cannot be started: {error}") from error
+        client = FramedClient(pipe, self.endpoint.host, packing=False)
+        await pipe.write(payload)
+        await client.start(nonce.encode("ascii"))
+        return client
+
+    async def close(self) -> None:
+        """Remove temporary directories and end the helper."""
+        if self._helper is not None:
+            await self._helper.close()
+            self._helper = None
+        await asyncio.to_thread(self._directories.close)
+
+
+class LocalWork(Work):
+    """A batch of requests that runs in one thread."""
+
+    def __init__(self, batch: list[Request], directories: TemporaryDirectories) -> None:
+        super().__init__()
+        self.cancelled = threading.Event()
+        self._batch = batch
+        self._directories = directories
+        self._given = codec.Bytes()
+        self._answers = bytearray()
+        self._receivers: dict[int, Receiver] = {}
+
+    def carry_out_all(self) -> tuple[list[Reply], bool]:
+        """Carry out the requests; return the replies of those that ran, and whether a failure stopped them."""
+        replies: list[Reply] = []
+        goes_on = True
+        for index, request in enumerate(self._batch):
+            if goes_on:
+                reply, goes_on = self._carry_out(index, request)
+                replies.append(reply)
+            else:
+                replies.append(Reply(ran=False))
+        return replies, not goes_on
+
+    def _carry_out(self, index: int, request: Request) -> tuple[Reply, bool]:
+        operation = request.operation
+        try:
+            answer, goes_on = carry_out(self, index, codec.encode(operation, self._given))
+            if isinstance(operation, Get):
+                answer = self._finish_get(index, operation, answer)
+        finally:
+            receiver = self._receivers.pop(index, None)
+            if receiver is not None:
+                receiver.discard()
+        if not answer[0]:
+            return Reply(error=codec.failure(*answer[1:4])), goes_on
+        value = codec.decode(operation, answer[1], bytes(self._answers))
+        self._answers.clear()
+        return Reply(value), goes_on
+
+    def _finish_get(self, index: int, operation: Get, answer: list[Any]) -> list[Any]:
+        if not answer[0]:
+            return answer
+        try:
+            (self._receivers.pop(index, None) or Receiver(operation.destination)).finish()
+        except SourceError as error:
+            return [0, "OTHER", str(operation.destination), str(error)]
+        return answer
+
+    def tick(self) -> None:
+        """Stop when the frame was cancelled."""
+        if self.cancelled.is_set():
+            raise Cancelled
+
+    def part(self, reference: list[int]) -> bytes:
+        """Return bytes of a request."""
+        return self._given.parts[-1]
+
+    def incoming(self, index: int) -> Iterator[bytes]:
+        """Yield the content for a request from its file; raises Fail."""
+        source = codec.streamed(self._batch[index].operation)
+        if isinstance(source, bytes):
+            yield source
+            return
+        if source is None:
+            return
+        try:
+            with source.open("rb", buffering=0) as file:
+                while data := file.read(BLOCK):
+                    yield data
+        except OSError as error:
+            raise Fail("OTHER", str(source), f"cannot be read on the control machine: {error.strerror}") from error
+
+    def outgoing(self, index: int, data: bytes) -> None:
+        """Write bytes of a file that is fetched."""
+        operation = self._batch[index].operation
+        if isinstance(operation, Get):
+            self._receivers.setdefault(index, Receiver(operation.destination)).write(data)
+
+    def attach(self, data: bytes) -> list[int]:
+        """Keep bytes for the reply."""
+        offset = len(self._answers)
+        self._answers += data
+        return [offset, len(data)]
+
+    def temporary(self, prefix: str) -> str:
+        """Make a temporary directory."""
+        return self._directories.make(prefix)

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program that is given to `python3 -c`; it is quoted for shells of every kind, so it has no quotes itself.
+
+Its arguments: what to print at once, the length of the payload to read, and the shell program for a Python too old.
+Python 3.6.
+"""
+
+CODE = (
+    "import os,sys,zlib,binascii;os.write(1,sys.argv[1].encode());"
+    "r=lambda n:n and(lambda c:c+r(n-len(c)))(os.read(0,n)or sys.exit(9))or bytes();"
+    "p=r(int(sys.argv[2]));exec(zlib.decompress(binascii.a2b_base64(p)))"
+)
+"""Read the payload and run it; it finds itself as `p`, to hand on to become helpers."""
+PYTHONS = "python3 /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python"
+PICK = (
+    'for p in "$0" ' + PYTHONS + ';do command -v "$p" >/dev/null 2>&1&&exec "$p" -ISc "$@";done;'
+    "echo no python3 that this user may run >&2;exit 1"
+)
+"""A shell program for become helpers: our own interpreter may be out of the other user's reach."""
+PYTHON_MARK = "P"
+SHELL_MARK = "S"
+
+
+def quote(word: str) -> str:
+    """Quote one word for a shell."""
+    return "'" + word.replace("'", "'\\''") + "'"

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first thing that runs on a host: import the helper's files from memory, each when it is first needed.
+
+It is run as text, after `boot.CODE` read it from standard input; `SOURCES` and the call follow it. Python 3.6, and it
+must compile on any Python 3, where it gives way to the shell.
+"""
+
+import os
+import sys
+
+if sys.version_info < (3, 6):
+    os.execv("/bin/sh", ["sh", "-c", sys.argv[3]])
+
+
+class Finder:
+    """Import modules from a table of name and text."""
+
+    def __init__(self, sources):  # type: (dict[str, str]) -> None
+        self.sources = sources
+
+    def find_spec(self, name, path=None, target=None):  # type: (str, object, object) -> object
+        """Return how to load a module, or None when it is not one of ours."""
+        if name not in self.sources and not any(one.startswith(name + ".") for one in self.sources):
+            return None
+        return type(sys.__spec__)(name, self, is_package=name not in self.sources)
+
+    def create_module(self, spec):  # type: (object) -> None
+        """Leave making the module to the interpreter."""
+
+    def exec_module(self, module):  # type: (object) -> None
+        """Fill a module; a package is empty."""
+        name = module.__name__
+        exec(compile(self.sources.get(name, ""), "<jetpack>/" + name, "exec"), module.__dict__)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""File contents on their way: sent in a window of unconfirmed bytes, received beside their destination."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from jetpack_core.connections.remote.helper import wire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+WINDOW: Final = 4 << 20
+"""Bytes that may be under way without being confirmed."""
+FAST: Final = 40e6
+"""Bytes a second above which compressing costs more time than it saves."""
+
+
+class SourceError(Exception):
+    """A file of the control machine cannot be read or written."""
+
+
+class Sender:
+    """What a frame streams to the host, in the order of its requests."""
+
+    def __init__(self, frame: int, *, packing: bool) -> None:
+        self.pending: list[tuple[int, int, Path | bytes]] = []
+        self._frame = frame
+        self._packing = packing
+        self._unconfirmed = 0
+        self._confirmed = 0
+        self._started = 0.0
+        self._room = asyncio.Event()
+        self._stopped = False
+
+    def add(self, index: int, user: int, source: Path | bytes) -> None:
+        """Add the content for a request of a user's segment."""
+        self.pending.append((index, user, source))
+
+    def acknowledge(self, count: int) -> None:
+        """Note that the host has taken some bytes."""
+        self._unconfirmed -= count
+        self._confirmed += count
+        self._room.set()
+
+    def stop(self) -> None:
+        """Send nothing more: the frame is over."""
+        self._stopped = True
+        self._room.set()
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        """Yield the messages to send, each once there is room for it."""
+        self._started = asyncio.get_running_loop().time()
+        for index, user, source in self.pending:
+            try:
+                async for data in _chunks(source):
+                    await self._wait()
+                    if self._stopped:
+                        return
+                    self._unconfirmed += len(data)
+                    yield self._message(index, user, data)
+                yield self._message(index, user, b"", wire.LAST)
+            except OSError as error:
+                yield self._broken(index, user, error)
+                return
+
+    async def _wait(self) -> None:
+        while self._unconfirmed >= WINDOW and not self._stopped:
+            self._room.clear()
+            await self._room.wait()
+
+    def _message(self, index: int, user: int, data: bytes, flags: int = 0) -> bytes:
+        body = json.dumps([index]).encode("ascii")
+        return wire.encode(wire.DATA, self._frame, body, data, flags, user, self._pays())
+
+    def _pays(self) -> bool:
+        """Tell whether to compress: not while the link proves to be faster than that would be."""
+        if not self._packing or self._confirmed < WINDOW:
+            return self._packing
+        return self._confirmed / (asyncio.get_running_loop().time() - self._started) < FAST
+
+    def _broken(self, index: int, user: int, error: OSError) -> bytes:
+        body = json.dumps([index, str(error.filename or "source"), f"cannot be read on the control machine: {error.strerror}"])
+        return wire.encode(wire.DATA, self._frame, body.encode("ascii"), b"", wire.BROKEN, user)
+
+
+async def _chunks(source: Path | bytes) -> AsyncIterator[bytes]:
+    if isinstance(source, bytes):
+        for data in _slices(source):
+            yield data
+        return
+    file = await asyncio.to_thread(source.open, "rb", 0)
+    with file:
+        while data := await asyncio.to_thread(file.read, wire.CHUNK):
+            yield data
+
+
+def _slices(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), wire.CHUNK):
+        yield data[start : start + wire.CHUNK]
+
+
+class Receiver:
+    """A file of the control machine that appears whole or not at all; private (0600) like whatever it may hold."""
+
+    def __init__(self, destination: Path) -> None:
+        self.destination = destination
+        self._file: IO[bytes] | None = None
+        self._failed: OSError | None = None
+
+    def _open(self) -> IO[bytes]:
+        if self._file is None:
+            # The name is renamed by `finish`, so nothing must remove it when the file is closed.
+            self._file = tempfile.NamedTemporaryFile(  # noqa: SIM115
+                dir=self.destination.parent, prefix=".jetpack-", delete=False
+            )
+        return self._file
+
+    def write(self, data: bytes) -> None:
+        """Add some bytes; a failure is kept for `finish`, since the host goes on sending."""
+        if self._failed is None:
+            try:
+                self._open().write(data)
+            except OSError as error:
+                self._failed = error
+
+    def finish(self) -> None:
+        """Put the file in place. Raises SourceError."""
+        try:
+            if self._failed is not None:
+                raise self._failed
+            file = self._open()
+            file.close()
+            os.replace(file.name, self.destination)  # noqa: PTH105
+        except OSError as error:
+            self.discard()
+            raise SourceError(f"cannot be written on the control machine: {error.strerror}") from error
+
+    def discard(self) -> None:
+        """Remove what was received."""
+        if self._file is not None:
+            self._file.close()
+            with contextlib.suppress(OSError):
+                Path(self._file.name).unlink()
