@@ -59,9 +59,7 @@ class Assert(Module):
     @model_validator(mode="after")
     def _asks_something(self) -> Self:
         if not (self._wanted() or self.some_true):
-            message = (
-                "there is nothing to check; give `true`, `false`, `all_true`, `all_false` or `some_true`"
-            )
+            message = "there is nothing to check; give `true`, `false`, `all_true`, `all_false` or `some_true`"
             raise ValueError(message)
         return self
 
@@ -73,9 +71,7 @@ class Assert(Module):
     async def plan(self, host: Host) -> Plan:
         """Evaluate the conditions. Raises TaskError with all that do not hold."""
         failures = [
-            failure
-            for text, wanted in self._wanted()
-            if (failure := _failure(host, text, wanted=wanted)) is not None
+            failure for text, wanted in self._wanted() if (failure := _failure(host, text, wanted=wanted)) is not None
         ]
         failures += _none_holds(host, self.some_true)
         if failures:
@@ -97,6 +93,4 @@ def _failure(host: Host, text: str, *, wanted: bool) -> str | None:
 def _none_holds(host: Host, texts: list[ExpressionText]) -> list[str]:
     """Return why each condition does not hold, or nothing when one of them does."""
     failures = [_failure(host, text, wanted=True) for text in texts]
-    return (
-        [f"none of these: {failure}" for failure in failures if failure is not None] if all(failures) else []
-    )
+    return [f"none of these: {failure}" for failure in failures if failure is not None] if all(failures) else []

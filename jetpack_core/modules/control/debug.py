@@ -27,9 +27,7 @@ class Debug(Module):
 
     local_only: ClassVar[bool] = True
 
-    vars: list[ExpressionText] = Field(
-        default_factory=list, validation_alias=AliasChoices("vars", "variables")
-    )
+    vars: list[ExpressionText] = Field(default_factory=list, validation_alias=AliasChoices("vars", "variables"))
     """The variables, or expressions of them; without it, all that are not secret. Also `variables`."""
 
     async def plan(self, host: Host) -> Plan:

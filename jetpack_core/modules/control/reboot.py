@@ -75,9 +75,7 @@ class Reboot(Module):
         with suppress(HostUnreachableError):
             await self._restart(host)
         await self._wait_until_back(host, plan.data, clock)
-        return Outcome(
-            result={"elapsed": round(clock.elapsed, 1)}, msg=f"back after {clock.elapsed:.0f} seconds"
-        )
+        return Outcome(result={"elapsed": round(clock.elapsed, 1)}, msg=f"back after {clock.elapsed:.0f} seconds")
 
     async def _restart(self, host: Host) -> None:
         for argv in [tuple(self.command)] if self.command else _commands(self.msg):

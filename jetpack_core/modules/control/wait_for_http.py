@@ -36,6 +36,4 @@ class WaitForHttp(Waiting):
 
     async def missing(self, host: Host) -> str | None:
         """Ask for the page once."""
-        return await host.in_thread(
-            partial(page_problem, self.url, self.expected, verify_tls=self.verify_tls)
-        )
+        return await host.in_thread(partial(page_problem, self.url, self.expected, verify_tls=self.verify_tls))
