@@ -95,7 +95,7 @@ class Registry:
         self._plugins: list[InstalledPlugin] = []
         self._scanned = False
         self.broken: list[BrokenPlugin] = []
-        self._register(builtins, BUILT_IN)
+        self.register(builtins, BUILT_IN)
 
     def load_plugins(self) -> None:
         """Find and load the plugins installed beside Jetpack; a broken one is kept in `broken`.
@@ -111,7 +111,7 @@ class Registry:
     def _load_plugin(self, distribution: Distribution, entry_point: EntryPoint) -> None:
         name, version = distribution.name, distribution.version
         try:
-            offers = self._register(entry_point.load(), name)
+            offers = self.register(entry_point.load(), name)
         except PluginError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises must not stop the others
@@ -119,8 +119,8 @@ class Registry:
         else:
             self._plugins.append(InstalledPlugin(name, version, entry_point.value, offers))
 
-    def _register(self, plugin: object, owner: str) -> tuple[Registered, ...]:
-        """Add what a plugin offers, or nothing of it when anything is wrong with it."""
+    def register(self, plugin: object, owner: str) -> tuple[Registered, ...]:
+        """Add what a plugin offers, or nothing of it when anything is wrong with it. Raises PluginError."""
         self._manager.register(plugin)
         try:
             self._manager.check_pending()
@@ -150,46 +150,47 @@ class Registry:
 
     def module(self, name: str) -> type[Module]:
         """Return a module's class. Raises PluginError when there is none, or it does not load."""
-        return cast("type[Module]", self._get(Kind.MODULE, name))
+        return cast("type[Module]", self.load(Kind.MODULE, name))
 
     def modifier(self, name: str) -> type[Modifier]:
         """Return a modifier's class. Raises PluginError."""
-        return cast("type[Modifier]", self._get(Kind.MODIFIER, name))
+        return cast("type[Modifier]", self.load(Kind.MODIFIER, name))
 
     def connection(self, name: str) -> type[Connection]:
         """Return a connection's class. Raises PluginError."""
-        return cast("type[Connection]", self._get(Kind.CONNECTION, name))
+        return cast("type[Connection]", self.load(Kind.CONNECTION, name))
 
     def provisioner(self, name: str) -> type[Provisioner]:
         """Return a provisioner's class. Raises PluginError."""
-        return cast("type[Provisioner]", self._get(Kind.PROVISIONER, name))
+        return cast("type[Provisioner]", self.load(Kind.PROVISIONER, name))
 
     def template_engine(self, suffix: str) -> type[TemplateEngine] | None:
         """Return the template engine for a file suffix, or None for the default one. Raises PluginError."""
         if (Kind.TEMPLATE_ENGINE, suffix) not in self._entries:
             return None
-        return cast("type[TemplateEngine]", self._get(Kind.TEMPLATE_ENGINE, suffix))
+        return cast("type[TemplateEngine]", self.load(Kind.TEMPLATE_ENGINE, suffix))
 
     def command(self, name: str) -> click.Command:
         """Return a command line verb. Raises PluginError."""
-        return cast("click.Command", self._get(Kind.COMMAND, name))
+        return cast("click.Command", self.load(Kind.COMMAND, name))
 
     def view(self, name: str) -> type[View]:
         """Return a view's class. Raises PluginError."""
-        return cast("type[View]", self._get(Kind.VIEW, name))
+        return cast("type[View]", self.load(Kind.VIEW, name))
 
     def function(self, kind: Kind, name: str) -> Callable[..., object]:
         """Return a template filter or test. Raises PluginError."""
-        return cast("Callable[..., object]", self._get(kind, name))
+        return cast("Callable[..., object]", self.load(kind, name))
 
     def target(self, kind: Kind, name: str) -> object:
         """Return what is registered under a kind and name, whatever it is. Raises PluginError."""
-        return self._get(kind, name)
+        return self.load(kind, name)
 
-    def _get(self, kind: Kind, name: str) -> object:
+    def load(self, kind: Kind, name: str) -> object:
+        """Return what a name of a kind stands for, imported on first use. Raises PluginError."""
         key = (kind, name)
         if key not in self._loaded:
-            self._loaded[key] = self._load(self._find(kind, name))
+            self._loaded[key] = _import(self._find(kind, name))
         return self._loaded[key]
 
     def _find(self, kind: Kind, name: str) -> Registered:
@@ -207,15 +208,6 @@ class Registry:
         hints.append(f"if a plugin has it, install that: pip install {prefix}-{name.replace('_', '-')}")
         hints += [f"{one.distribution} {one.version} did not load: {one.cause}" for one in self.broken]
         return "; ".join(hints)
-
-    def _load(self, entry: Registered) -> object:
-        module_name, _, attribute = entry.reference.target.partition(":")
-        try:
-            return getattr(import_module(module_name), attribute)
-        except Exception as error:
-            message = f"{entry.kind.noun} {entry.reference.name!r} of {entry.owner} does not load: {error}"
-            hint = "" if entry.owner == BUILT_IN else f"upgrade or remove it: pip uninstall {entry.owner}"
-            raise PluginError(message, hint=hint) from error
 
 
 def _by_name(item: tuple[tuple[Kind, str], Registered]) -> tuple[str, str]:
@@ -241,3 +233,13 @@ def _offers(manager: PluginManager, plugin: object, owner: str) -> Iterable[Regi
         for references in hook():
             for reference in references:
                 yield Registered(kind, reference, owner)
+
+
+def _import(entry: Registered) -> object:
+    module_name, _, attribute = entry.reference.target.partition(":")
+    try:
+        return getattr(import_module(module_name), attribute)
+    except Exception as error:
+        message = f"{entry.kind.noun} {entry.reference.name!r} of {entry.owner} does not load: {error}"
+        hint = "" if entry.owner == BUILT_IN else f"upgrade or remove it: pip uninstall {entry.owner}"
+        raise PluginError(message, hint=hint) from error

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -158,10 +158,12 @@ class PlayRun:
         if not active:
             return
         linear = strategy is Strategy.LINEAR
+        # In plan mode nobody changes anything, so that what one host would do is nothing to the others.
+        together = linear and not self._planning
         shared = World()
         for host in active:
             # A stamp is only ever compared within one walk, so each may begin a new world.
-            host.world = shared if linear else World()
+            host.world = shared if together else World()
         alone = len(active) == 1 or not linear
         walks = [HostWalk(self._context, self._play, host, tasks, alone=alone) for host in active]
         if linear:
@@ -276,7 +278,7 @@ async def _step_and_leave(walk: HostWalk, index: int, rendezvous: Rendezvous) ->
     rendezvous.leave(walk.host.name)
 
 
-async def _all(steps: Iterable[partial[object]]) -> None:
+async def _all(steps: Iterable[Callable[[], Coroutine[object, object, None]]]) -> None:
     """Run coroutines side by side; when one of them raises, the others are cancelled and awaited."""
     async with asyncio.TaskGroup() as group:
         for step in steps:

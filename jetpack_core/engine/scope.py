@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from jetpack_core.contracts.host import Scope
-from jetpack_core.variables.layers import Layer, ListRule, flatten
+from jetpack_core.variables.layers import Layer, flatten
+from jetpack_core.variables.merge import ListRule
 
 if TYPE_CHECKING:
     from jetpack_core.content.model import Play, RoleScope

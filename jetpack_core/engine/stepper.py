@@ -333,12 +333,13 @@ async def _perform(ask: Ask) -> Reply:
             case InThread():
                 return Reply(await asyncio.to_thread(step.function))
             case Sleep():
-                return Reply(await asyncio.sleep(step.seconds))
+                await asyncio.sleep(step.seconds)
             case Barrier():
-                return Reply(await target.barrier(step.timeout))
+                await target.barrier(step.timeout)
             case Reconnect():
-                return Reply(await target.reconnect(step.timeout, step.delay))
+                await target.reconnect(step.timeout, step.delay)
             case _:
                 return Reply(error=TypeError(f"unknown step {step!r}"))
     except Exception as error:  # noqa: BLE001 - the module that asked decides what its function's errors mean
         return Reply(error=error)
+    return Reply()

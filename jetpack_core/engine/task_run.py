@@ -90,13 +90,12 @@ class TaskRun:
             self._retrying(ended, attempt, policy)
             await asyncio.sleep(policy.delay)
             attempt += 1
-        item = await self._planned_item(planned, index, anew=False, stale=True)
-        return self._conclude(item, ended, attempt, began), ended.outcome
+        return self._conclude(planned.items[index], ended, attempt, began), ended.outcome
 
-    async def _planned_item(self, planned: PlannedTask, index: int, *, anew: bool, stale: bool = False) -> PlannedItem:
+    async def _planned_item(self, planned: PlannedTask, index: int, *, anew: bool) -> PlannedItem:
         """Return the plan of an item, made anew where the host may have changed since."""
         item = planned.items[index]
-        if item is None or anew or (item.stamp != self._unit.stamp() and not stale):
+        if item is None or anew or item.stamp != self._unit.stamp():
             await self._drive(plan_items(self._unit, planned, index))
             item = planned.items[index]
         if item is None:
@@ -106,18 +105,25 @@ class TaskRun:
 
     async def _carry_out(self, planned: PlannedTask, index: int, item: PlannedItem) -> Ended:
         for _ in range(_STALE_LIMIT):
-            if item.skip is not None:
-                return Ended(Status.SKIPPED, Outcome(msg=item.skip))
-            if item.error is not None:
-                return self._failed(item.error, item)
-            try:
-                return await self._apply(planned, index, item)
-            except StaleError as error:
-                last = error
-                item = await self._planned_item(planned, index, anew=True)
-            except Exception as error:  # noqa: BLE001 - whatever a module raises is the task's failure
-                return self._failed(error, item)
-        return self._failed(last, item)
+            ended = await self._try(planned, index, item)
+            if ended is not None:
+                return ended
+            item = await self._planned_item(planned, index, anew=True)
+        message = f"the host changed under the task {_STALE_LIMIT} times"
+        return self._failed(TaskError(message, hint="does another program write there?"), item)
+
+    async def _try(self, planned: PlannedTask, index: int, item: PlannedItem) -> Ended | None:
+        """Carry out a plan; None says that the host is not as the plan saw it."""
+        if item.skip is not None:
+            return Ended(Status.SKIPPED, Outcome(msg=item.skip))
+        if item.error is not None:
+            return self._failed(item.error, item)
+        try:
+            return await self._apply(planned, index, item)
+        except StaleError:
+            return None
+        except Exception as error:  # noqa: BLE001 - whatever a module raises is the task's failure
+            return self._failed(error, item)
 
     async def _apply(self, planned: PlannedTask, index: int, item: PlannedItem) -> Ended:
         plan, module = item.plan, item.module
@@ -328,20 +334,17 @@ class TaskRun:
 
     async def _drive(self, coroutine: Coroutine[Asks, Replies, T]) -> T:
         """Drive a coroutine, and report when it takes long."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-
-        def notice() -> None:
-            nonlocal timer
-            seconds = loop.time() - began
-            self._context.events.send(HostWaiting(host=self._host.name, task=self._task.name, seconds=seconds))
-            timer = loop.call_later(_WAITING_NOTICE, notice)
-
-        timer = loop.call_later(_WAITING_NOTICE, notice)
+        self._watch = asyncio.get_running_loop().call_later(_WAITING_NOTICE, self._notice, _WAITING_NOTICE)
         try:
             return await drive(coroutine)
         finally:
-            timer.cancel()
+            self._watch.cancel()
+
+    def _notice(self, seconds: float) -> None:
+        """Report that the task still runs, and watch on."""
+        self._context.events.send(HostWaiting(host=self._host.name, task=self._task.name, seconds=seconds))
+        again = seconds + _WAITING_NOTICE
+        self._watch = asyncio.get_running_loop().call_later(_WAITING_NOTICE, self._notice, again)
 
 
 def _names_set(parameters: Mapping[str, object]) -> list[str]:
