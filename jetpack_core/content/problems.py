@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Collect what is wrong in content files, so that all of it is reported at once."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from jetpack_core.content.nodes import Node, Source
+from jetpack_core.errors import ContentError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jetpack_core.records import Position
+
+_EXCERPT_LIMIT: Final = 16 * 1024 * 1024
+
+
+class Problems:
+    """A growing list of problems, in the order of files and lines."""
+
+    def __init__(self) -> None:
+        self._found: dict[Problem, None] = {}
+        self._sources: dict[str, Source] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def register(self, source: Source) -> None:
+        """Make a file's lines known, to show them."""
+        self._sources[source.file] = source
+
+    def add(self, where: Node | Position, message: str, hint: str = "") -> None:
+        """Note a problem; the same one twice counts once."""
+        if isinstance(where, Node):
+            self._sources.setdefault(where.source.file, where.source)
+            where = where.position
+        line = self._source(where.file).line(where.line)
+        self._found[Problem(where, message, hint, line)] = None
+
+    def extend(self, error: ContentError) -> None:
+        """Take over what another load found."""
+        for problem in error.problems:
+            self._sources.setdefault(problem.position.file, Source(problem.position.file, ""))
+            self._found[problem] = None
+
+    def raise_if_any(self) -> None:
+        """Raise ContentError with everything noted, file by file from top to bottom."""
+        if self._found:
+            order = {file: number for number, file in enumerate(self._sources)}
+            raise ContentError(sorted(self._found, key=lambda problem: _place(problem, order)))
+
+    def _source(self, file: str) -> Source:
+        if file not in self._sources:
+            self._sources[file] = Source(file, _text_of(Path(file)))
+        return self._sources[file]
+
+
+def _place(problem: Problem, order: dict[str, int]) -> tuple[int, int, int]:
+    position = problem.position
+    return order[position.file], position.line, position.column
+
+
+def _text_of(path: Path) -> str:
+    """Return a file's text for excerpts; empty when it cannot be shown."""
+    try:
+        if not path.is_file() or path.stat().st_size > _EXCERPT_LIMIT:
+            return ""
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return the hint for a name that does not exist: the nearest one that does, or all of a few."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name.lower(), names, n=1)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    return f"known here: {', '.join(names)}" if names else ""
