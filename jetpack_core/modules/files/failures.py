@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What to do about the usual failures of file operations, and the checks that foresee them."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from jetpack_core.contracts.host import Host
+from jetpack_core.errors import OperationCode, OperationError, TaskError
+from jetpack_core.records import FileKind, FileStat
+
+_ACCOUNT_HINT = "make the account first, with !user or !group, or give its number"
+_PERMISSION_HINT = "act as a user who may, such as `with: {sudo: root}`"
+_PARENT_HINT = "make the directory first, with !directory"
+_NOUNS = {
+    FileKind.FILE: "a file",
+    FileKind.DIRECTORY: "a directory",
+    FileKind.SYMLINK: "a link",
+    FileKind.OTHER: "a device, socket or pipe",
+}
+
+
+@contextmanager
+def explained(path: str) -> Iterator[None]:
+    """Turn the failures of an operation on a path that have a usual remedy into TaskError with that remedy."""
+    try:
+        yield
+    except OperationError as error:
+        explanation = _explain(path, error)
+        if explanation is None:
+            raise
+        raise explanation from error
+
+
+def _explain(path: str, error: OperationError) -> TaskError | None:
+    match error.code:
+        case OperationCode.NO_SUCH_ACCOUNT:
+            return TaskError(f"there is no user or group {error.subject!r}", hint=_ACCOUNT_HINT)
+        case OperationCode.PERMISSION:
+            return TaskError(error.message, hint=_PERMISSION_HINT)
+        case OperationCode.NOT_FOUND if error.subject == path:
+            parent = posixpath.dirname(path)
+            return TaskError(f"{path} cannot be made: there is no directory {parent}", hint=_PARENT_HINT)
+        case OperationCode.NOT_A_DIRECTORY if error.subject == path:
+            return TaskError(f"{path} cannot be made: a part of {posixpath.dirname(path)} is not a directory")
+        case _:
+            return None
+
+
+def noun(now: FileStat) -> str:
+    """Return what is at a path, with its article."""
+    return _NOUNS.get(now.kind, "nothing")
+
+
+async def require_parent(host: Host, path: str) -> None:
+    """In plan mode, see that the directory is there in which `path` is to be made; raises TaskError.
+
+    A real run asks nothing: making the path there tells the same.
+    """
+    if not host.planning:
+        return
+    parent = posixpath.dirname(path)
+    now = await host.stat(parent, follow=True)
+    if not now.exists:
+        raise TaskError(f"{path} cannot be made: there is no directory {parent}", hint=_PARENT_HINT)
+    if not now.is_directory:
+        raise TaskError(f"{path} cannot be made: {parent} is {noun(now)}, not a directory")
+
+
+def refuse_in_the_way(now: FileStat, *, hint: str = "") -> None:
+    """Raise TaskError where something is at the path that a file must not replace."""
+    if now.kind in {FileKind.DIRECTORY, FileKind.OTHER}:
+        raise TaskError(f"{now.path} is {noun(now)}, and a file is to be there", hint=hint)
