@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from jetpack_core.content.files import decode
 from jetpack_core.content.nodes import Source
+from jetpack_core.content.problems import twice
 from jetpack_core.records import Position
 from jetpack_core.variables.data import SourceList, SourceMap
 
@@ -98,7 +99,7 @@ class _Reader:
         position = self._position(index)
         key, end = self._decoder.raw_decode(self._text, index)
         if key in result:
-            self._problems.add(position, f"the key {key!r} is there twice", f"the first is in line {result.positions[key].line}")
+            self._problems.add(position, *twice(key, result.positions[key]))
         end = self._skip(end)
         if self._text[end : end + 1] != ":":
             raise json.JSONDecodeError("a ':' is expected", self._text, end)

@@ -80,3 +80,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean `{near[0]}`?"
     return f"known here: {', '.join(names)}" if names else ""
+
+
+def twice(key: str, first: Position) -> tuple[str, str]:
+    """Return message and hint for a key that was there before."""
+    return f"the key {key!r} is there twice", f"the first is in line {first.line}"

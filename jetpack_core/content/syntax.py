@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jetpack_core.content.problems import Problems
 
 TEMPLATE_HINT: Final = 'a value that begins with {{ needs quotes: "{{ name }}"'
+"""The usual cause of a mapping inside a mapping's key."""
 _BARE_TEMPLATE: Final = re.compile(r"(?:[:-]\s+|^\s*)\{[{%]")
 
 _INDENTATION: Final = "the indentation does not fit the lines above"
@@ -34,7 +35,10 @@ _WORDS: Final = {
     "did not find expected key": (_INDENTATION, _INDENTATION_HINT),
     "did not find expected '-' indicator": (_INDENTATION, _INDENTATION_HINT),
     "could not find expected ':'": ("a key without a ':' behind it", "write `key: value`"),
-    "found unexpected end of stream": ("a quote is opened here and never closed", "close it, or double a quote in text"),
+    "found unexpected end of stream": (
+        "a quote is opened here and never closed",
+        "close it, or put text that holds a quote in the other kind of quotes",
+    ),
     "found unexpected document indicator": ("a quote is not closed before the end of the document", "close it"),
     "did not find expected ',' or ']'": ("a '[' is opened here and never closed, or a ',' is missing", ""),
     "did not find expected ',' or '}'": ("a '{' is opened here and never closed, or a ',' is missing", ""),
@@ -96,12 +100,16 @@ def explain(error: YAMLError, source: Source, problems: Problems) -> None:
     problems.add(position, message, hint)
 
 
+_UNPRINTABLE: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
 def _explain_character(error: ReaderError, source: Source, problems: Problems) -> None:
-    match = next(iter(re.finditer(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", source.text)), None)
+    match = _UNPRINTABLE.search(source.text)
     before = source.text[: match.start()] if match else ""
     shown = f"U+{ord(match[0]):04X}" if match else str(error.reason)
     position = Position(source.file, before.count("\n") + 1, len(before) - before.rfind("\n"))
-    problems.add(position, f"the control character {shown} cannot stand in YAML", 'write it as "\\x.." in double quotes')
+    message = f"the control character {shown} cannot stand in YAML"
+    problems.add(position, message, r'write it as "\x.." in double quotes')
 
 
 def _misplaced(char: str) -> tuple[str, str]:
