@@ -77,5 +77,8 @@ def playbook_text(request: AdHoc) -> str:
         "  tasks:",
         f"    - !{request.module}",
     ]
-    lines += [f"      {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in request.parameters.items()]
+    lines += [
+        f"      {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"
+        for name, value in request.parameters.items()
+    ]
     return "\n".join(lines) + "\n"

@@ -105,7 +105,8 @@ def split_docstring(text: str) -> tuple[str, str, str]:
 def parameters_of(model: type[BaseModel], prefix: str = "") -> tuple[ParameterDoc, ...]:
     """Describe the fields of a model, those of a nested model under dotted names."""
     found: list[ParameterDoc] = []
-    for name, info in model.model_fields.items():
+    for field, info in model.model_fields.items():
+        name = _written_name(field, info)
         found.append(_parameter(f"{prefix}{name}", info))
         nested = _nested_model(info.annotation)
         if nested is not None:
@@ -130,11 +131,12 @@ def _default(info: FieldInfo) -> str:
     return _as_yaml(info.get_default(call_default_factory=True, validated_data={}))
 
 
+def _written_name(field: str, info: FieldInfo) -> str:
+    """Return a parameter's name in YAML, which an alias is where Python has the word for itself."""
+    return info.validation_alias if isinstance(info.validation_alias, str) else field
+
+
 def _aliases(info: FieldInfo) -> Iterable[str]:
-    if info.alias:
-        yield info.alias
-    if isinstance(info.validation_alias, str) and info.validation_alias != info.alias:
-        yield info.validation_alias
     if isinstance(info.validation_alias, AliasChoices):
         yield from (choice for choice in info.validation_alias.choices if isinstance(choice, str))
 

@@ -55,21 +55,12 @@ def _read(piece: str) -> Mapping[str, object]:
 
 
 def _read_file(file: Path) -> Mapping[str, object]:
-    from jetpack_core.content.yaml import load_data
-    from jetpack_core.variables.merge import resolve_replace_keys
+    from jetpack_core.content.yaml import load_vars_file
 
-    data = load_data(file)
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise UsageError(f"-e @{file} is not a map of variables", hint="write `name: value` lines, or a JSON object")
-    resolved = resolve_replace_keys(data)
-    return resolved if isinstance(resolved, dict) else {}
+    return _resolved(load_vars_file(file))
 
 
 def _read_json(piece: str) -> Mapping[str, object]:
-    from jetpack_core.variables.merge import resolve_replace_keys
-
     try:
         data = json.loads(piece)
     except json.JSONDecodeError as error:
@@ -77,6 +68,13 @@ def _read_json(piece: str) -> Mapping[str, object]:
         place = f"line {error.lineno}, column {error.colno}, near {near!r}"
         message = f"-e is not valid JSON at {place}: {error.msg}"
         raise UsageError(message, hint="write such as -e '{\"a\": 1}'") from None
+    return _resolved(data)
+
+
+def _resolved(data: object) -> Mapping[str, object]:
+    """Turn keys that end in `!replace` into marked values."""
+    from jetpack_core.variables.merge import resolve_replace_keys
+
     resolved = resolve_replace_keys(data)
     return resolved if isinstance(resolved, dict) else {}
 
@@ -88,15 +86,12 @@ def _read_assignment(piece: str) -> Mapping[str, object]:
         raise UsageError(f"-e {piece!r} is neither JSON nor an assignment", hint=hint)
     if not _NAME.fullmatch(name):
         raise UsageError(f"-e {piece!r}: {name!r} is no variable name", hint="letters, digits, _ and dots between")
+    from jetpack_core.content.yaml import plain_scalar
+
     first, *rest = name.split(".")
-    value = _scalar(text)
+    value: object = text
+    if text:
+        value = plain_scalar(text)
     for part in reversed(rest):
         value = {part: value}
     return {first: value}
-
-
-def _scalar(text: str) -> object:
-    """Return what a plain scalar of this text would be in YAML; whatever is none stays text."""
-    from jetpack_core.content.yaml import plain_scalar
-
-    return plain_scalar(text)

@@ -49,6 +49,8 @@ def tell(error: Exception) -> None:
         click.echo(f"{error}\n\n{_count(len(error.problems))}; nothing ran", err=True)
     elif isinstance(error, JetpackError):
         click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+    elif isinstance(error, OSError):
+        click.echo(f"error: {error.filename or 'writing output'}: {error.strerror or error}", err=True)
     else:
         _tell_internal(error)
 
@@ -73,7 +75,8 @@ def _tell_traceback(error: Exception) -> None:
 
 
 def _tell_abort(error: click.Abort) -> int:
-    if isinstance(error.__cause__, EOFError):
+    # Click hides what it was, an interrupt or the end of the input, but Python remembers.
+    if isinstance(error.__context__, EOFError):
         click.echo("error: a question was asked, and standard input has ended", err=True)
         return WRONG_INPUT
     click.echo("interrupted", err=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -51,7 +52,9 @@ class RunLog(View):
     def close(self) -> None:
         """Close the file."""
         if self._stream is not None:
-            self._stream.close()
+            # What could not be written has been told; closing tries to write it once more.
+            with contextlib.suppress(OSError):
+                self._stream.close()
 
 
 def log_path(run: str) -> Path:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,18 +99,18 @@ def load_project(file: Path) -> Project:
 
 def _values(data: Any, file: Path, problems: Problems) -> dict[str, Any]:
     """Convert the settings, and note what is wrong with them."""
+    from jetpack_core.content.problems import suggest
+
     values: dict[str, Any] = {}
     for key, value in data.items():
         reader = _READERS.get(key)
         if reader is None:
-            near = difflib.get_close_matches(key, _READERS, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"the settings are {', '.join(_READERS)}"
-            problems.add(data.positions[key], f"there is no setting `{key}`", hint)
+            problems.add(data.positions[key], f"there is no setting `{key}`", suggest(key, _READERS))
             continue
         try:
             values[key] = reader(value, file.parent)
         except ValueError as error:
-            problems.add(data.positions[key], f"`{key}` {error}", "")
+            problems.add(data.positions[key], f"`{key}` {error}")
     return values
 
 

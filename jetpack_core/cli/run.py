@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`jetpack run`: one module or command on groups of hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jetpack_core.cli import options
+from jetpack_core.cli.options import ContentOptions, HostOptions, RunOptions, take
+
+if TYPE_CHECKING:
+    from jetpack_core.cli.adhoc import AdHoc
+    from jetpack_core.cli.sources import Sources
+    from jetpack_core.content.model import Playbook
+
+_COMMAND = "jetpack.command"
+"""The key of `Context.meta` for the words after `--`."""
+
+
+class AdHocCommand(click.Command):
+    """A command that keeps the words after `--` apart, which click would mix with those before."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse what stands before `--`, and keep what stands behind it."""
+        if "--" in args:
+            border = args.index("--")
+            ctx.meta[_COMMAND] = tuple(args[border + 1 :])
+            args = args[:border]
+        return super().parse_args(ctx, args)
+
+
+@click.command("run", cls=AdHocCommand, options_metavar="[OPTIONS] GROUPS...")
+@click.argument("words", nargs=-1, metavar="MODULE [NAME=VALUE]... | -- COMMAND [ARG]...")
+@options.project_option()
+@options.search_options()
+@options.extra_vars_option()
+@options.host_options()
+@options.connection_options()
+@options.sudo_options()
+@click.option("--plan", "planning", is_flag=True, help="Show what would change, and change nothing.")
+@options.output_options()
+@click.pass_context
+def command(ctx: click.Context, words: tuple[str, ...], planning: bool, **flags: Any) -> int:
+    """Run one module, or one command, on all hosts of some groups.
+
+    \b
+    jetpack run all facts
+    jetpack run web db copy src=motd dest=/etc/motd mode=0644 --sudo root
+    jetpack run web -- systemctl is-active nginx
+
+    Parameters are those of `jetpack doc MODULE`; values may be templates, and JSON lists and objects. A command
+    after `--` runs without a shell, its words as they are; use the module `shell` for pipes and the like.
+    """
+    from jetpack_core.cli.adhoc import read_words
+    from jetpack_core.cli.running import run, settings_for
+    from jetpack_core.cli.sources import open_inventory, open_sources
+
+    request = read_words(words, ctx.meta.get(_COMMAND))
+    hosts, wishes = take(HostOptions, flags), take(RunOptions, flags)
+    sources = open_sources(take(ContentOptions, flags))
+    inventory = open_inventory(hosts, sources.project, secrets_needed=not planning)
+    playbook = _playbook(request, sources)
+    settings = settings_for("run", sources, hosts, wishes, planning=planning)
+    return run([playbook], inventory, sources, settings, wishes)
+
+
+def _playbook(request: AdHoc, sources: Sources) -> Playbook:
+    """Make a playbook of one task, whose files are looked for from the current folder."""
+    from jetpack_core.cli.adhoc import playbook_text
+    from jetpack_core.content.load import load_playbook_text
+
+    return load_playbook_text(
+        playbook_text(request),
+        Path.cwd() / "command line",
+        registry=sources.registry,
+        roles_paths=sources.roles,
+        modules_paths=sources.modules,
+        extra_vars=sources.extra_vars,
+    )
