@@ -84,8 +84,34 @@ def jetpack_register_connections() -> list[Reference]:
 def jetpack_register_filters() -> list[Reference]:
     """Name the built-in template filters."""
     return _references(
-        "variables.filters:",
-        {},
+        "variables.filters.",
+        {
+            "b64decode": ("formats:b64decode", "Decode base64"),
+            "b64encode": ("formats:b64encode", "Encode as base64"),
+            "basename": ("text:basename", "Take the last part of a path"),
+            "bool": ("collections:to_bool", "Read yes, no, on, off and the like as true or false"),
+            "combine": ("collections:combine", "Merge maps deeply"),
+            "dict2items": ("collections:dict2items", "Turn a map into a list of keys and values"),
+            "difference": ("collections:difference", "Take what one list has and another has not"),
+            "dirname": ("text:dirname", "Take a path without its last part"),
+            "flatten": ("collections:flatten", "Make one list of lists in lists"),
+            "from_json": ("formats:from_json", "Read JSON"),
+            "from_yaml": ("formats:from_yaml", "Read YAML"),
+            "hash": ("formats:digest", "Compute a digest, SHA-256 if not said otherwise"),
+            "intersect": ("collections:intersect", "Take what two lists have in common"),
+            "items2dict": ("collections:items2dict", "Turn a list of keys and values into a map"),
+            "quote": ("text:quote", "Quote for a shell"),
+            "regex_findall": ("text:regex_findall", "Find all matches of a regular expression"),
+            "regex_replace": ("text:regex_replace", "Replace by a regular expression"),
+            "regex_search": ("text:regex_search", "Find the first match of a regular expression"),
+            "split": ("text:split", "Split text into a list"),
+            "ternary": ("collections:ternary", "Choose one of two values"),
+            "to_json": ("formats:to_json", "Write as JSON"),
+            "to_yaml": ("formats:to_yaml", "Write as YAML"),
+            "union": ("collections:union", "Take what either of two lists has"),
+            "version": ("versions:version", "Compare versions"),
+            "zip": ("collections:zip_lists", "Join lists element by element"),
+        },
     )
 
 
@@ -93,8 +119,20 @@ def jetpack_register_filters() -> list[Reference]:
 def jetpack_register_tests() -> list[Reference]:
     """Name the built-in template tests."""
     return _references(
-        "variables.filters:",
-        {},
+        "variables.filters.",
+        {
+            "all": ("collections:all_true", "All elements are true"),
+            "any": ("collections:any_true", "Some element is true"),
+            "contains": ("collections:contains", "A list, map or text holds a value"),
+            "ends_with": ("text:ends_with", "Text ends with other text"),
+            "json_equal": ("collections:json_equal", "Two values are equal and of the same type"),
+            "match": ("text:match", "A regular expression matches from the start"),
+            "search": ("text:search", "A regular expression matches anywhere"),
+            "starts_with": ("text:starts_with", "Text starts with other text"),
+            "subset": ("collections:subset", "Another list holds all elements"),
+            "superset": ("collections:superset", "The list holds all elements of another"),
+            "version": ("versions:version", "A version compares to another as said"),
+        },
     )
 
 

@@ -106,7 +106,8 @@ class VariablesEnvironment(ImmutableSandboxedEnvironment):
     def call(self, context: Context, function: Function, /, *args: object, **kwargs: object) -> object:
         """Call what a template calls."""
         if getattr(function, "__self__", None) is self:
-            return function(*args, **kwargs)
+            # In a loop Jinja2 passes the loop's names along, for functions that ask for the context.
+            return function(*args)
         refuse_placeholders((function, *args, *kwargs.values()))
         try:
             return super().call(context, function, *args, **kwargs)

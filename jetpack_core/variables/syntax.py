@@ -85,7 +85,8 @@ def _parsed(environment: VariablesEnvironment, text: str, state: str | None, par
 def _message(error: TemplateSyntaxError) -> str:
     message = re.sub(r" at \d+$", "", error.message or "wrong syntax")
     message = message.removesuffix(".").replace("end of print statement", "}}")
-    return message.replace("end of statement block", "%}")
+    message = message.replace("end of statement block", "%}")
+    return message.replace("unexpected 'end of template'", "unexpected end")
 
 
 def fault_at(text: str, offset: int, message: str, hint: str = "") -> SyntaxFaultError:
