@@ -93,7 +93,7 @@ class Expression(str):
     __slots__ = ()
 
 
-ExpressionText = Annotated[str, AfterValidator(Expression), WithJsonSchema({"type": "string"})]
+ExpressionText = Annotated[str, AfterValidator(Expression), WithJsonSchema({"type": "string", "format": "expression"})]
 """A condition such as `rc == 0`; see `Host.evaluate`."""
 
 
@@ -123,13 +123,13 @@ def source(folder: str) -> BeforeValidator:
     return BeforeValidator(find)
 
 
-Source = Annotated[Path, source("files"), WithJsonSchema({"type": "string"})]
+Source = Annotated[Path, source("files"), WithJsonSchema({"type": "string", "format": "source-path"})]
 """A file or folder of the control machine, from the role's or playbook's `files`."""
 
-TemplateSource = Annotated[Path, source("templates"), WithJsonSchema({"type": "string"})]
+TemplateSource = Annotated[Path, source("templates"), WithJsonSchema({"type": "string", "format": "source-path"})]
 """A file of the control machine, from the role's or playbook's `templates`."""
 
-ExecutableSource = Annotated[Path, source("modules"), WithJsonSchema({"type": "string"})]
+ExecutableSource = Annotated[Path, source("modules"), WithJsonSchema({"type": "string", "format": "source-path"})]
 """An executable of the control machine, from `--modules`, `modules/` and the role's `modules/`."""
 
 
