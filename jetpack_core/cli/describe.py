@@ -103,9 +103,14 @@ def split_docstring(text: str) -> tuple[str, str, str]:
 
 
 def parameters_of(model: type[BaseModel], prefix: str = "") -> tuple[ParameterDoc, ...]:
-    """Describe the fields of a model, those of a nested model under dotted names."""
+    """Describe the fields of a model: required ones first, then its own, then those it inherits.
+
+    The fields of a nested model follow it, under dotted names.
+    """
     found: list[ParameterDoc] = []
-    for field, info in model.model_fields.items():
+    own = model.__annotations__
+    fields = sorted(model.model_fields.items(), key=lambda item: (not item[1].is_required(), item[0] not in own))
+    for field, info in fields:
         name = _written_name(field, info)
         found.append(_parameter(f"{prefix}{name}", info))
         nested = _nested_model(info.annotation)
@@ -153,7 +158,13 @@ _PLAIN: Final = {
     "string": "text", "boolean": "true or false", "integer": "whole number", "number": "number",
     "array": "list", "object": "map", "null": "null",
 }  # fmt: skip
-_FORMATS: Final = {"host-path": "path on the host", "password": "secret text", "path": "path"}
+_FORMATS: Final = {
+    "expression": "expression",
+    "host-path": "path on the host",
+    "password": "secret text",
+    "path": "path",
+    "source-path": "path here",
+}
 
 
 def _type_name(info: FieldInfo) -> str:

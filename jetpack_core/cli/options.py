@@ -200,6 +200,6 @@ def output_options() -> Callable[[F], F]:
     """Add the flags that say what is printed."""
     return _stack(
         click.option("--diff", is_flag=True, help="Show how the content of files changes."),
-        click.option("-v", "verbosity", count=True, help="-v commands, -vv output as it comes, -vvv all."),
+        click.option("-v", "verbosity", count=True, help="Say more: commands; -vv output as it comes; -vvv all."),
         click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines."),
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ class AdHocCommand(click.Command):
 @options.output_options()
 @click.pass_context
 def command(ctx: click.Context, words: tuple[str, ...], planning: bool, **flags: Any) -> int:
-    """Run one module, or one command, on all hosts of some groups.
+    r"""Run one module, or one command, on all hosts of some groups.
 
     \b
     jetpack run all facts
@@ -55,11 +56,13 @@ def command(ctx: click.Context, words: tuple[str, ...], planning: bool, **flags:
     after `--` runs without a shell, its words as they are; use the module `shell` for pipes and the like.
     """
     from jetpack_core.cli.adhoc import read_words
-    from jetpack_core.cli.running import run, settings_for
+    from jetpack_core.cli.running import STREAMING, run, settings_for
     from jetpack_core.cli.sources import open_inventory, open_sources
 
     request = read_words(words, ctx.meta.get(_COMMAND))
     hosts, wishes = take(HostOptions, flags), take(RunOptions, flags)
+    # What a command says is what an ad hoc run is for.
+    wishes = replace(wishes, verbosity=wishes.verbosity + STREAMING)
     sources = open_sources(take(ContentOptions, flags))
     inventory = open_inventory(hosts, sources.project, secrets_needed=not planning)
     playbook = _playbook(request, sources)

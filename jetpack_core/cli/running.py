@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _THREADS: Final = 100
 _CONNECT_TIMEOUT: Final = 15.0
-_STREAMING: Final = 2
+STREAMING: Final = 2
 """From this verbosity on, the output of commands is shown while they run."""
 
 
@@ -83,7 +83,7 @@ def settings_for(
         allow_localhost_delegation=options.allow_localhost_delegation,
         extra_vars=sources.extra_vars,
         verify=options.verify,
-        stream_output=options.verbosity >= _STREAMING,
+        stream_output=options.verbosity >= STREAMING,
         exit_on_change=exit_on_change,
     )
 
