@@ -40,6 +40,11 @@ def _without_nul(value: str) -> str:
     return value
 
 
+def _revealable(value: str | SecretStr) -> str | SecretStr:
+    _without_nul(revealed(value))
+    return value
+
+
 def _not_blank(value: str) -> str:
     if not value.strip():
         message = "there is no command; it is empty"
@@ -66,10 +71,11 @@ CommandText = Annotated[Word, AfterValidator(_not_blank)]
 VariableName = Annotated[str, AfterValidator(_without_nul), AfterValidator(_variable)]
 """The name of an environment variable."""
 
-VariableValue = Annotated[Text, AfterValidator(_without_nul)] | Secret
+# What is checked must hold for both members: a text that is refused as text would else be taken as a secret.
+VariableValue = Annotated[str | Secret, BeforeValidator(_text), AfterValidator(_revealable)]
 """The value of an environment variable; a secret is welcome."""
 
-InputText = Text | Secret
+InputText = Annotated[str | Secret, BeforeValidator(_text)]
 """What a command reads on standard input; a secret is welcome."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from jetpack_core.contracts.module import Module
+from jetpack_core.errors import TaskError
 from jetpack_core.records import Outcome, Plan, PlanKind
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class WaitForOthers(Module):
         return Plan(PlanKind.PASSIVE if host.planning else PlanKind.EXECUTE)
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
-        """Wait for the others."""
-        await host.barrier(self.timeout)
+        """Wait for the others. Raises TaskError when time is up."""
+        try:
+            await host.barrier(self.timeout)
+        except TimeoutError as error:
+            raise TaskError(f"the other hosts did not come this far within {self.timeout:g} seconds") from error
         return Outcome(changed=False)
