@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import time
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Self, cast
@@ -75,7 +74,7 @@ class TextEdit(FileAttributes):
     create: bool = False
     """Make the file if it is missing; otherwise that is an error."""
     backup: bool = False
-    """Keep the old version beside the file, as NAME.TIME-CHECKSUM.bak (the time is when it was last changed)."""
+    """Keep the old version beside the file, as NAME.CHECKSUM.bak, with its time, owner and mode."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -169,5 +168,4 @@ def _content(now: FileStat) -> bytes:
 
 def _backup_of(now: FileStat) -> str:
     """Return a name that is the same for plan and apply, and another one for every other version of the file."""
-    changed = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now.mtime))
-    return f"{now.path}.{changed}-{checksum_of(now)[:8]}.bak"
+    return f"{now.path}.{checksum_of(now)[:12]}.bak"
