@@ -99,7 +99,7 @@ class VariablesEnvironment(ImmutableSandboxedEnvironment):
         return obj
 
     def _no_method(self, value: object, obj: object, name: object) -> object:
-        if type(value) is not MissingValue and callable(value) and isinstance(obj, _DATA):
+        if isinstance(obj, _DATA) and callable(value) and not isinstance(value, MissingValue | Unknown):
             return self.undefined(f"{name!r} is a function: call it, as {name}()", obj=obj, name=str(name))
         return value
 

@@ -87,7 +87,7 @@ def _find(values: Mapping[str, object], path: Sequence[object]) -> _Found | None
     position: Position | None = None
     replaces = False
     for key in path:
-        if isinstance(node, Replace):
+        while isinstance(node, Replace):
             replaces, node = True, node.value
         if node is None and not replaces:
             return None
@@ -118,6 +118,6 @@ def _next(state: object, found: _Found, lists: ListRule) -> object:
 
 
 def _shown(value: object) -> object:
-    if value is _ABSENT:
-        return None
-    return value.value if isinstance(value, Replace) else value
+    while isinstance(value, Replace):
+        value = value.value
+    return None if value is _ABSENT else value

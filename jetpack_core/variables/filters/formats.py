@@ -7,6 +7,7 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ _ERRORS: Final = "surrogateescape"
 def to_json(value: object, indent: int | None = None, *, sort: bool = False) -> str:
     """Write data as JSON, compact or with an indent in blanks, optionally with sorted keys."""
     separators = (",", ":") if indent is None else None
-    return json.dumps(value, indent=indent, sort_keys=sort, separators=separators, ensure_ascii=False)
+    return json.dumps(
+        value, indent=indent, sort_keys=sort, separators=separators, ensure_ascii=False, default=_as_dict
+    )
 
 
 def from_json(text: str) -> object:
@@ -70,6 +73,13 @@ def digest(value: str, algorithm: str = "sha256") -> str:
     if algorithm not in hashlib.algorithms_guaranteed or algorithm.startswith("shake"):
         raise ValueError(f"there is no algorithm {algorithm!r}; use sha256 or sha512")
     return hashlib.new(algorithm, _bytes(value), usedforsecurity=False).hexdigest()
+
+
+def _as_dict(value: object) -> dict[object, object]:
+    """Turn a map that is computed on demand, such as the variables of other hosts, into a plain one."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    return dict(value)
 
 
 def _text(value: object) -> str:
