@@ -73,8 +73,13 @@ class FramedClient:
         """
         seen = b""
         while nonce not in seen or len(seen) < seen.index(nonce) + len(nonce) + 2:
-            data = await self._receive()
-            seen += data
+            try:
+                seen += await self._receive()
+            except HostUnreachableError as error:
+                said = " ".join(seen[-2000:].decode("utf-8", "replace").split())
+                hint = "the login shell may not allow commands" if said else ""
+                message = error.message + (f", it said: {said}" if said else "")
+                raise HostUnreachableError(message, hint=hint) from error
             if len(seen) > BANNER_LIMIT:
                 raise HostUnreachableError(f"{self.host}: the login shell prints without end")
             if nonce in seen and seen.endswith(boot.SHELL_MARK.encode()):

@@ -9,6 +9,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from jetpack_core.connections.remote.helper import boot
+
+SHELL_BOOT: Final = f'printf {boot.SHELL_MARK};read -r n;x=$(head -c "$n");eval "$x"'
+"""Read the shell's own program: its length, then as many bytes."""
 _PACKAGE: Final = "jetpack_core.connections.remote.helper"
 
 
@@ -24,3 +28,18 @@ def helper_payload() -> bytes:
     loader = (folder / "loader.py").read_text(encoding="utf-8")
     program = f"{loader}\nsys.meta_path.insert(0, Finder({texts!r}))\nfrom {_PACKAGE}.serve import main\nmain(p)\n"
     return binascii.b2a_base64(zlib.compress(program.encode(), 9))
+
+
+def login_command(nonce: str) -> str:
+    """Return the command for a login shell of any kind (sh, bash, dash, fish, csh): it prints the nonce and goes on.
+
+    Its quoted words hold no single quote, backslash, newline or exclamation mark, which those shells treat differently.
+    With Python it becomes the helper, without it a shell that waits for its own program.
+    """
+    size = len(helper_payload())
+    script = (
+        f"printf %s {nonce};for p in {boot.PYTHONS};do "
+        f'command -v "$p" >/dev/null 2>&1&&exec "$p" -ISc "{boot.CODE}" {boot.PYTHON_MARK} {size} "$0";done;'
+        'read -r x;eval "$0"'
+    )
+    return f"exec /bin/sh -c '{script}' '{SHELL_BOOT}'"

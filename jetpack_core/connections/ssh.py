@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reach a host over SSH: one connection, one channel, and behind it the helper or a shell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from jetpack_core.connections.framed import FramedClient
+from jetpack_core.connections.limits import ConnectLimiter
+from jetpack_core.connections.payload import helper_payload, login_command
+from jetpack_core.connections.remote.helper import boot
+from jetpack_core.connections.ssh_pipe import ChannelPipe
+from jetpack_core.connections.ssh_settings import SshSettings, read_config, settings
+from jetpack_core.contracts.connection import Connection, Endpoint
+from jetpack_core.errors import HostUnreachableError
+
+if TYPE_CHECKING:
+    from paramiko import Channel
+
+    from jetpack_core.connections.shell import ShellClient
+    from jetpack_core.connections.ssh_session import Attempt, SshSession
+    from jetpack_core.contracts.operations import Reply, Request
+
+
+class SshConnection(Connection):
+    """A host over SSH, by paramiko.
+
+    `round_trips`, `channels`, `bytes_in` and `bytes_out` count what was needed since the last `connect`.
+    """
+
+    summary: ClassVar[str] = "reach a host over SSH"
+
+    def __init__(self, endpoint: Endpoint, limiter: ConnectLimiter | None = None) -> None:
+        super().__init__(endpoint)
+        self._limiter = limiter
+        self._session: SshSession | None = None
+        self._client: FramedClient | ShellClient | None = None
+        self._pipe: ChannelPipe | None = None
+        self.channels = 0
+
+    @property
+    def round_trips(self) -> int:
+        """Exchanges with the host after connecting."""
+        return 0 if self._client is None else self._client.round_trips
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes that came over the channel."""
+        return 0 if self._pipe is None else self._pipe.bytes_in
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes that went over the channel."""
+        return 0 if self._pipe is None else self._pipe.bytes_out
+
+    @property
+    def uses_python(self) -> bool:
+        """Whether the helper serves the host, not a shell."""
+        return isinstance(self._client, FramedClient)
+
+    async def connect(self) -> None:
+        """Reach the host, log in and start the helper; see `Connection.connect`."""
+        from jetpack_core.connections.ssh_session import Attempt
+
+        await self.close()
+        limiter = self._limiter or ConnectLimiter.of_loop()
+        nonce = secrets.token_hex(12)
+        attempt = Attempt()
+        opening = asyncio.ensure_future(limiter.connecting(lambda: self._open(limiter, attempt, nonce)))
+        try:
+            self._session, channel, timeout = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            attempt.call_off()
+            opening.add_done_callback(_hang_up)
+            raise
+        self.channels = 1
+        self._pipe = ChannelPipe(channel, self._session.transport, limiter)
+        self._pipe.bytes_out += len(helper_payload())
+        try:
+            await self._start(nonce, timeout)
+        except BaseException:
+            await self.close()
+            raise
+
+    def _open(self, limiter: ConnectLimiter, attempt: Attempt, nonce: str) -> tuple[SshSession, Channel, float]:
+        from paramiko import SSHException
+
+        from jetpack_core.connections.ssh_session import open_session
+
+        config = limiter.shared("ssh config", read_config)
+        target = settings(self.endpoint, config)
+        session = open_session(target, config, attempt)
+        try:
+            return session, _open_channel(session, target, nonce), max(target.timeout, 15.0)
+        except (SSHException, OSError, EOFError) as error:
+            session.close()
+            raise HostUnreachableError(f"{target.where} does not let us start a program: {error}") from error
+
+    async def _start(self, nonce: str, timeout: float) -> None:
+        if self._pipe is None:
+            raise HostUnreachableError(f"{self.endpoint.host} is not connected")
+        client = FramedClient(self._pipe, self.endpoint.host)
+        self._client = client
+        try:
+            async with asyncio.timeout(timeout):
+                mark = await client.start(nonce.encode("ascii"))
+                if mark == boot.SHELL_MARK:
+                    from jetpack_core.connections.shell import ShellClient
+
+                    self._client = ShellClient(self._pipe, self.endpoint.host)
+                    await self._client.start()
+        except TimeoutError as error:
+            hint = "does its login shell wait for something?"
+            message = f"{self.endpoint.host} lets us in, but did not start the helper in {timeout:g} s"
+            raise HostUnreachableError(message, hint=hint) from error
+
+    async def execute(self, frame: Sequence[Request]) -> Sequence[Reply]:
+        """Carry out the requests in order; see `Connection.execute`."""
+        if self._client is None:
+            raise HostUnreachableError(f"{self.endpoint.host} is not connected")
+        return await self._client.execute(frame)
+
+    async def close(self) -> None:
+        """End what runs on the host and hang up."""
+        client, self._client = self._client, None
+        session, self._session = self._session, None
+        if client is not None:
+            await client.close()
+        if session is not None:
+            limiter = self._limiter or ConnectLimiter.of_loop()
+            with contextlib.suppress(OSError, EOFError):
+                await limiter.connecting(session.close)
+
+
+def _open_channel(session: SshSession, target: SshSettings, nonce: str) -> Channel:
+    """Open the one channel and send the command with all it reads, without waiting for an answer in between."""
+    from paramiko import Message
+    from paramiko.agent import AgentRequestHandler
+    from paramiko.common import cMSG_CHANNEL_REQUEST
+
+    transport = session.transport
+    channel = transport.open_session(timeout=target.timeout)
+    if target.credentials.forward_agent:
+        # Kept with the channel, for it ends the forwarding when it is collected.
+        channel.jetpack_agent = AgentRequestHandler(channel)  # type: ignore[attr-defined]
+    message = Message()
+    message.add_byte(cMSG_CHANNEL_REQUEST)
+    message.add_int(channel.remote_chanid)  # type: ignore[attr-defined]
+    message.add_string("exec")
+    message.add_boolean(True)
+    message.add_string(login_command(nonce))
+    channel._event_pending()  # type: ignore[attr-defined]  # noqa: SLF001 - exec_command would wait for the answer
+    transport._send_user_message(message)  # type: ignore[attr-defined]  # noqa: SLF001
+    channel.settimeout(target.timeout)
+    channel.sendall(helper_payload())
+    return channel
+
+
+def _hang_up(opening: asyncio.Future[tuple[SshSession, Channel, float]]) -> None:
+    """End a session that nobody waits for any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        for transport in opening.result()[0].transports:
+            transport.sock.close()

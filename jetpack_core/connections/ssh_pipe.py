@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A paramiko channel as a byte pipe of an event loop, without a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Any
+
+from jetpack_core.connections.pipe import NOTED, READ_SIZE, Pipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paramiko import Channel, Transport
+
+    from jetpack_core.connections.limits import ConnectLimiter
+
+SMALL = 32 << 10
+"""Bytes that fit into the socket's buffer, so that sending them does not block the event loop."""
+
+
+class Bell:
+    """An event as paramiko rings it, in its thread; it wakes the event loop, once until that has looked."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, answer: Callable[[], None]) -> None:
+        self._loop = loop
+        self._answer = answer
+        self._rung = False
+
+    def set(self) -> None:
+        """Wake the event loop."""
+        if not self._rung:
+            self._rung = True
+            # The loop may be closed already when the last bytes come.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._ring)
+
+    def clear(self) -> None:
+        """Do nothing: readers look for themselves."""
+
+    def _ring(self) -> None:
+        self._rung = False
+        self._answer()
+
+
+class _RoomBell(threading.Condition):
+    """The condition by which paramiko tells that the other side takes bytes again."""
+
+    def __init__(self, lock: Any, bell: Bell) -> None:
+        super().__init__(lock)
+        self._bell = bell
+
+    def notify_all(self) -> None:
+        super().notify_all()
+        self._bell.set()
+
+
+class ChannelPipe(Pipe):
+    """The pipe of one session channel."""
+
+    def __init__(self, channel: Channel, transport: Transport, limiter: ConnectLimiter) -> None:
+        super().__init__()
+        self._loop = asyncio.get_running_loop()
+        self._channel: Any = channel
+        self._transport: Any = transport
+        self._limiter = limiter
+        self._heard = self._loop.time()
+        self._reader: asyncio.Future[None] | None = None
+        self._room = asyncio.Event()
+        self._why = ""
+        self._said = b""
+        channel.settimeout(0.0)
+        self._channel.in_buffer.set_event(Bell(self._loop, self._wake_reader))
+        self._channel.in_stderr_buffer.set_event(Bell(self._loop, self._listen))
+        self._channel.out_buffer_cv = _RoomBell(self._channel.lock, Bell(self._loop, self._room.set))
+
+    def _wake_reader(self) -> None:
+        self._heard = self._loop.time()
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    def _listen(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            while data := self._channel.recv_stderr(READ_SIZE):
+                self._said = (self._said + data)[-NOTED:]
+
+    async def read(self) -> bytes:
+        """Return what has come; empty at the end."""
+        while True:
+            try:
+                data: bytes = self._channel.recv(READ_SIZE)
+            except TimeoutError:
+                self._reader = self._loop.create_future()
+                # What came between looking and waiting has rung already, or rings now.
+                if not self._channel.in_buffer.read_ready() and not self._channel.closed:
+                    await self._reader
+                continue
+            self.bytes_in += len(data)
+            return data
+
+    async def write(self, data: bytes) -> None:
+        """Send all of the bytes. Raises ConnectionError."""
+        self.bytes_out += len(data)
+        view = memoryview(data)
+        while view:
+            self._room.clear()
+            if len(data) <= SMALL and self._transport.clear_to_send.is_set():
+                view = view[self._send(view) :]
+            else:
+                view = await self._limiter.writing(lambda rest=view: self._send_much(rest))  # type: ignore[misc]
+            if view:
+                await self._room.wait()
+
+    def _send(self, view: memoryview) -> int:
+        """Send as much as fits into the window; raises ConnectionError."""
+        try:
+            sent: int = self._channel.send(view)
+        except TimeoutError:
+            return 0
+        except (OSError, EOFError) as error:
+            raise ConnectionResetError(str(error)) from error
+        if sent == 0:
+            raise ConnectionResetError("the channel is closed")
+        return sent
+
+    def _send_much(self, view: memoryview) -> memoryview:
+        while view:
+            sent = self._send(view)
+            if not sent:
+                break
+            view = view[sent:]
+        return view
+
+    def abort(self, why: str) -> None:
+        """Cut the connection."""
+        self._why = self._why or why
+        cut(self._transport)
+        self._channel.in_buffer.close()
+        self._room.set()
+
+    async def close(self) -> None:
+        """End the input and wait a little for the host to tidy up."""
+        with contextlib.suppress(OSError, EOFError, ConnectionError, TimeoutError, asyncio.CancelledError):
+            self._channel.shutdown_write()
+            async with asyncio.timeout(3):
+                while await self.read():
+                    continue
+
+    @property
+    def diagnosis(self) -> str:
+        """What ended the connection, and what the host said aside of it."""
+        said = " ".join(self._said.decode("utf-8", "replace").split())
+        error = self._transport.get_exception() if not self._why else None
+        return self._why or said or (str(error) if error is not None else "")
+
+    @property
+    def last_heard(self) -> float:
+        """The loop's time when bytes last came."""
+        return self._heard
+
+
+def cut(transport: Any) -> None:
+    """Shut a transport's socket, so that its thread and whoever waits for it go on; never raises."""
+    sock = transport.sock
+    with contextlib.suppress(OSError, EOFError):
+        sock.shutdown(2)
+    with contextlib.suppress(OSError, EOFError):
+        sock.close()
