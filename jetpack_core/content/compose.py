@@ -19,7 +19,7 @@ from yaml.events import (
 
 from jetpack_core.content import syntax
 from jetpack_core.content.files import decode, paused_collection
-from jetpack_core.content.nodes import Mapping, Node, Scalar, Sequence, Source
+from jetpack_core.content.nodes import Mapping, Node, Scalar, Sequence, Source, before
 from jetpack_core.content.problems import suggest, twice
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class _Composer:
         where: Node | Position = key
         message, hint = f"a key must be text, not {key.noun}", ""
         if isinstance(key, Mapping) and self._source.line(key.position.line)[key.mark.column - 1 :].startswith("{{"):
-            where = self._source.position(_Before(key.mark.line, key.mark.column))
+            where = self._source.position(before(key.mark))
             message, hint = "a template without quotes is not a YAML value", syntax.TEMPLATE_HINT
         self._problems.add(where, message, hint)
         return False
@@ -198,14 +198,6 @@ class _Composer:
     def _refuse(self, node: Node, message: str) -> None:
         self._problems.add(node, message)
         raise _Refused
-
-
-class _Before:
-    """The place one column before a mark."""
-
-    def __init__(self, line: int, column: int) -> None:
-        self.line = line
-        self.column = column - 1
 
 
 def items_of(node: Node) -> list[Node]:

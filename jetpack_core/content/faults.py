@@ -81,20 +81,26 @@ def _joined(several: Sequence[Fault]) -> Sequence[Fault]:
 
 def _fault(details: ErrorDetails, model: type[BaseModel], values: Mapping[str, object]) -> Fault:
     kind = details["type"]
-    path, value, reading = _follow(details["loc"], model, values)
     if kind in {"missing", "extra_forbidden"}:
-        key = str(details["loc"][-1])
-        owner = reading.model if reading is not None and reading.model is not None else model
-        names = fields_of(owner).shown
-        if kind == "missing":
-            field = fields_of(owner).by_name.get(key)
-            shown = field.shown if field is not None else key
-            return Fault(path, f"needs `{shown}`", missing=shown)
-        return Fault(path, f"`{key}` is not known here", suggest(key, names), at_key=True)
+        return _key_fault(details, model, values)
+    path, value, reading = _follow(details["loc"], model, values)
     message = _message(details)
     if message.startswith(_MUST) and not (reading is not None and reading.secret):
         message += f", not {described(value)}"
     return Fault(path, message)
+
+
+def _key_fault(details: ErrorDetails, model: type[BaseModel], values: Mapping[str, object]) -> Fault:
+    """Describe a key that is not there, or should not be."""
+    *above, last = details["loc"]
+    path, _, reading = _follow(tuple(above), model, values)
+    owner = fields_of(reading.model if reading is not None and reading.model is not None else model)
+    key = str(last)
+    if details["type"] == "missing":
+        field = owner.by_name.get(key)
+        shown = field.shown if field is not None else key
+        return Fault(path, f"needs `{shown}`", missing=shown)
+    return Fault((*path, key), "is not known here", suggest(key, owner.shown), at_key=True)
 
 
 def _follow(
@@ -162,18 +168,13 @@ _SHOWN_LENGTH: Final = 60
 
 def described(value: object) -> str:
     """Return a value as a message shows it."""
-    match value:
-        case None:
-            return "nothing"
-        case Mapping():
-            return "a mapping"
-        case list() | tuple():
-            return "a list"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return repr(str(value) if len(value) <= _SHOWN_LENGTH else f"{value[:_SHOWN_LENGTH]}...")
-        case int() | float():
-            return str(value)
-        case _:
-            return f"a {type(value).__name__}"
+    if isinstance(value, bool | int | float):
+        return str(value).lower()
+    if isinstance(value, str):
+        return repr(str(value) if len(value) <= _SHOWN_LENGTH else f"{value[:_SHOWN_LENGTH]}...")
+    nouns: tuple[tuple[type | tuple[type, ...], str], ...] = (
+        (type(None), "nothing"),
+        (Mapping, "a mapping"),
+        ((list, tuple), "a list"),
+    )
+    return next((noun for kinds, noun in nouns if isinstance(value, kinds)), f"a {type(value).__name__}")

@@ -116,3 +116,21 @@ class Mapping(Node):
     def keys(self) -> Iterator[str]:
         """Yield the keys' texts."""
         return (key.text for key, _ in self.pairs)
+
+
+class _Place:
+    """A mark of our own."""
+
+    def __init__(self, line: int, column: int) -> None:
+        self.line = line
+        self.column = column
+
+
+def nothing_at(where: Position) -> Mapping:
+    """Return a mapping without keys, in the place of what is missing or is no mapping."""
+    return Mapping(Source(where.file, ""), _Place(where.line - 1, where.column - 1), None)
+
+
+def before(mark: Mark) -> Mark:
+    """Return the place one column before."""
+    return _Place(mark.line, mark.column - 1)

@@ -79,21 +79,26 @@ def to_data(node: Node, problems: Problems) -> object:
 
 def _collection(node: Node, problems: Problems) -> object:
     if isinstance(node, Mapping):
-        for key, _ in node.pairs:
-            if key.plain and key.tag is None and not isinstance(plain_scalar(key.text), str):
-                message = f"a key must be text, and {key.text or 'nothing'} is not"
-                problems.add(key, message, f"write '{key.text}' in quotes")
+        check_keys(node, problems)
         pairs = [(key.text, to_data(value, problems)) for key, value in node.pairs]
         return SourceMap(pairs, {key.text: key.position for key, _ in node.pairs})
     items = items_of(node)
     return SourceList([to_data(item, problems) for item in items], [item.position for item in items])
 
 
+def check_keys(node: Mapping, problems: Problems) -> None:
+    """Note the keys of untyped data that would be numbers, booleans or nothing."""
+    for key, _ in node.pairs:
+        if key.plain and key.tag is None and not isinstance(plain_scalar(key.text), str):
+            message = f"a key must be text, and {key.text or 'nothing'} is not"
+            problems.add(key, message, f"write '{key.text}' in quotes")
+
+
 def _tagged(node: Node, problems: Problems) -> object:
     if node.tag == REPLACE_TAG:
         bare = _without_tag(node)
         return Replace(to_data(bare, problems))
-    if not _check_tag(node, problems):
+    if not check_tag(node, problems):
         return None
     if isinstance(node, Scalar):
         return node.text if node.tag == CORE + "str" or not node.plain else plain_scalar(node.text)
@@ -116,8 +121,8 @@ def _without_tag(node: Node) -> Node:
 _CORE_TAGS: Final = {Scalar: "str", Sequence: "seq", Mapping: "map"}
 
 
-def _check_tag(node: Node, problems: Problems) -> bool:
-    """Tell whether a node's tag says what it is anyway."""
+def check_tag(node: Node, problems: Problems) -> bool:
+    """Tell whether a node has no tag, or one that says what it is anyway; note a problem if not."""
     if node.tag is None or node.tag == CORE + _CORE_TAGS.get(type(node), ""):
         return True
     written = shown_tag(node.tag)
@@ -128,7 +133,7 @@ def _check_tag(node: Node, problems: Problems) -> bool:
 
 def to_text(node: Node, problems: Problems) -> str | None:
     """Return a scalar's text as it is written; None with the problem noted."""
-    if not _check_tag(node, problems):
+    if not check_tag(node, problems):
         return None
     if isinstance(node, Scalar):
         return node.text
