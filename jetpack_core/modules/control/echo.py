@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import BeforeValidator
 
 from jetpack_core.contracts.module import Module
 from jetpack_core.modules.control.showing import as_text
@@ -11,6 +13,10 @@ from jetpack_core.records import Outcome, Plan, PlanKind
 
 if TYPE_CHECKING:
     from jetpack_core.contracts.host import Host
+
+
+def _message(value: object) -> str:
+    return value if isinstance(value, str) else as_text(value)
 
 
 class Echo(Module):
@@ -24,10 +30,9 @@ class Echo(Module):
 
     local_only: ClassVar[bool] = True
 
-    msg: object
-    """The message; a value that is not text is shown as JSON."""
+    msg: Annotated[str, BeforeValidator(_message)]
+    """The message; a list or mapping is shown as JSON."""
 
     async def plan(self, host: Host) -> Plan:
         """Return the message."""
-        text = self.msg if isinstance(self.msg, str) else as_text(self.msg)
-        return Plan(PlanKind.PASSIVE, outcome=Outcome(msg=text))
+        return Plan(PlanKind.PASSIVE, outcome=Outcome(msg=self.msg))

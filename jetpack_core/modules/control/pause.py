@@ -46,11 +46,10 @@ class Pause(Module):
 
     async def plan(self, host: Host) -> Plan:
         """Say that time would pass."""
-        # Waiting belongs to apply: plans are made ahead of earlier tasks.
-        kind = PlanKind.PASSIVE if host.planning else PlanKind.EXECUTE
-        return Plan(kind, outcome=Outcome(msg=self.message))
+        return Plan(PlanKind.EXECUTE, read_only=True)
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
-        """Wait."""
-        await host.sleep(self.seconds + self.minutes * _MINUTE)
-        return Outcome(msg=plan.outcome.msg, changed=False)
+        """Wait, but in plan mode."""
+        if not host.planning:
+            await host.sleep(self.seconds + self.minutes * _MINUTE)
+        return Outcome(msg=self.message, changed=False)

@@ -35,16 +35,23 @@ class WaitForHost(Module):
     """Seconds between two attempts to log in."""
 
     async def plan(self, host: Host) -> Plan:
-        """Try once in plan mode. Raises UnknownValueError when it would have to wait."""
-        if not host.planning:
-            return Plan(PlanKind.EXECUTE)
-        try:
-            await host.query(["true"])
-        except HostUnreachableError as error:
-            raise UnknownValueError(f"{error.message}, and plan mode does not wait for it") from error
-        return Plan(PlanKind.PASSIVE)
+        """Try nothing yet: the host may be what an earlier task is restarting."""
+        return Plan(PlanKind.EXECUTE, read_only=True)
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
-        """Log in anew, until it works. Raises HostUnreachableError when time is up."""
-        await host.reconnect(self.timeout, self.delay)
+        """Log in anew, until it works.
+
+        Raises HostUnreachableError when time is up; in plan mode UnknownValueError, after one attempt.
+        """
+        if host.planning:
+            await _try_once(host)
+        else:
+            await host.reconnect(self.timeout, self.delay)
         return Outcome(changed=False)
+
+
+async def _try_once(host: Host) -> None:
+    try:
+        await host.query(["true"])
+    except HostUnreachableError as error:
+        raise UnknownValueError(f"{error.message}, and plan mode does not wait for it") from error

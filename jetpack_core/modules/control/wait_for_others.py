@@ -32,13 +32,14 @@ class WaitForOthers(Module):
     """Seconds to wait for them."""
 
     async def plan(self, host: Host) -> Plan:
-        """Say that it would wait; nobody is waited for in plan mode."""
-        return Plan(PlanKind.PASSIVE if host.planning else PlanKind.EXECUTE)
+        """Say that it would wait."""
+        return Plan(PlanKind.EXECUTE, read_only=True)
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
-        """Wait for the others. Raises TaskError when time is up."""
+        """Wait for the others, but in plan mode. Raises TaskError when time is up."""
         try:
-            await host.barrier(self.timeout)
+            if not host.planning:
+                await host.barrier(self.timeout)
         except TimeoutError as error:
             raise TaskError(f"the other hosts did not come this far within {self.timeout:g} seconds") from error
         return Outcome(changed=False)

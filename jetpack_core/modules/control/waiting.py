@@ -31,19 +31,18 @@ class Waiting(Module):
         """Look once; return what is not so yet, or None. MUST only read."""
 
     async def plan(self, host: Host) -> Plan:
-        """Look in plan mode. Raises UnknownValueError when it would have to wait."""
-        # Otherwise nothing: plans are made ahead of earlier tasks, and those may be what is waited for.
-        if not host.planning:
-            return Plan(PlanKind.EXECUTE)
-        missing = await self.missing(host)
-        if missing is not None:
-            raise UnknownValueError(f"{missing}, and plan mode does not wait for it")
-        return Plan(PlanKind.PASSIVE)
+        """Look at nothing yet: plans are made ahead of earlier tasks, which may be what is waited for."""
+        return Plan(PlanKind.EXECUTE, read_only=True)
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
-        """Look until it is so. Raises TaskError with what was seen last when time is up."""
+        """Look until it is so.
+
+        Raises TaskError with what was seen last when time is up; in plan mode UnknownValueError, at once.
+        """
         clock = Stopwatch()
         while (missing := await self.missing(host)) is not None:
+            if host.planning:
+                raise UnknownValueError(f"{missing}, and plan mode does not wait for it")
             left = self.timeout - clock.elapsed
             if left <= 0:
                 raise TaskError(f"{missing}, after {self.timeout:g} seconds")

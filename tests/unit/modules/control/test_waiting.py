@@ -117,16 +117,16 @@ def test_plan_mode_looks_once_and_does_not_wait(parameters: dict[str, object]) -
     began = time.monotonic()
     host = Here(planning=True)
     with pytest.raises(UnknownValueError, match="plan mode does not wait"):
-        host.plan(wait(timeout=300, **parameters))
+        host.apply(wait(timeout=300, **parameters))
     assert host.frames == 1
     assert time.monotonic() - began < 10
-    assert Here(planning=True).plan(wait(path="/")).kind is PlanKind.PASSIVE
+    assert Here(planning=True).apply(wait(path="/")).changed is False
 
 
 def test_planning_a_run_looks_at_nothing_yet() -> None:
     host = Here()
-    assert host.plan(wait(path="/no/such/thing")).kind is PlanKind.EXECUTE
-    assert host.frames == 0
+    plan = host.plan(wait(path="/no/such/thing"))
+    assert (plan.kind, plan.read_only, host.frames) == (PlanKind.EXECUTE, True, 0)
 
 
 @pytest.mark.parametrize(
@@ -252,5 +252,5 @@ def test_host_that_is_away_is_unknown_in_plan_mode() -> None:
         return ScriptedConnection().on(Run, HostUnreachableError("here: no route"))
 
     with pytest.raises(UnknownValueError, match="no route, and plan mode does not wait"):
-        Here(planning=True, connect=away).plan(WaitForHost())
-    assert Here(planning=True).plan(WaitForHost()).kind is PlanKind.PASSIVE
+        Here(planning=True, connect=away).apply(WaitForHost())
+    assert Here(planning=True).apply(WaitForHost()).changed is False
