@@ -4,14 +4,14 @@ set -eu
 
 cd "$(dirname "$0")"
 jetpack=${JETPACK:-jetpack}
-folder=$(mktemp -d)
+folder=$(mktemp -d "${TMPDIR:-/tmp}/jetpack-demo.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 # The demo's runs are not worth remembering.
 export XDG_STATE_HOME="$folder/state"
 site=$folder/site
 
 show() {
-    printf '\n$ jetpack %s\n' "$(printf '%s ' "$@" | sed "s|$folder|/tmp/demo|g")"
+    printf '\n$ jetpack %s\n' "$*"
     "$jetpack" "$@"
 }
 
@@ -20,8 +20,8 @@ show check-local -p site.yml -e "root=$site" --diff
 
 printf '\n== 2. Make it so.\n'
 show local -p site.yml -e "root=$site"
-printf '\n$ ls %s\n' /tmp/demo/site
+printf '\n$ ls %s\n' "$site"
 ls "$site"
 
 printf '\n== 3. Once more: everything matches, so nothing is done.\n'
-show local -p site.yml -e "root=$site" -v
+show local -p site.yml -e "root=$site"
