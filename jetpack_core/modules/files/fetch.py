@@ -103,7 +103,7 @@ class Fetch(Module):
 
     def _refuse_clash(self, host: Host) -> None:
         """Raise TaskError where the hosts of the play would overwrite each other's file."""
-        named = re.search(rf"(?<![\w-]){re.escape(host.name)}(?![\w-])", self.dest)
+        named = re.search(rf"(?<![A-Za-z0-9]){re.escape(host.name)}(?![A-Za-z0-9])", self.dest)
         if not self.flat and named is None and len(_hosts_of_play(host)) > 1:
             raise TaskError(
                 f"every host of the play would write the same file {self.dest}",

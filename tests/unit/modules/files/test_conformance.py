@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import ClassVar
 
 from jetpack_core.modules.files.block import Block
 from jetpack_core.modules.files.copy import Copy
@@ -21,11 +23,14 @@ from jetpack_core.testing.sandbox import Sandbox
 CREATE, MODIFY, REMOVE, NONE = PlanKind.CREATE, PlanKind.MODIFY, PlanKind.REMOVE, PlanKind.NONE
 
 
-def put(name: str, content: str | bytes = "old\n", mode: int = 0o644):
+Step = Callable[[Sandbox], object]
+
+
+def put(name: str, content: str | bytes = "old\n", mode: int = 0o644) -> Step:
     return lambda box: box.write(name, content, mode=mode)
 
 
-def several(*steps):
+def several(*steps: Step) -> Step:
     def run(box: Sandbox) -> None:
         for step in steps:
             step(box)
@@ -35,7 +40,7 @@ def several(*steps):
 
 class TestCopyOfContent(ModuleConformance):
     module = Copy
-    sources = {"motd": "hello\n", "site/index.html": "<p>hello</p>\n"}
+    sources: ClassVar = {"motd": "hello\n", "site/index.html": "<p>hello</p>\n"}
     cases = (
         Case(
             "new file",
@@ -82,7 +87,7 @@ class TestCopyOfContent(ModuleConformance):
 
 class TestCopyOfFile(ModuleConformance):
     module = Copy
-    sources = {"motd": "hello\n", "empty": "", "big": "x" * 3_000_000, "site/index.html": "<p>hello</p>\n"}
+    sources: ClassVar = {"motd": "hello\n", "empty": "", "big": "x" * 3_000_000, "site/index.html": "<p>hello</p>\n"}
     cases = (
         Case("new file", lambda box: {"src": "motd", "dest": box.path("f")}, expected=CREATE, disturb=put("f")),
         Case("empty file", lambda box: {"src": "empty", "dest": box.path("f")}, put("f")),
@@ -96,7 +101,7 @@ class TestCopyOfFile(ModuleConformance):
 
 class TestCopyOfTree(ModuleConformance):
     module = Copy
-    sources = {
+    sources: ClassVar = {
         "motd": "hello\n",
         "site/index.html": "<p>hello</p>\n",
         "site/css/main.css": "p {}\n",
@@ -122,7 +127,7 @@ class TestCopyOfTree(ModuleConformance):
 
 class TestTemplate(ModuleConformance):
     module = Template
-    sources = {"nginx.conf.j2": "workers {{ 1 + 1 }};\n"}
+    sources: ClassVar = {"nginx.conf.j2": "workers {{ 1 + 1 }};\n"}
     cases = (
         Case(
             "new file", lambda box: {"src": "nginx.conf.j2", "dest": box.path("f")}, expected=CREATE, disturb=put("f")
