@@ -77,7 +77,7 @@ def _usage(entry: Registered, target: object) -> str:
     if entry.kind in {Kind.FILTER, Kind.TEST} and callable(target):
         arguments = _further_arguments(target)
         return f"value | {name}{arguments}" if entry.kind is Kind.FILTER else f"value is {name}{arguments}"
-    return f"- !{name}" if entry.kind is Kind.MODULE else ""
+    return ""
 
 
 def _further_arguments(function: object) -> str:

@@ -44,7 +44,7 @@ class AdHocCommand(click.Command):
 @click.option("--plan", "planning", is_flag=True, help="Show what would change, and change nothing.")
 @options.output_options()
 @click.pass_context
-def command(ctx: click.Context, words: tuple[str, ...], planning: bool, **flags: Any) -> int:
+def command(ctx: click.Context, /, words: tuple[str, ...], planning: bool, **flags: Any) -> int:
     r"""Run one module, or one command, on all hosts of some groups.
 
     \b
@@ -73,13 +73,13 @@ def command(ctx: click.Context, words: tuple[str, ...], planning: bool, **flags:
 def _playbook(request: AdHoc, sources: Sources) -> Playbook:
     """Make a playbook of one task, whose files are looked for from the current folder."""
     from jetpack_core.cli.adhoc import playbook_text
-    from jetpack_core.content.load import load_playbook_text
+    from jetpack_core.content.load import load_playbook
 
-    return load_playbook_text(
-        playbook_text(request),
+    return load_playbook(
         Path.cwd() / "command line",
         registry=sources.registry,
         roles_paths=sources.roles,
         modules_paths=sources.modules,
         extra_vars=sources.extra_vars,
+        text=playbook_text(request).encode(errors="surrogateescape"),
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jetpack_core.content.checks import Checks
-from jetpack_core.content.files import paused_collection, top
+from jetpack_core.content.files import paused_collection, shown, top
 from jetpack_core.content.model import Playbook
 from jetpack_core.content.nodes import Sequence
 from jetpack_core.content.plays import PlayReader
@@ -14,7 +14,7 @@ from jetpack_core.content.problems import Problems
 from jetpack_core.content.roles import RoleReader
 from jetpack_core.content.tasks import TaskReader
 from jetpack_core.content.values import ValueReader
-from jetpack_core.content.yaml import read
+from jetpack_core.content.yaml import parse, read
 from jetpack_core.variables.templates import Templates
 
 if TYPE_CHECKING:
@@ -33,12 +33,14 @@ def load_playbook(
     roles_paths: collections.abc.Sequence[Path] = (),
     modules_paths: collections.abc.Sequence[Path] = (),
     extra_vars: collections.abc.Mapping[str, object] | None = None,
+    text: bytes | None = None,
 ) -> Playbook:
     """Load and validate a playbook. Raises ContentError with every problem of every file.
 
     :param roles_paths: where roles are looked for, before `roles` beside the playbook.
     :param modules_paths: where executables of `external` are looked for first.
     :param extra_vars: the variables of `-e`.
+    :param text: the playbook itself, where it is in no file; `path` then only says where it would be.
     """
     problems = Problems()
     templates = Templates(registry)
@@ -47,13 +49,14 @@ def load_playbook(
     roles = RoleReader([*roles_paths, folder / "roles"], folder, modules_paths, tasks, problems)
     plays = PlayReader(folder, modules_paths, roles, tasks, templates, extra_vars or {}, problems)
     with paused_collection():
-        found = _plays(path, plays, problems)
+        found = _plays(path, text, plays, problems)
     problems.raise_if_any()
     return Playbook(path, found)
 
 
-def _plays(path: Path, reader: PlayReader, problems: Problems) -> tuple[Play, ...]:
-    nodes = _nodes(path, read(path, problems), problems)
+def _plays(path: Path, text: bytes | None, reader: PlayReader, problems: Problems) -> tuple[Play, ...]:
+    document = read(path, problems) if text is None else parse(text, shown(path), problems)
+    nodes = _nodes(path, document, problems)
     plays = [reader.read(node) for node in nodes]
     return tuple(play for play in plays if play is not None)
 
