@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from jetpack_core.contracts.fields import Mode
 from jetpack_core.contracts.operations import SetAttributes, Walk
-from jetpack_core.errors import OperationError, StaleError, TaskError
+from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
 from jetpack_core.modules.files.directory import Directory
 from jetpack_core.modules.files.file import File
 from jetpack_core.modules.files.link import Link
@@ -322,3 +322,16 @@ def test_stat_leaves_out_what_plan_mode_cannot_know() -> None:
         "owner": "app",
         "size": 3,
     }
+
+
+@pytest.mark.parametrize(
+    "module",
+    [File(path="/f", mode=Mode(0o600)), Directory(path="/f"), Link(path="/f", target="x"), Stat(path="/f")],
+    ids=lambda module: type(module).__name__,
+)
+def test_a_refusal_comes_with_a_hint(module: File | Directory | Link | Stat) -> None:
+    refused = OperationError(OperationCode.PERMISSION, "/f")
+    connection = ScriptedConnection().on(lambda _: True, refused)
+    with TestHost(connection) as host, pytest.raises(TaskError, match="permission denied") as caught:
+        host.plan(module)
+    assert "sudo" in caught.value.hint
