@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands, facts, waiting and restarting on real hosts, with and without Python, with busybox's tools only."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from jetpack_core.connections.ssh import SshConnection
+from jetpack_core.contracts.connection import Credentials, Endpoint
+from jetpack_core.errors import TaskError
+from jetpack_core.modules.commands.command import Command
+from jetpack_core.modules.commands.external import External
+from jetpack_core.modules.commands.script import Script
+from jetpack_core.modules.commands.shell import Shell
+from jetpack_core.modules.control.facts import Facts
+from jetpack_core.modules.control.reboot import Reboot
+from jetpack_core.modules.control.wait_for import WaitFor
+from jetpack_core.modules.control.wait_for_host import WaitForHost
+from jetpack_core.testing.host import TestHost
+from tests.integration.fleet import Fleet, SshHost
+from tests.integration.fleet.engine import docker
+from tests.integration.fleet.images import IMAGES
+
+pytestmark = [pytest.mark.docker, pytest.mark.ssh]
+
+Reach = Callable[[SshHost], TestHost]
+
+
+@pytest.fixture(scope="module")
+def hosts(debian_host: SshHost, nopython_host: SshHost, busybox_host: SshHost) -> dict[str, SshHost]:
+    return {host.image: host for host in (debian_host, nopython_host, busybox_host)}
+
+
+@contextmanager
+def reached(fleet: Fleet, host: SshHost, user: str = "root") -> Iterator[TestHost]:
+    endpoint = Endpoint(
+        host.name,
+        address=host.address,
+        port=host.port,
+        user=user,
+        credentials=Credentials(private_key_file=fleet.keys.plain),
+        host_keys=host.host_keys,
+    )
+    with TestHost(SshConnection(endpoint), name=host.name, variables={"jet_ssh_hostname": host.address}) as target:
+        yield target
+
+
+@pytest.fixture(params=IMAGES)
+def host(request: pytest.FixtureRequest, fleet: Fleet, hosts: dict[str, SshHost]) -> Iterator[TestHost]:
+    with reached(fleet, hosts[request.param]) as target:
+        yield target
+
+
+def test_facts_need_neither_python_nor_gnu_tools(host: TestHost) -> None:
+    facts = host.converge(Facts())[1].result
+    assert len(host.frames) == 1
+    assert facts["jet_hostname"] == host.name
+    assert (facts["jet_os_type"], facts["jet_os_flavor"]) == ("Linux", "Debian")
+    assert (facts["jet_user_name"], facts["jet_user_home"]) == ("root", "/root")
+    address = host.variables["jet_ssh_hostname"]
+    assert address in facts["jet_ipv4_addresses"]  # type: ignore[operator]
+    assert facts["jet_default_ipv4"]["address"] == address  # type: ignore[index]
+    assert facts["jet_container"] is True
+    assert facts["jet_users"]["deploy"]["home"] == "/home/deploy"  # type: ignore[index]
+    for name in ("jet_arch", "jet_kernel", "jet_memory_mb", "jet_cpus", "jet_mounts", "jet_boot_id"):
+        assert facts[name], name
+    assert (facts["jet_python"] is None) == (host.name != "debian")
+
+
+def test_facts_of_the_hosts_own_are_read(fleet: Fleet, new_host: Callable[[str], SshHost]) -> None:
+    box = new_host("busybox")
+    box.write("/etc/jetpack/facts.d/site.json", b'{"rack": 7}')
+    box.write("/etc/jetpack/facts.d/load", b"#!/bin/sh\necho 3\n", mode=0o755)
+    box.write("/var/run/reboot-required", b"")
+    with reached(fleet, box, "deploy") as host:
+        facts = host.converge(Facts())[1].result
+    assert facts["jet_local"] == {"site": {"rack": 7}, "load": 3}
+    assert facts["jet_reboot_required"] is True
+    assert facts["jet_user_name"] == "deploy"
+
+
+def test_words_and_outputs_survive_the_way(host: TestHost) -> None:
+    words = ["it's", 'a "b"', "$HOME `x` \\", "line\nend", "é", "-n", ""]
+    outcome = host.converge(Command(cmd=["printf", "[%s]", "-", *words], env={"A": "b c"}))[1]
+    assert outcome.stdout == "".join(f"[{word}]" for word in ["-", *words])
+    ended = host.converge(Shell(cmd='echo "$A"; cat >&2; exit 3', env={"A": "b c"}, stdin="wrong\n"))[1]
+    assert (ended.rc, ended.stdout, ended.stderr, ended.failed) == (3, "b c\n", "wrong\n", True)
+
+
+def test_script_and_external_leave_nothing_behind(fleet: Fleet, hosts: dict[str, SshHost], tmp_path: Path) -> None:
+    (tmp_path / "a script").write_text('#!/bin/sh\necho "$1"; exit "$2"\n')
+    (tmp_path / "ext").write_text('#!/bin/sh\nread given; echo "{\\"given\\": $given}"\n')
+    for machine in hosts.values():
+        with reached(fleet, machine, "ops") as host:
+            host.ask(host.run(["true"]))
+            before = machine.snapshot()
+            outcome = host.converge(Script(src=tmp_path / "a script", args=["a b", "5"], failed_when="rc != 5"))[1]
+            assert (outcome.stdout, outcome.failed) == ("a b\n", False)
+            answer = host.converge(External(use=tmp_path / "ext", params={"x": [1]}))[1]
+            assert answer.result["given"] == {"x": [1]}
+            after = machine.snapshot()
+        assert {path for path in after.keys() | before.keys() if (path in after) != (path in before)} == set()
+
+
+def test_script_runs_where_no_temporary_directory_allows_programs(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("#!/bin/sh\necho ran\n")
+    mounts = [part for path in ("/tmp", "/root", "/var/tmp", "/dev/shm") for part in ("--tmpfs", f"{path}:rw,noexec")]
+    machine = fleet.start("busybox", extra_run_args=mounts)
+    try:
+        machine.shell("mkdir -p /root/.ssh; chmod 700 /root /root/.ssh")
+        with reached(fleet, machine, "ops") as host:
+            assert host.converge(Script(src=tmp_path / "s"))[1].stdout == "ran\n"
+    finally:
+        fleet.remove(machine)
+
+
+def test_waiting_for_a_port_sees_it_from_here_and_on_the_host(host: TestHost) -> None:
+    for place in ("control", "host"):
+        module = WaitFor.model_validate({"port": 22, "from": place, "timeout": 5, "delay": 0.1})
+        assert host.converge(module)[1].changed is False
+    with pytest.raises(TaskError, match="nothing listens on port 81"):
+        host.converge(WaitFor.model_validate({"port": 81, "from": "host", "timeout": 0}))
+
+
+@pytest.mark.slow
+def test_restart_is_noticed_and_waited_for(fleet: Fleet, new_host: Callable[[str], SshHost]) -> None:
+    machine = new_host("debian")
+    with reached(fleet, machine) as host:
+        timer = threading.Timer(1.5, docker, ["restart", "--time", "0", machine.container])
+        timer.start()
+        module = Reboot(command=["true"], delay=0.5, timeout=60, test_command=["test", "-d", "/etc"])
+        _, outcome = host.converge(module)
+        timer.join()
+        assert "back after" in outcome.msg
+        assert host.ask(host.run(["true"])).ok
+
+
+def test_host_that_comes_back_is_reached_anew(fleet: Fleet, new_host: Callable[[str], SshHost]) -> None:
+    machine = new_host("nopython")
+    with reached(fleet, machine) as host:
+        docker("restart", "--time", "0", machine.container)
+        host.converge(WaitForHost(timeout=30, delay=0.5))
+        assert host.ask(host.run(["true"])).ok
