@@ -241,8 +241,10 @@ class HostWalk:
     def __init__(self, context: RunContext, play: Play, host: HostRun, tasks: Sequence[Task], *, alone: bool) -> None:
         self.host = host
         self._context = context
-        self._units = [TaskOnHost(context, play, task, host, self._output(task)) for task in tasks]
-        self._ahead = ReadAhead(self._units, behind_changes=alone) if context.settings.read_ahead else None
+        self._play = play
+        self._tasks = tasks
+        ahead = ReadAhead(self._unit, len(tasks), behind_changes=alone)
+        self._ahead = ahead if context.settings.read_ahead else None
 
     def knows(self, index: int) -> bool:
         """Tell whether a task can be done without asking the host anything."""
@@ -251,7 +253,11 @@ class HostWalk:
 
     async def step(self, index: int) -> None:
         """Run one task."""
-        await TaskRun(self._units[index], self._ahead, index).run()
+        await TaskRun(self._unit(index), self._ahead, index).run()
+
+    def _unit(self, index: int) -> TaskOnHost:
+        task = self._tasks[index]
+        return TaskOnHost(self._context, self._play, task, self.host, self._output(task))
 
     def _output(self, task: Task) -> Output | None:
         if not self._context.settings.stream_output:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from jetpack_core.errors import HostUnreachableError
+from jetpack_core.errors import HostUnreachableError, JetpackError
 
 if TYPE_CHECKING:
     from jetpack_core.content.model import Play
@@ -72,15 +72,25 @@ class LiveHost:
         if self._lost is not None:
             raise self._lost
         if self._connection is None:
-            connection = self._make()
             try:
-                await connection.connect()
+                self._connection = await self._connect()
             except HostUnreachableError as error:
                 self._lost = error
-                await connection.close()
                 raise
-            self._connection = connection
         return self._connection
+
+    async def _connect(self) -> Connection:
+        try:
+            connection = self._make()
+        except JetpackError as error:
+            # Such as a connection plugin that is missing: this host is out, the others are not.
+            raise HostUnreachableError(error.message, hint=error.hint) from error
+        try:
+            await connection.connect()
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
     async def reconnect(self, timeout: float, delay: float) -> None:
         """Drop the connection and try until the host is back; raises HostUnreachableError when time is up."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from jetpack_core.engine.planning import plan_task
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Sequence
+    from collections.abc import Callable, Coroutine, Iterator
 
     from jetpack_core.engine.planning import PlannedTask, TaskOnHost
     from jetpack_core.engine.stepper import Asks, Replies
@@ -25,10 +25,11 @@ _MOST: Final = 64
 class ReadAhead:
     """What is already known of the tasks that come next on one host."""
 
-    def __init__(self, units: Sequence[TaskOnHost], *, behind_changes: bool) -> None:
+    def __init__(self, unit: Callable[[int], TaskOnHost], count: int, *, behind_changes: bool) -> None:
         self.behind_changes = behind_changes
         """Whether plans may ride behind a change: not where other hosts' changes would void them anyway."""
-        self._units = units
+        self._unit = unit
+        self._count = count
         self._plans: dict[int, PlannedTask] = {}
         self._window = _MOST
 
@@ -37,7 +38,7 @@ class ReadAhead:
         planned = self._plans.get(index)
         if planned is None:
             return None
-        if planned.stamp == self._units[index].stamp():
+        if planned.stamp == self._unit(index).stamp():
             return planned
         self._plans.clear()
         self._window = _FEWEST
@@ -46,7 +47,7 @@ class ReadAhead:
     def following(self, index: int) -> Iterator[Coroutine[Asks, Replies, None]]:
         """Yield coroutines that plan the tasks after one, up to the first that would make later plans untrue."""
         self._plans.clear()
-        last = min(index + 1 + self._window, len(self._units))
+        last = min(index + 1 + self._window, self._count)
         for number in range(index + 1, last):
             yield self._plan(number)
             planned = self._plans.get(number)
@@ -55,7 +56,7 @@ class ReadAhead:
         self._window = min(self._window * 4, _MOST)
 
     async def _plan(self, index: int) -> None:
-        self._plans[index] = await plan_task(self._units[index])
+        self._plans[index] = await plan_task(self._unit(index))
 
     def stamp_anew(self, stamp: tuple[int, int]) -> None:
         """Mark the plans that rode behind a change as made after it."""

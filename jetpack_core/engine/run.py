@@ -36,6 +36,9 @@ EXIT_CHANGES: Final = 3
 EXIT_UNREACHABLE: Final = 4
 EXIT_INTERRUPTED: Final = 130
 
+_PATIENCE: Final = 15.0
+"""Seconds that hanging up may take in all."""
+
 
 def run_playbooks(
     playbooks: Sequence[Playbook],
@@ -87,32 +90,22 @@ class _Run:
         settings, context = self._settings, self._context
         paths = tuple(str(playbook.path) for playbook in self._playbooks)
         context.events.send(RunStarted(command=settings.command, planned=settings.planning, playbooks=paths))
-        error = ""
+        error: Exception | None = None
         walk = asyncio.ensure_future(self._walk(plays))
         with self._interruptible(walk):
             try:
                 await walk
             except asyncio.CancelledError:
                 self._interrupted = True
-            except BaseExceptionGroup as group:
-                error = self._reason(group)
-            except JetpackError as failure:
-                error = str(failure)
-            await context.pool.close()
-        code = self._finish(plays, error)
+            except Exception as failure:  # noqa: BLE001 - whatever it is, hosts are left in order and the summary is sent
+                error = _first(failure)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(context.pool.close(), _PATIENCE)
+        code = self._finish(plays, str(error) if error is not None else "")
         context.events.close()
+        if error is not None and not isinstance(error, JetpackError):
+            raise error
         return code
-
-    @staticmethod
-    def _reason(group: BaseExceptionGroup[BaseException]) -> str:
-        """Return the sentence of the first user error in a group, or raise what is a bug."""
-        known, unknown = group.split(JetpackError)
-        if unknown is not None or known is None:
-            raise group
-        first: BaseException = known
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        return str(first)
 
     def _plays(self) -> Iterator[tuple[Play, tuple[str, ...]]]:
         """Yield each play with its hosts. Raises UsageError when limits leave none in any play."""
@@ -196,3 +189,10 @@ class _Run:
         if self._settings.planning and self._settings.exit_on_change and changes:
             return EXIT_CHANGES
         return EXIT_OK
+
+
+def _first(error: Exception) -> Exception:
+    """Return the first error in a group of them."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 from jetpack_core.contracts.connection import Connection, Endpoint

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading ahead saves round trips and changes nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.engine.conftest import Play, Ran
+from tests.unit.engine.memory import MemoryHost, MemoryWorld
+
+World = Callable[[str], MemoryHost]
+
+PATHS = st.sampled_from(["/a", "/b", "/c"])
+TEXTS = st.sampled_from(["x", "y", "{{ saved.out | default('none') }}", "{{ item | default('no item') }}"])
+
+
+def _with_extras(task: dict[str, object]) -> st.SearchStrategy[dict[str, object]]:
+    """Add modifiers to a task, or none."""
+    before = st.fixed_dictionaries(
+        {},
+        optional={
+            "items": st.lists(st.sampled_from(["x", "y", "z"]), max_size=3),
+            "condition": st.sampled_from(["true", "saved is defined", "item | default('x') == 'x'"]),
+            "skip_if_exists": st.sampled_from(["/a", "/c"]),
+            "delegate_to": st.sampled_from(["h1", "h2"]),
+        },
+    )
+    after = st.fixed_dictionaries(
+        {},
+        optional={
+            "ignore_errors": st.just(value=True),
+            "notify": st.just("h"),
+            "retry": st.just(1),
+            "delay": st.just(0),
+        },
+    )
+    return st.builds(lambda one, two: {**task, "with": one, "and": two}, before, after)
+
+
+def _task(kind: str, **fields: object) -> dict[str, object]:
+    return {"!": kind, **fields}
+
+
+KEEP = st.builds(lambda path, text, gone: _task("keep", path=path, text=text, remove=gone), PATHS, TEXTS, st.booleans())
+APPEND = st.builds(lambda path, text: _task("append", path=path, line=text), PATHS, TEXTS)
+LOOK = st.builds(lambda path: _task("look", path=path, save="saved"), PATHS)
+DO = st.builds(
+    lambda path, quiet: _task("do", cmd=["append", path, "!"], save="saved", quiet=quiet), PATHS, st.booleans()
+)
+FAIL = st.just(_task("do", cmd=["fail"]))
+TASKS = st.lists(st.one_of(KEEP, APPEND, LOOK, DO, FAIL).flatmap(_with_extras), min_size=1, max_size=7)
+
+
+def _yaml(task: dict[str, object]) -> str:
+    """Write a task as flow YAML, which JSON is a part of."""
+    return f"!{task['!']} " + json.dumps({key: value for key, value in task.items() if key != "!" and value != {}})
+
+
+def _playbook(tasks: list[dict[str, object]], strategy: str) -> str:
+    lines = [f"- name: p\n  groups: [web]\n  strategy: {strategy}\n  tasks:"]
+    lines += [f"    - {_yaml(task)}" for task in tasks]
+    lines += ["  handlers:", '    - !append {path: /handled, line: "yes", with: {subscribe: h}}']
+    return "\n".join(lines)
+
+
+def _outcome(play: Play, text: str, hosts: list[str], start: dict[str, str], **settings: object) -> object:
+    MemoryWorld.hosts.clear()
+    for name in hosts:
+        MemoryWorld.host(name).files.update({path: value.encode() for path, value in start.items()})
+    ran: Ran = play(text, hosts, **settings)
+    files = {name: MemoryWorld.host(name).files for name in hosts}
+    commands = {name: MemoryWorld.host(name).ran for name in hosts}
+    results = {
+        name: [(one.task, one.status, one.item, one.attempt, one.changes, one.msg) for one in ran.results(name)]
+        for name in hosts
+    }
+    return ran.code, files, commands, results
+
+
+# The linear strategy settles the order between hosts only where they do not act on each other at once, so the
+# random playbooks delegate on single hosts and in pairs that run one after the other (batches of one).
+@pytest.mark.parametrize("planning", [False, True])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tasks=TASKS, start=st.dictionaries(PATHS, st.sampled_from(["x", "y", "x\ny\n"])), free=st.booleans())
+def test_the_outcome_is_the_same_with_and_without(
+    play: Play, tasks: list[dict[str, object]], start: dict[str, str], *, free: bool, planning: bool
+) -> None:
+    text = _playbook(tasks, "free" if free else "linear")
+    hosts = ["h1", "h2"]
+    common = {"planning": planning, "batch_size": 1}
+    ahead = _outcome(play, text, hosts, start, read_ahead=True, **common)
+    assert ahead == _outcome(play, text, hosts, start, read_ahead=False, **common)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tasks=TASKS, start=st.dictionaries(PATHS, st.sampled_from(["x", "y", "x\ny\n"])))
+def test_the_outcome_is_the_same_on_several_hosts_at_once(
+    play: Play, tasks: list[dict[str, object]], start: dict[str, str]
+) -> None:
+    for task in tasks:
+        with_ = task["with"]
+        if isinstance(with_, dict):
+            with_.pop("delegate_to", None)
+    text = _playbook(tasks, "linear")
+    hosts = ["h1", "h2", "h3"]
+    ahead = _outcome(play, text, hosts, start, read_ahead=True)
+    assert ahead == _outcome(play, text, hosts, start, read_ahead=False)
+
+
+class TestRoundTrips:
+    """The budget, counted in frames."""
+
+    def frames(self, play: Play, world: World, text: str, hosts: tuple[str, ...] = ("a",)) -> int:
+        """Run, and return how many frames the first host got."""
+        before = len(world(hosts[0]).frames)
+        play(text, hosts)
+        return len(world(hosts[0]).frames) - before
+
+    def test_a_converged_playbook_costs_one(self, play: Play, world: World) -> None:
+        tasks = "".join(f"    - !keep {{path: /{number}, text: x}}\n" for number in range(40))
+        text = f"- name: p\n  groups: [web]\n  tasks:\n{tasks}"
+        play(text)
+        assert self.frames(play, world, text) == 1
+
+    def test_a_changed_task_costs_one_behind_another_change(self, play: Play, world: World) -> None:
+        tasks = "".join(f"    - !keep {{path: /{number}, text: x}}\n" for number in range(10))
+        text = f"- name: p\n  groups: [web]\n  tasks:\n{tasks}"
+        assert self.frames(play, world, text) == 11
+
+    def test_a_changed_task_costs_two_among_several_hosts(self, play: Play, world: World) -> None:
+        tasks = "".join(f"    - !keep {{path: /{number}, text: x}}\n" for number in range(10))
+        text = f"- name: p\n  groups: [web]\n  tasks:\n{tasks}"
+        assert self.frames(play, world, text, ("a", "b")) == 20
+
+    def test_commands_cost_one_each_and_the_rest_rides_behind_the_last(self, play: Play, world: World) -> None:
+        commands = "    - !do {cmd: [x], quiet: true}\n" * 5
+        tasks = "".join(f"    - !keep {{path: /{number}, text: x}}\n" for number in range(19))
+        text = f"- name: p\n  groups: [web]\n  tasks:\n{commands}{tasks}"
+        play(text)
+        assert self.frames(play, world, text) <= 6
+        play(text, ("a", "b"))
+        assert self.frames(play, world, text, ("a", "b")) <= 7
+
+    def test_a_converged_loop_costs_one(self, play: Play, world: World) -> None:
+        text = '- {name: p, groups: [web], tasks: [!keep {path: "/{{ item }}", text: x, with: {items: [1,2,3,4,5]}}]}'
+        play(text)
+        assert self.frames(play, world, text) == 1
