@@ -1,0 +1,543 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What answers on hosts without Python: any POSIX shell (dash, bash, busybox), forking as little as it can.
+#
+# It reads commands from standard input: R and a line of script, N and the length of a script that follows, D and the
+# length of bytes for the file that is being written, Q to end. Every answer ends with a line that holds the nonce J.
+# Functions say in E why they failed, as a code and details, and in S which of their subjects it is about.
+exec 3<&0 2>/dev/null
+unset CDPATH ENV IFS
+JU=$(umask) JC=0
+umask 077
+set -f
+
+je() { # turn what a tool complained about into E
+    jm=
+    IFS= read -r jm <"$T/e"
+    case $jm in
+    *"ermission denied"* | *"not permitted"*) E=PERMISSION ;;
+    *"o such file"*) E=NOT_FOUND ;;
+    *"ile exists"*) E=EXISTS ;;
+    *"overwrite non-directory"* | *"ot a directory"*) E=NOT_A_DIRECTORY ;;
+    *"overwrite directory"* | *"s a directory"*) E=IS_A_DIRECTORY ;;
+    *"not empty"*) E=NOT_EMPTY ;;
+    *"o space left"* | *"uota exceeded"*) E=NO_SPACE ;;
+    *"ead-only file system"*) E=READ_ONLY ;;
+    *"invalid user"* | *"invalid group"* | *"unknown user"* | *"unknown group"*) E=NO_SUCH_ACCOUNT ;;
+    *) E="OTHER ${jm##*: }" ;;
+    esac
+    return 1
+}
+
+jhas() { [ -e "$1" ] || [ -L "$1" ]; }
+
+jdir() { [ -d "$1" ] && ! [ -L "$1" ]; }
+
+jparent() { # set D to the directory of a path
+    D=${1%/*}
+    [ -n "$D" ] || D=/
+}
+
+jnone() { # say in E why there is nothing at a path
+    jparent "$1"
+    while ! [ -e "$D" ] && [ "$D" != / ]; do jparent "$D"; done
+    if ! [ -d "$D" ]; then
+        E=NOT_A_DIRECTORY
+    elif ! [ -x "$D" ]; then
+        E=PERMISSION
+    else
+        E=NOT_FOUND
+    fi
+    return 1
+}
+
+jresolve() { # set P to where links lead from a path
+    P=$(readlink -f -- "$1" && echo x)
+    P=${P%?x}
+    [ -n "$P" ] || P=$1
+}
+
+jstat() { # follow checksum content path
+    if [ "$1" = 1 ]; then
+        [ -e "$4" ] || { jgone "$4"; return; }
+        stat -L -c "$F" -- "$4" 2>"$T/e" || { je; return; }
+    else
+        jhas "$4" || { jgone "$4"; return; }
+        stat -c "$F" -- "$4" 2>"$T/e" || { je; return; }
+        if [ -L "$4" ]; then
+            echo l
+            readlink -n -- "$4"
+            return
+        fi
+    fi
+    if [ -f "$4" ] && [ "$2$3" != 00 ] && ! [ -r "$4" ]; then
+        E=PERMISSION
+        return
+    fi
+    if [ "$2" = 1 ] && [ -f "$4" ]; then sha256sum <"$4" 2>"$T/e" || { je; return; }; else echo -; fi
+    if [ "$3" != 0 ] && [ -f "$4" ]; then head -c "$3" <"$4" 2>"$T/e" || je; fi
+}
+
+jgone() { # nothing there is an answer, unless we may not know
+    jnone "$1"
+    case $E in
+    PERMISSION) ;;
+    *) E= && echo - ;;
+    esac
+}
+
+jshow() { # the state of a path that was changed
+    stat -c "$F" -- "$1" 2>"$T/e" || { je; return; }
+    if [ -L "$1" ]; then
+        echo l
+        readlink -n -- "$1"
+    else
+        echo -
+    fi
+}
+
+jlist() { # path depth checksum
+    if ! [ -d "$1" ]; then
+        if [ -e "$1" ]; then E=NOT_A_DIRECTORY; else jnone "$1"; fi
+        return
+    fi
+    if ! [ -r "$1" ] || ! [ -x "$1" ]; then
+        E=PERMISSION
+        return
+    fi
+    (
+        cd "$1" || exit
+        find . -mindepth 1 $2 -exec stat -c "<$J>$F %n" {} +
+        find . -mindepth 1 $2 -type l -exec sh -c 'j=$1; shift; for f do printf "<%s>l%s<%s>" "$j" "$f" "$j"; readlink -n -- "$f"; echo; done' sh "$J" {} +
+        [ "$3" = 0 ] || find . -mindepth 1 $2 -type f -exec sh -c 'j=$1; shift; for f do printf "<%s>s%s<%s>" "$j" "$f" "$j"; sha256sum <"$f"; done' sh "$J" {} +
+    ) 2>"$T/e"
+    [ -s "$T/e" ] && je
+}
+
+jread() { # limit path
+    [ -e "$2" ] || { jnone "$2"; return; }
+    [ -d "$2" ] && { E=IS_A_DIRECTORY; return; }
+    [ -r "$2" ] || { E=PERMISSION; return; }
+    [ -p "$2" ] && return
+    head -c "$1" <"$2" 2>"$T/e" || je
+}
+
+jget() { # path
+    [ -e "$1" ] || { jnone "$1"; return; }
+    [ -d "$1" ] && { E=IS_A_DIRECTORY; return; }
+    [ -r "$1" ] || { E=PERMISSION; return; }
+    stat -L -c "$F" -- "$1" 2>"$T/e" || { je; return; }
+    cat <"$1" 2>"$T/e" || je
+}
+
+jexpect() { # path kind mode uid gid size mtime checksum target: E is STALE when it is something else
+    [ -n "$2" ] || return 0
+    E=STALE
+    case $2 in
+    m) jhas "$1" && return 1 ;;
+    l) [ -L "$1" ] || return 1 ;;
+    d) jdir "$1" || return 1 ;;
+    f) [ -f "$1" ] && ! [ -L "$1" ] || return 1 ;;
+    o) jhas "$1" && ! [ -f "$1" ] && ! [ -d "$1" ] && ! [ -L "$1" ] || return 1 ;;
+    esac
+    if [ "$2" = l ] && [ -n "$9" ]; then
+        jx=$(readlink -n -- "$1" && echo x)
+        [ "$jx" = "$9x" ] || return 1
+    fi
+    if [ "$2" != m ] && [ "$4" != -1 ]; then
+        jx=$(stat -c '%a %u %g %s %Y' -- "$1") || return 1
+        jy="$3 $4 $5 $6 $7"
+        case $2 in
+        f) [ -z "$8" ] || jx="${jx% *} $7" ;;
+        l) jx="$3 ${jx#* }" ;;
+        esac
+        [ "$2" = f ] || { jx=${jx% *} jx=${jx% *} jy=${jy% *} jy=${jy% *}; }
+        [ "$jx" = "$jy" ] || return 1
+        if [ "$2" = f ] && [ -n "$8" ]; then
+            jx=$(sha256sum <"$1")
+            [ "${jx%% *}" = "$8" ] || return 1
+        fi
+    fi
+    E=
+}
+
+jopen() { # path follow name mode owner group expect...: make the private file W beside the path P
+    P=$1 jn=$3 M=$4 O=$5 G=$6
+    [ "$2" = 0 ] || jresolve "$P"
+    shift 6
+    jparent "$P"
+    if ! [ -d "$D" ]; then
+        if [ -e "$D" ]; then E=NOT_A_DIRECTORY; else jnone "$P"; fi
+        return 1
+    fi
+    jexpect "$P" "$@" || return 1
+    if jdir "$P"; then
+        E=IS_A_DIRECTORY
+        return 1
+    fi
+    jaccounts "$O" "$G" || return 1
+    if [ -f "$P" ] && ! [ -L "$P" ]; then
+        jx=$(stat -c '%a %u %g' -- "$P" 2>"$T/e") || { je; return 1; }
+        M=${M:-${jx%% *}} jx=${jx#* }
+        O=${O:-${jx% *}} G=${G:-${jx#* }}
+    fi
+    M=${M:-644}
+    [ "$O" != "$JI" ] && [ "$O" != "$JN" ] || O=
+    { [ "$G" != "$JG" ] && [ "$G" != "$JH" ]; } || [ -g "$D" ] || G=
+    jk=1
+    if [ -z "$O$G" ]; then
+        case $M in
+        600) jk= ;;
+        644) jk= && umask 022 ;;
+        640) jk= && umask 027 ;;
+        664) jk= && umask 002 ;;
+        esac
+    fi
+    W=$D/$jn
+    set -C
+    { true >"$W"; } 2>|"$T/e" || { W= && je; }
+    set +C
+    umask 077
+    [ -n "$W" ]
+}
+
+jplace() { # put W in place
+    if [ -n "$O" ]; then chown -- "$O${G:+:$G}" "$W" 2>"$T/e" || { jdrop; return; }
+    elif [ -n "$G" ]; then chgrp -- "$G" "$W" 2>"$T/e" || { jdrop; return; }; fi
+    if [ -n "$jk" ]; then chmod -- "$M" "$W" 2>"$T/e" || { jdrop; return; }; fi
+    mv -f -T -- "$W" "$P" 2>"$T/e" || { jdrop; return; }
+    W=
+    jshow "$P"
+}
+
+jdrop() {
+    je
+    rm -f -- "$W"
+    W=
+    return 1
+}
+
+jwrite() { # as jopen; jcontent prints what belongs into the file
+    jopen "$@" || return
+    { jcontent >>"$W"; } 2>"$T/e" || { jdrop; return; }
+    jplace
+}
+
+jaccounts() { # owner group: E says when there is none
+    [ -z "$1" ] || jknown "$1" passwd "$JI" "$JN" || return 1
+    [ -z "$2" ] || jknown "$2" group "$JG" "$JH" || return 1
+}
+
+jknown() { # name database own-number own-name
+    [ "$1" != "$3" ] && [ "$1" != "$4" ] || return 0
+    case $1 in
+    *[!0-9]*) ;;
+    *) return 0 ;;
+    esac
+    if command -v getent >/dev/null; then
+        getent "$2" "$1" >/dev/null && return 0
+    else
+        while IFS=: read -r jx jy; do [ "$jx" != "$1" ] || return 0; done <"/etc/$2"
+    fi
+    E="NO_SUCH_ACCOUNT $1"
+    return 1
+}
+
+jattributes() { # mode owner group follow count path... expect...
+    M=$1 O=$2 G=$3 jf=$4 jc=$5
+    shift 5
+    jaccounts "$O" "$G" || return
+    while [ "$S" -lt "$jc" ]; do
+        P=$1
+        shift
+        [ "$jf" = 0 ] || jresolve "$P"
+        jhas "$P" || { jnone "$P"; return; }
+        [ "$jc" != 1 ] || jexpect "$P" "$@" || return
+        jown "$P" || return
+        if [ -n "$M" ] && ! [ -L "$P" ]; then chmod -- "$M" "$P" 2>"$T/e" || { je; return; }; fi
+        S=$((S + 1))
+    done
+}
+
+jown() { # change owner O and group G of a path where they differ
+    [ -n "$O$G" ] || return 0
+    jx=$(stat -c ' %u %U : %g %G ' -- "$1") || return 0
+    jo=$O jg=$G
+    case "${jx%:*}" in *" $O "*) jo= ;; esac
+    case "${jx#*:}" in *" $G "*) jg= ;; esac
+    if [ -n "$jo" ]; then chown -h -- "$jo${jg:+:$jg}" "$1" 2>"$T/e" || { je; return 1; }
+    elif [ -n "$jg" ]; then chgrp -h -- "$jg" "$1" 2>"$T/e" || { je; return 1; }; fi
+}
+
+jmkdir() { # mode owner group parents path
+    M=$1 O=$2 G=$3 P=$5
+    jaccounts "$O" "$G" || return
+    jhas "$P" && { E=EXISTS; return; }
+    jparent "$P"
+    if [ "$4" = 1 ]; then jabove "$D" || return; fi
+    [ -d "$D" ] || { if [ -e "$D" ]; then E=NOT_A_DIRECTORY; else jnone "$P"; fi; return; }
+    if [ -z "$O$G" ]; then
+        mkdir -m "$M" -- "$P" 2>"$T/e" || { je; return; }
+    else
+        mkdir -m 700 -- "$P" 2>"$T/e" || { je; return; }
+        jown "$P" && chmod "$M" "$P" 2>"$T/e" || { [ -n "$E" ] || je; rmdir -- "$P"; return; }
+    fi
+    # mkdir keeps the group bit that is inherited; five digits take it away.
+    [ -g "$P" ] && chmod -- "$M" "$P"
+    jshow "$P"
+}
+
+jabove() { # make a directory with all above it
+    [ -d "$1" ] && return 0
+    [ -e "$1" ] && { E=NOT_A_DIRECTORY; return 1; }
+    jparent "$1"
+    jabove "$D" || return 1
+    { mkdir -m 755 -- "$1" 2>"$T/e" || [ -d "$1" ]; } || { je; return 1; }
+}
+
+jremove() { # recursive path expect...
+    jr=$1 P=$2
+    shift 2
+    [ "$P" -ef / ] && ! [ -L "$P" ] && { E="OTHER the root directory is never removed"; return; }
+    jexpect "$P" "$@" || return
+    if ! jhas "$P"; then
+        jnone "$P"
+        [ "$E" = PERMISSION ] || E=
+        return
+    fi
+    if ! jdir "$P"; then
+        rm -f -- "$P" 2>"$T/e" || je
+    elif [ "$jr" = 1 ]; then
+        rm -rf -- "$P" 2>"$T/e" || je
+    else
+        rmdir -- "$P" 2>"$T/e" || je
+    fi
+}
+
+jrename() { # replace source destination expect...
+    jr=$1 P=$2 Q=$3
+    shift 3
+    jexpect "$P" "$@" || return
+    jhas "$P" || { jnone "$P"; return; }
+    jparent "$Q"
+    S=1
+    [ -d "$D" ] || { if [ -e "$D" ]; then E=NOT_A_DIRECTORY; else jnone "$Q"; fi; return; }
+    if jhas "$Q"; then
+        [ "$jr" = 1 ] || { E=EXISTS; return; }
+        if jdir "$Q"; then
+            jdir "$P" || { E=IS_A_DIRECTORY; return; }
+        elif jdir "$P"; then
+            E=NOT_A_DIRECTORY
+            return
+        fi
+    fi
+    # mv would copy from one file system to another.
+    set -- $(stat -c %d -- "$P" "$D/.")
+    [ "$1" = "$2" ] || { E="OTHER invalid cross-device link"; return; }
+    mv -f -T -- "$P" "$Q" 2>"$T/e" || je
+}
+
+jcopy() { # replace source destination name
+    P=$2 Q=$3
+    [ -e "$P" ] || { jnone "$P"; return; }
+    [ -d "$P" ] && { E=IS_A_DIRECTORY; return; }
+    [ -f "$P" ] || { E="OTHER not a regular file"; return; }
+    [ -r "$P" ] || { E=PERMISSION; return; }
+    S=1
+    jparent "$Q"
+    [ -d "$D" ] || { if [ -e "$D" ]; then E=NOT_A_DIRECTORY; else jnone "$Q"; fi; return; }
+    jhas "$Q" && [ "$1" = 0 ] && { E=EXISTS; return; }
+    jdir "$Q" && { E=IS_A_DIRECTORY; return; }
+    W=$D/$4
+    cp -p -- "$P" "$W" 2>"$T/e" || { jdrop; return; }
+    mv -f -T -- "$W" "$Q" 2>"$T/e" || { jdrop; return; }
+    W=
+    jshow "$Q"
+}
+
+jlink() { # hard replace path target name expect...
+    jh=$1 jr=$2 P=$3 jt=$4 jn=$5
+    shift 5
+    jparent "$P"
+    [ -d "$D" ] || { if [ -e "$D" ]; then E=NOT_A_DIRECTORY; else jnone "$P"; fi; return; }
+    jexpect "$P" "$@" || return
+    jdir "$P" && { E=IS_A_DIRECTORY; return; }
+    W=$P
+    if jhas "$P"; then
+        [ "$jr" = 1 ] || { E=EXISTS; return; }
+        W=$D/$jn
+    fi
+    if [ "$jh" = 1 ]; then
+        jhas "$jt" || { jnone "$jt"; return; }
+        ln -- "$jt" "$W" 2>"$T/e" || { je; return; }
+    else
+        ln -s -- "$jt" "$W" 2>"$T/e" || { je; return; }
+    fi
+    if [ "$W" != "$P" ]; then
+        if ! [ "$jh" = 1 ] || ! [ "$W" -ef "$P" ]; then mv -f -T -- "$W" "$P" 2>"$T/e" || { jdrop; return; }; fi
+        rm -f -- "$W"
+    fi
+    W=
+    jshow "$P"
+}
+
+jtemporary() { # prefix
+    JC=$((JC + 1))
+    mkdir -m 700 -- "$T/$1-$JC" 2>"$T/e" || { je; return; }
+    printf %s "$T/$1-$JC"
+}
+
+jprogram() { # find a program as exec would; E says when there is none
+    case $1 in
+    */*) jq=$1 ;;
+    *)
+        jq=
+        IFS=:
+        for D in $PATH; do
+            if [ -f "$D/$1" ] && [ -x "$D/$1" ]; then jq=$D/$1 && break; fi
+        done
+        unset IFS
+        ;;
+    esac
+    if [ -z "$jq" ] || ! [ -e "$jq" ]; then
+        E=NOT_FOUND
+    elif [ -d "$jq" ] || ! [ -x "$jq" ]; then
+        E=PERMISSION
+    fi
+    [ -z "$E" ]
+}
+
+jrun() { # timeout show limit cwd argv...: jenv sets its environment, T/i is its input
+    jt=$1 js=$2 jl=$3 jd=$4
+    shift 4
+    true >"$T/w"
+    rm -f "$T/l" "$T/q"
+    (
+        umask "$JU"
+        jenv
+        if [ -n "$jd" ]; then
+            if ! [ -d "$jd" ]; then
+                jnone "$jd"
+                [ -e "$jd" ] && E=NOT_A_DIRECTORY
+            elif ! cd "$jd"; then
+                E=PERMISSION
+            fi
+            [ -z "$E" ] || { echo "$E d" >"$T/w" && exit 127; }
+        fi
+        jprogram "$1" || { echo "$E p" >"$T/w" && exit 127; }
+        if [ -n "$JS" ]; then exec "$JS" "$@"; else exec "$@"; fi
+    ) <"$T/i" >"$T/o" 2>"$T/x" 3<&- &
+    jp=$!
+    # Nothing but "stop" comes while a command runs, or the end of input when the control side is gone.
+    (read -r jx <&3; kill -9 "-$jp" || kill -9 "$jp") >/dev/null &
+    jw=$!
+    jk=
+    if [ -n "$jt" ]; then
+        $JS sh -c 'sleep "$1"; true >"$2"; kill -9 "-$3" || kill -9 "$3"' sh "$jt" "$T/l" "$jp" >/dev/null 3<&- &
+        jk=$!
+    fi
+    jv=
+    if [ "$js" = 1 ]; then
+        (jstream) 3<&- &
+        jv=$!
+    fi
+    wait "$jp"
+    S=$?
+    kill -9 "$jw"
+    wait "$jw"
+    [ -z "$jk" ] || { kill -9 "-$jk" || kill -9 "$jk"; wait "$jk"; }
+    if [ -n "$jv" ]; then
+        true >"$T/q"
+        wait "$jv"
+    fi
+    if [ -s "$T/w" ]; then
+        read -r E <"$T/w"
+    elif [ -e "$T/l" ]; then
+        E=TIMEOUT
+    else
+        head -c "$jl" <"$T/o"
+        printf '\n~,%s \n' "$J"
+        head -c "$jl" <"$T/x"
+    fi
+    true >"$T/i"
+    rm -f "$T/o" "$T/x"
+}
+
+jstream() { # show what a command writes while it runs
+    jo=0 jx=0 jz=
+    while [ -z "$jz" ]; do
+        sleep 0.2 || sleep 1
+        [ -e "$T/q" ] && jz=1
+        jmore o "$jo" && jo=$jy
+        jmore x "$jx" && jx=$jy
+    done
+}
+
+jmore() { # file position: show the rest of a file; jy is where it ends
+    jy=$(wc -c <"$T/$1")
+    jy=$((jy))
+    [ "$jy" -gt "$2" ] || return
+    printf '\n~%s%s \n' "$1" "$J"
+    tail -c "+$(($2 + 1))" "$T/$1" | head -c "$((jy - $2))"
+    printf '\n~.%s \n' "$J"
+}
+
+jdo() { # changing function arguments...
+    [ -z "$STOP" ] || return
+    jc1=$1
+    shift
+    E= S=0
+    "$@"
+    printf '\n--%s %s %s\n' "$J" "$S" "$E"
+    if [ -n "$E" ] && [ "$jc1" = 1 ]; then STOP=1; fi
+}
+
+jtemp() { # find a place for private files and sweep what dead shells left there
+    for jb in "${TMPDIR:-/tmp}" /tmp "$HOME" /var/tmp /dev/shm; do
+        [ -d "$jb" ] && [ -w "$jb" ] || continue
+        set +f
+        for jx in "$jb/.jetpack-sh-$JI"-*; do
+            jy=${jx#"$jb/.jetpack-sh-$JI-"}
+            [ -d "$jx" ] && [ -O "$jx" ] && ! [ -L "$jx" ] && ! kill -0 "${jy%%-*}" && ! [ -d "/proc/${jy%%-*}" ] && rm -rf -- "$jx"
+        done
+        set -f
+        T=$jb/.jetpack-sh-$JI-$$-$J
+        mkdir -m 700 -- "$T" && true >"$T/i" && return
+    done
+    T=
+}
+
+JI=$(id -u) JN=$(id -un) JG=$(id -g) JH=$(id -gn)
+LC_ALL=C
+export LC_ALL
+JS=$(command -v setsid)
+F='%f %u %g %s %Y %U %G'
+jtemp
+trap 'cd /; [ -z "$T" ] || rm -rf -- "$T"; [ -z "$W" ] || rm -f -- "$W"' EXIT
+trap 'exit 1' HUP INT TERM
+W=
+if [ -n "$T" ]; then
+    printf '\n--%s 0 \n%s\n==%s \n' "$J" "$JN" "$J"
+else
+    printf '\n--%s 0 READ_ONLY\n==%s \n' "$J" "$J"
+    exit 1
+fi
+while IFS= read -r jn; do
+    STOP=
+    case $jn in
+    R*) eval "${jn#R}" ;;
+    N*) jx=$(head -c "${jn#N}") && eval "$jx" ;;
+    D*)
+        if [ -n "$W" ]; then
+            E= S=0
+            head -c "${jn#D}" 2>"$T/e" >>"$W" || jdrop
+            printf '\n--%s 0 %s\n' "$J" "$E"
+        else
+            head -c "${jn#D}" >/dev/null
+            printf '\n--%s 0 OTHER\n' "$J"
+        fi
+        ;;
+    Q) exit 0 ;;
+    *) continue ;;
+    esac
+    printf '\n==%s \n' "$J"
+done

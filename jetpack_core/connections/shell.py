@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Frames of operations over a byte pipe to a shell, for hosts without Python: the same answers, at more cost.
+
+Other users are shells within the shell: the one who is acted as has the channel until another one is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from jetpack_core.connections import codec, shell_answers, shell_script
+from jetpack_core.connections.become import Ladder, ladder
+from jetpack_core.connections.payload import SHELL_BOOT
+from jetpack_core.connections.remote.helper import boot
+from jetpack_core.connections.shell_answers import Token, Tokens
+from jetpack_core.connections.shell_transfer import chunks, receive
+from jetpack_core.contracts import operations as ops
+from jetpack_core.contracts.operations import Reply
+from jetpack_core.errors import BecomeError, HostUnreachableError, JetpackError, OperationCode, OperationError
+
+if TYPE_CHECKING:
+    from jetpack_core.connections.pipe import Pipe
+    from jetpack_core.contracts.operations import Become, Operation, Request
+
+SHORT: Final = 2048
+"""Bytes of script that the shell reads itself; longer ones pay for a process that reads faster."""
+PATIENCE: Final = 40.0
+"""Seconds that a program such as sudo may take."""
+
+
+class ShellClient:
+    """The control side of a shell. One frame is under way at a time."""
+
+    def __init__(self, pipe: Pipe, host: str) -> None:
+        self.pipe = pipe
+        self.host = host
+        self.round_trips = 0
+        self.user = ""
+        self._nonces: list[str] = []
+        self._tokens = Tokens("")
+        self._current: Become | None = None
+        self._refused: dict[Become, str] = {}
+        self._lock = asyncio.Lock()
+
+    # Starting and ending.
+
+    async def start(self) -> None:
+        """Send the shell its program. Raises HostUnreachableError."""
+        self.user = await self._install()
+
+    async def _install(self) -> str:
+        nonce = secrets.token_hex(12)
+        program = f"J={nonce}\n".encode() + program_text()
+        self._tokens = Tokens(nonce)
+        await self._send(b"%d\n%s" % (len(program), program))
+        ready = await self._token()
+        if ready.words != b"0 ":
+            raise HostUnreachableError(f"{self.host}: no place for private files was found")
+        self._nonces.append(nonce)
+        return shell_answers.text((await self._token()).before.strip())
+
+    async def close(self) -> None:
+        """Let the shell end; never raises."""
+        await self.pipe.close()
+
+    # Frames.
+
+    async def execute(self, frame: Sequence[Request]) -> list[Reply]:
+        """Carry out a frame; see `Connection.execute`."""
+        async with self._lock:
+            exchange = asyncio.ensure_future(self._frame(frame))
+            try:
+                return await asyncio.shield(exchange)
+            except asyncio.CancelledError:
+                await self._cancel(exchange)
+                raise
+
+    async def _cancel(self, exchange: asyncio.Future[list[Reply]]) -> None:
+        """Stop the command that runs; a shell that does anything else is cut off, and tidies up by that."""
+        try:
+            async with asyncio.timeout(5):
+                await self._send(b"stop\n")
+                await asyncio.shield(exchange)
+        except (TimeoutError, ConnectionError, JetpackError, asyncio.CancelledError):
+            self.pipe.abort("cancelled")
+            exchange.cancel()
+            await asyncio.wait([exchange])
+        if not exchange.cancelled():
+            exchange.exception()
+
+    async def _frame(self, frame: Sequence[Request]) -> list[Reply]:
+        replies: list[Reply] = []
+        try:
+            while len(replies) < len(frame):
+                batch = _next_batch(frame[len(replies) :])
+                found = await self._batch(batch)
+                replies += found
+                if _stopped(batch, found):
+                    break
+        except ConnectionError as error:
+            raise self._lost() from error
+        except (ValueError, IndexError, KeyError, StopIteration, UnicodeError) as error:
+            self.pipe.abort(f"the shell's answer makes no sense: {error}")
+            raise self._lost() from error
+        return replies + [Reply(ran=False)] * (len(frame) - len(replies))
+
+    async def _batch(self, batch: list[Request]) -> list[Reply]:
+        try:
+            await self._act_as(batch[0].become)
+        except BecomeError as error:
+            count = next((i + 1 for i, one in enumerate(batch) if one.operation.changing), len(batch))
+            return [Reply(error=error)] * count
+        if codec.streamed(batch[0].operation) is not None:
+            return [await self._stream(batch[0])]
+        scripts: list[bytes] = []
+        refused: Reply | None = None
+        for request in batch:
+            try:
+                scripts.append(shell_script.script(request))
+            except ValueError as error:
+                name = shell_script.subject(request.operation, "0")
+                refused = Reply(error=OperationError(OperationCode.OTHER, name, str(error)))
+                break
+        replies = await self._ask(batch[: len(scripts)], b"\n".join(scripts)) if scripts else []
+        if refused is not None and len(replies) == len(scripts) and not _stopped(batch, replies):
+            replies.append(refused)
+        return replies
+
+    async def _ask(self, batch: list[Request], script: bytes) -> list[Reply]:
+        self.round_trips += 1
+        await self._send_script(script)
+        replies = []
+        for request in batch:
+            reply = await self._reply(request)
+            if reply is None:
+                return replies
+            replies.append(reply)
+        while (await self._token()).tag != b"==":
+            continue
+        return replies
+
+    async def _send_script(self, script: bytes) -> None:
+        short = len(script) < SHORT and b"\n" not in script
+        await self._send(b"R%s\n" % script if short else b"N%d\n%s" % (len(script), script))
+
+    # Answers.
+
+    async def _reply(self, request: Request) -> Reply | None:
+        """Return the answer to a request, or None when the frame stopped before it."""
+        operation = request.operation
+        if isinstance(operation, ops.Get):
+            return await receive(operation, self._tokens, self._more)
+        extra = b""
+        shown: dict[bytes, bytes] = {b"~o": b"stdout", b"~x": b"stderr"}
+        stream = ""
+        while True:
+            token = await self._token()
+            if token.tag == b"==":
+                return None
+            if token.tag == b"--":
+                return self._value(operation, token, extra)
+            if token.tag in shown:
+                stream = shown[token.tag].decode()
+            elif token.tag == b"~." and request.on_output is not None:
+                request.on_output(stream, token.before)
+            elif token.tag == b"~,":
+                extra = token.before
+
+    def _value(self, operation: Operation[object], token: Token, extra: bytes) -> Reply:
+        number, _, failed = shell_answers.text(token.words).partition(" ")
+        if failed:
+            return Reply(error=_failure(operation, number, failed))
+        try:
+            if isinstance(operation, ops.List | ops.Walk):
+                return Reply(shell_answers.listing(operation.path, token.before, self._nonces[-1]))
+            return Reply(shell_answers.value(operation, token.before, extra, number))
+        except OperationError as error:
+            return Reply(error=error)
+
+    async def _stream(self, request: Request) -> Reply:
+        """Write a file that is too large for a script, piece by piece."""
+        operation = request.operation
+        if not isinstance(operation, ops.Write | ops.Put):
+            raise TypeError("only files are streamed")
+        try:
+            opening = shell_script.opening(operation)
+        except ValueError as error:
+            return Reply(error=OperationError(OperationCode.OTHER, operation.path, str(error)))
+        failed = await self._step(request, b"jdo 1 jopen " + opening)
+        if failed is not None:
+            return failed
+        try:
+            async for data in chunks(codec.streamed(operation)):
+                await self._send(b"D%d\n%s" % (len(data), data))
+                failed = await self._answer(request)
+                if failed is not None:
+                    return failed
+        except OSError as error:
+            await self._step(request, b'rm -f -- "$W"; W=; jdo 0 true')
+            detail = f"cannot be read on the control machine: {error.strerror}"
+            return Reply(error=OperationError(OperationCode.OTHER, str(error.filename or "source"), detail))
+        return (await self._ask([request], b"jdo 1 jplace"))[0]
+
+    async def _step(self, request: Request, script: bytes) -> Reply | None:
+        await self._send_script(script)
+        return await self._answer(request)
+
+    async def _answer(self, request: Request) -> Reply | None:
+        """Return the failure of one step, or None."""
+        self.round_trips += 1
+        token = await self._token()
+        while (await self._token()).tag != b"==":
+            continue
+        number, _, failed = shell_answers.text(token.words).partition(" ")
+        return Reply(error=_failure(request.operation, number, failed)) if failed else None
+
+    # Other users.
+
+    async def _act_as(self, become: Become | None) -> None:
+        """Make the channel that of a user. Raises BecomeError."""
+        if become is not None and not become.template.strip() and become.user == self.user:
+            become = None
+        if become == self._current:
+            return
+        if self._current is not None:
+            self._nonces.pop()
+            self._tokens = Tokens(self._nonces[-1])
+            self._current = None
+            self.round_trips += 1
+            await self._send(b"Q\n")
+            while (await self._token()).tag != b"==":
+                continue
+        if become is None:
+            return
+        if become in self._refused:
+            raise BecomeError(self._refused[become])
+        try:
+            await self._climb(ladder(become))
+            self._current = become
+            await self._install()
+        except BecomeError as error:
+            refused = codec.failure("BECOME", become.user, error.message)
+            # Asking again with the same password could lock the account.
+            self._refused[become] = refused.message
+            raise refused from error
+
+    async def _climb(self, way: Ladder) -> None:
+        nonce = secrets.token_hex(12)
+        start = f"printf %s {nonce};{SHELL_BOOT}"
+        own = ["/bin/sh", "-c", start]
+        line = " ".join(boot.quote(word) for word in own)
+        words: list[str] = []
+        for word in way.argv:
+            words.extend(own if word is None else [word.replace("\1", line)])
+        argv = b" ".join(shell_script.quote(word) for word in words)
+        self.round_trips += 1
+        await self._send_script(b"LC_ALL=C %s 2>&1" % argv)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._log_in(way, nonce.encode() + boot.SHELL_MARK.encode())
+        except TimeoutError:
+            self.pipe.abort("becoming another user took too long")
+            raise BecomeError(f"no answer for {PATIENCE:g} s") from None
+
+    async def _log_in(self, way: Ladder, mark: bytes) -> None:
+        """See a program such as sudo through its question. Raises BecomeError."""
+        heard, given = b"", False
+        while mark not in heard:
+            token = self._tokens.next()
+            if token is not None:
+                raise BecomeError(_complaint(token.before, way, given=given))
+            heard = bytes(self._tokens.peek())
+            asked = way.prompt.encode() in heard if way.prompt else way.terminal and heard.lower().rstrip().endswith(b":")
+            if asked and given:
+                self.pipe.abort("sudo asks again")
+                raise BecomeError("the password was not accepted")
+            if asked and way.password is None:
+                self.pipe.abort("a password is needed")
+                raise BecomeError("a password is needed")
+            if asked and way.password is not None:
+                given = True
+                self._tokens.clear()
+                await self._send(way.password.encode("utf-8", "surrogateescape") + b"\n")
+            elif mark not in heard:
+                await self._more()
+
+    # Bytes.
+
+    async def _token(self) -> Token:
+        while (token := self._tokens.next()) is None:
+            await self._more()
+        return token
+
+    async def _more(self) -> None:
+        try:
+            data = await self.pipe.read()
+        except ConnectionError as error:
+            raise self._lost() from error
+        if not data:
+            raise self._lost()
+        self._tokens.feed(data)
+
+    async def _send(self, data: bytes) -> None:
+        await self.pipe.write(data)
+
+    def _lost(self) -> HostUnreachableError:
+        why = self.pipe.diagnosis
+        return HostUnreachableError(f"{self.host}: the connection was lost" + (f" ({why})" if why else ""))
+
+
+def _next_batch(rest: Sequence[Request]) -> list[Request]:
+    """Return the requests that can travel together: of one user, what is streamed on its own."""
+    batch = [rest[0]]
+    if codec.streamed(rest[0].operation) is not None:
+        return batch
+    for request in rest[1:]:
+        if request.become != rest[0].become or codec.streamed(request.operation) is not None:
+            break
+        batch.append(request)
+    return batch
+
+
+def _stopped(batch: Sequence[Request], replies: Sequence[Reply]) -> bool:
+    failed = any(reply.error is not None and one.operation.changing for one, reply in zip(batch, replies, strict=False))
+    return failed or len(replies) < len(batch)
+
+
+def _failure(operation: Operation[object], number: str, failed: str) -> JetpackError:
+    code, _, detail = failed.partition(" ")
+    name = shell_script.subject(operation, number)
+    if isinstance(operation, ops.Run):
+        if code == "TIMEOUT":
+            detail = f"still running after {operation.timeout:g} s"
+        elif detail == "d":
+            name = operation.cwd or name
+        detail = "" if detail in {"d", "p"} else detail
+    if code == "NO_SUCH_ACCOUNT":
+        name = detail or name
+        detail = ""
+    return codec.failure(code, name, detail)
+
+
+def _complaint(said: bytes, way: Ladder, *, given: bool) -> str:
+    shown = " ".join(shell_answers.text(said).replace(way.prompt or "\0", "").split())
+    if given:
+        return f"the password was not accepted ({shown})"
+    return shown or "the program ended without a word"
+
+
+@cache
+def program_text() -> bytes:
+    """Return the shell's program without its comments; made once, when a host first needs it."""
+    text = (files("jetpack_core.connections.remote") / "shell.sh").read_text(encoding="utf-8")
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("#")).encode()
