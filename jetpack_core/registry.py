@@ -182,10 +182,6 @@ class Registry:
         """Return a template filter or test. Raises PluginError."""
         return cast("Callable[..., object]", self.load(kind, name))
 
-    def target(self, kind: Kind, name: str) -> object:
-        """Return what is registered under a kind and name, whatever it is. Raises PluginError."""
-        return self.load(kind, name)
-
     def load(self, kind: Kind, name: str) -> object:
         """Return what a name of a kind stands for, imported on first use. Raises PluginError."""
         key = (kind, name)

@@ -56,7 +56,7 @@ class EntryDoc:
 
 def describe(registry: Registry, entry: Registered) -> EntryDoc:
     """Load what an entry refers to and read its documentation. Raises PluginError when it does not load."""
-    target = registry.target(entry.kind, entry.reference.name)
+    target = registry.load(entry.kind, entry.reference.name)
     summary, description, example = split_docstring(inspect.getdoc(target) or entry.reference.summary)
     return EntryDoc(
         entry.kind.noun,

@@ -86,7 +86,7 @@ def doctor() -> int:
 def _trouble(registry: Registry, entry: Registered) -> str:
     """Load what an entry refers to; return what is wrong, or nothing."""
     try:
-        registry.target(entry.kind, entry.reference.name)
+        registry.load(entry.kind, entry.reference.name)
     except PluginError as error:
         return str(error)
     return ""

@@ -15,10 +15,10 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 @pytest.fixture
-def project(tmp_path: Path, jetpack: Run) -> Path:
+def project(tmp_path: Path, invoke: Run) -> Path:
     """Return a project fresh from `jetpack init`, whose files go below the test's own folder."""
     folder = tmp_path / "project"
-    done = jetpack("init", str(folder))
+    done = invoke("init", str(folder))
     assert done.returncode == 0, done.stderr
     with (folder / ".jetpack.yml").open("a") as file:
         file.write(f"extra_vars: {{root: {tmp_path}/pages, motd: {tmp_path}/motd}}\n")
@@ -30,40 +30,40 @@ def statuses(output: str) -> list[str]:
     return [event["status"] for event in events if event["event"] == "host_result"]
 
 
-def test_a_new_project_is_without_problems(project: Path, jetpack: Run) -> None:
-    done = jetpack("check", cwd=project)
+def test_a_new_project_is_without_problems(project: Path, invoke: Run) -> None:
+    done = invoke("check", cwd=project)
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 play, 4 tasks, 1 host: no problems\n", "")
 
 
-def test_a_new_project_runs_and_then_matches(project: Path, jetpack: Run, tmp_path: Path) -> None:
-    planned = jetpack("check-local", "--exit-on-change", "--json", cwd=project)
+def test_a_new_project_runs_and_then_matches(project: Path, invoke: Run, tmp_path: Path) -> None:
+    planned = invoke("check-local", "--exit-on-change", "--json", cwd=project)
     assert (planned.returncode, planned.stderr) == (3, "")
     assert not (tmp_path / "motd").exists()
 
-    first = jetpack("local", "--json", cwd=project)
+    first = invoke("local", "--json", cwd=project)
     assert first.returncode == 0
     assert statuses(first.stdout) == statuses(planned.stdout)
     assert (tmp_path / "motd").read_text() == "This machine is looked after by nobody in particular.\n"
     assert (tmp_path / "pages" / "index.txt").read_text() == "This is index.\n"
 
-    second = jetpack("local", "--json", cwd=project)
+    second = invoke("local", "--json", cwd=project)
     assert set(statuses(second.stdout)) == {"matched"}
-    assert jetpack("check-local", "--exit-on-change", cwd=project).returncode == 0
+    assert invoke("check-local", "--exit-on-change", cwd=project).returncode == 0
 
 
-def test_init_never_overwrites(project: Path, jetpack: Run) -> None:
+def test_init_never_overwrites(project: Path, invoke: Run) -> None:
     (project / "site.yml").write_text("mine")
     shutil.rmtree(project / "roles")
     (project / ".jetpack.yml").unlink()
-    done = jetpack("init", cwd=project)
+    done = invoke("init", cwd=project)
     assert done.returncode == 1
     assert "is there already" in done.stderr
     assert (project / "site.yml").read_text() == "mine"
     assert not (project / "roles").exists()
 
 
-def test_every_run_leaves_a_log(project: Path, jetpack: Run, tmp_path: Path) -> None:
-    jetpack("local", cwd=project)
+def test_every_run_leaves_a_log(project: Path, invoke: Run, tmp_path: Path) -> None:
+    invoke("local", cwd=project)
     (log,) = (tmp_path / "home" / ".local" / "state" / "jetpack" / "runs").glob("*/events.jsonl")
     events = [json.loads(line) for line in log.read_text().splitlines()]
     assert events[0]["event"] == "run_started"
@@ -71,26 +71,26 @@ def test_every_run_leaves_a_log(project: Path, jetpack: Run, tmp_path: Path) -> 
     assert {event["run"] for event in events} == {log.parent.name}
 
 
-def test_an_unwritable_log_stops_nothing(project: Path, jetpack: Run) -> None:
-    done = jetpack("local", cwd=project, JET_LOG="/proc/nowhere/jet.log")
+def test_an_unwritable_log_stops_nothing(project: Path, invoke: Run) -> None:
+    done = invoke("local", cwd=project, JET_LOG="/proc/nowhere/jet.log")
     assert done.returncode == 0
     assert done.stderr.count("\n") == 1
     assert "this run is not logged" in done.stderr
 
 
-def test_flags_beat_the_project_file(project: Path, jetpack: Run, tmp_path: Path) -> None:
-    done = jetpack("local", "-e", f"motd={tmp_path}/other", "-e", "owner=me", cwd=project)
+def test_flags_beat_the_project_file(project: Path, invoke: Run, tmp_path: Path) -> None:
+    done = invoke("local", "-e", f"motd={tmp_path}/other", "-e", "owner=me", cwd=project)
     assert done.returncode == 0
     assert (tmp_path / "other").read_text() == "This machine is looked after by me.\n"
     assert not (tmp_path / "motd").exists()
 
 
-def test_all_problems_of_a_project_are_told_at_once(project: Path, jetpack: Run) -> None:
+def test_all_problems_of_a_project_are_told_at_once(project: Path, invoke: Run) -> None:
     with (project / "site.yml").open("a") as file:
         file.write("- name: second\n  groups: [wob]\n  tasks:\n    - !copi {src: a, dest: /b}\n")
     (project / "roles" / "motd" / "templates" / "motd.j2").write_text("fine\n{{ owner\n")
     (project / "inventory" / "groups" / "more").write_text("hots: [a]\n")
-    done = jetpack("check", cwd=project)
+    done = invoke("check", cwd=project)
     assert done.returncode == 1
     assert done.stdout == ""
     assert "`copi`" in done.stderr or "copi" in done.stderr
@@ -98,17 +98,17 @@ def test_all_problems_of_a_project_are_told_at_once(project: Path, jetpack: Run)
     assert "nothing ran" in done.stderr
 
 
-def test_a_broken_template_is_found(project: Path, jetpack: Run) -> None:
+def test_a_broken_template_is_found(project: Path, invoke: Run) -> None:
     (project / "roles" / "motd" / "templates" / "motd.j2").write_text("fine\n{{ owner\n")
-    done = jetpack("check", cwd=project)
+    done = invoke("check", cwd=project)
     assert done.returncode == 1
     assert "motd.j2:2:" in done.stderr
 
 
-def test_a_group_that_is_not_there_is_found(project: Path, jetpack: Run) -> None:
+def test_a_group_that_is_not_there_is_found(project: Path, invoke: Run) -> None:
     playbook = project / "site.yml"
     playbook.write_text(playbook.read_text().replace("groups: [all]", "groups: [wob]"))
-    done = jetpack("check", cwd=project)
+    done = invoke("check", cwd=project)
     assert done.returncode == 1
     assert "no group 'wob'" in done.stderr
     assert "web" in done.stderr
@@ -124,28 +124,28 @@ def test_a_group_that_is_not_there_is_found(project: Path, jetpack: Run) -> None
         (("local", "-p", "~/site.yml"), "'~' is not expanded"),
     ],
 )
-def test_what_is_missing_is_said(jetpack: Run, arguments: tuple[str, ...], told: str) -> None:
-    done = jetpack(*arguments)
+def test_what_is_missing_is_said(invoke: Run, arguments: tuple[str, ...], told: str) -> None:
+    done = invoke(*arguments)
     assert done.returncode == 1
     assert told in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_plugins_a_project_requires_are_checked_before_anything_runs(project: Path, jetpack: Run) -> None:
+def test_plugins_a_project_requires_are_checked_before_anything_runs(project: Path, invoke: Run) -> None:
     with (project / ".jetpack.yml").open("a") as file:
         file.write("plugins: [jetpack-plugin-nowhere>=2]\n")
-    done = jetpack("local", cwd=project)
+    done = invoke("local", cwd=project)
     assert done.returncode == 1
     assert "pip install 'jetpack-plugin-nowhere>=2'" in done.stderr
 
 
-def test_a_missing_secrets_inventory_is_an_error_only_where_it_matters(project: Path, jetpack: Run) -> None:
+def test_a_missing_secrets_inventory_is_an_error_only_where_it_matters(project: Path, invoke: Run) -> None:
     with (project / ".jetpack.yml").open("a") as file:
         file.write("secrets_inventory: ../secrets\n")
-    checked = jetpack("check", cwd=project)
+    checked = invoke("check", cwd=project)
     assert checked.returncode == 0
     assert "its variables will be missing" in checked.stderr
-    applied = jetpack("apply", cwd=project)
+    applied = invoke("apply", cwd=project)
     assert applied.returncode == 1
     assert "secrets inventory" in applied.stderr
 
@@ -164,7 +164,7 @@ def inventory_of_this_machine(folder: Path) -> Path:
     return folder
 
 
-def test_one_module_runs_on_a_group(jetpack: Run, tmp_path: Path) -> None:
+def test_one_module_runs_on_a_group(invoke: Run, tmp_path: Path) -> None:
     inventory = inventory_of_this_machine(tmp_path / "inventory")
     arguments = (
         "run",
@@ -176,62 +176,62 @@ def test_one_module_runs_on_a_group(jetpack: Run, tmp_path: Path) -> None:
         f"dest={tmp_path}/x",
         "mode=0600",
     )
-    assert jetpack(*arguments, "--plan").returncode == 0
+    assert invoke(*arguments, "--plan").returncode == 0
     assert not (tmp_path / "x").exists()
-    assert jetpack(*arguments).returncode == 0
+    assert invoke(*arguments).returncode == 0
     assert (tmp_path / "x").read_text() == "hi"
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o600
 
 
-def test_files_of_an_ad_hoc_module_are_looked_for_from_here(jetpack: Run, tmp_path: Path) -> None:
+def test_files_of_an_ad_hoc_module_are_looked_for_from_here(invoke: Run, tmp_path: Path) -> None:
     inventory = inventory_of_this_machine(tmp_path / "inventory")
     (tmp_path / "motd").write_text("welcome")
-    done = jetpack("run", "-i", str(inventory), "here", "copy", "src=motd", f"dest={tmp_path}/x")
+    done = invoke("run", "-i", str(inventory), "here", "copy", "src=motd", f"dest={tmp_path}/x")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "x").read_text() == "welcome"
 
 
-def test_a_command_runs_as_it_is_and_its_output_is_shown(jetpack: Run, tmp_path: Path) -> None:
+def test_a_command_runs_as_it_is_and_its_output_is_shown(invoke: Run, tmp_path: Path) -> None:
     inventory = inventory_of_this_machine(tmp_path / "inventory")
-    done = jetpack("run", "-i", str(inventory), "here", "--", "printf", "%s|", "a b", "{{ greeting }}", "$HOME;")
+    done = invoke("run", "-i", str(inventory), "here", "--", "printf", "%s|", "a b", "{{ greeting }}", "$HOME;")
     assert done.returncode == 0, done.stderr
     assert "a b|{{ greeting }}|$HOME;|" in done.stdout
 
 
-def test_a_wrong_parameter_of_an_ad_hoc_module_is_told(jetpack: Run, tmp_path: Path) -> None:
+def test_a_wrong_parameter_of_an_ad_hoc_module_is_told(invoke: Run, tmp_path: Path) -> None:
     inventory = inventory_of_this_machine(tmp_path / "inventory")
-    done = jetpack("run", "-i", str(inventory), "here", "copy", "dest=/tmp/x", "sorce=y")
+    done = invoke("run", "-i", str(inventory), "here", "copy", "dest=/tmp/x", "sorce=y")
     assert done.returncode == 1
     assert "sorce" in done.stderr
     assert str(tmp_path / "command line") not in done.stderr or "nothing ran" in done.stderr
 
 
-def test_a_host_that_fails_makes_the_exit_code_2(jetpack: Run, tmp_path: Path) -> None:
+def test_a_host_that_fails_makes_the_exit_code_2(invoke: Run, tmp_path: Path) -> None:
     inventory = inventory_of_this_machine(tmp_path / "inventory")
-    assert jetpack("run", "-i", str(inventory), "here", "--", "false").returncode == 2
+    assert invoke("run", "-i", str(inventory), "here", "--", "false").returncode == 2
 
 
-def test_a_local_run_takes_variables_from_an_inventory_that_has_this_machine(jetpack: Run, tmp_path: Path) -> None:
+def test_a_local_run_takes_variables_from_an_inventory_that_has_this_machine(invoke: Run, tmp_path: Path) -> None:
     inventory = inventory_of_this_machine(tmp_path / "inventory")
     (tmp_path / "p.yml").write_text(
         f"- name: p\n  groups: [all]\n  tasks:\n    - !copy {{content: '{{{{ greeting }}}}', dest: {tmp_path}/x}}\n"
     )
-    done = jetpack("local", "-p", "p.yml", "-i", str(inventory))
+    done = invoke("local", "-p", "p.yml", "-i", str(inventory))
     assert done.returncode == 0, done.stderr + done.stdout
     assert (tmp_path / "x").read_text() == "hi"
     (inventory / "groups" / "here").write_text("hosts: [elsewhere]\n")
-    done = jetpack("local", "-p", "p.yml", "-i", str(inventory))
+    done = invoke("local", "-p", "p.yml", "-i", str(inventory))
     assert done.returncode == 1
     assert "no host 'localhost'" in done.stderr
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (EXAMPLES / "jetporch").glob("*.yml")))
-def test_playbooks_in_the_style_of_jetporch_run(jetpack: Run, name: str) -> None:
-    done = jetpack("local", "-p", str(EXAMPLES / "jetporch" / name))
+def test_playbooks_in_the_style_of_jetporch_run(invoke: Run, name: str) -> None:
+    done = invoke("local", "-p", str(EXAMPLES / "jetporch" / name))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_example_for_real_hosts_is_without_problems(jetpack: Run) -> None:
-    done = jetpack("check", cwd=EXAMPLES / "web")
+def test_the_example_for_real_hosts_is_without_problems(invoke: Run) -> None:
+    done = invoke("check", cwd=EXAMPLES / "web")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("2 plays, ")
