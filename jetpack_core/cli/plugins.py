@@ -78,8 +78,8 @@ def doctor() -> int:
     for trouble in troubles:
         click.echo(f"{click.style('broken:', fg='red')} {trouble}")
     own = sum(one.owner == BUILT_IN for one in entries)
-    working = f"{len(registry.plugins)} plugins offer {len(entries) - own} things besides the {own} built in"
-    click.echo(f"{working}; {len(troubles) or 'nothing'} broken")
+    offered = len(entries) - own
+    click.echo(f"plugins: {len(registry.plugins)}; they offer: {offered}; built in: {own}; broken: {len(troubles)}")
     return WRONG_INPUT if troubles else FINE
 
 

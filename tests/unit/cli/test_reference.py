@@ -13,7 +13,7 @@ from jetpack_core.registry import Kind, Registry
 FOLDER = Path(__file__).parents[3] / "docs" / "reference"
 
 
-@pytest.mark.parametrize("name", sorted(pages()))
+@pytest.mark.parametrize("name", ["cli.md", "filters.md", "modifiers.md", "modules.md"])
 def test_a_page_is_up_to_date(name: str) -> None:
     message = "it is old: python -m jetpack_core.cli.reference docs/reference"
     assert (FOLDER / name).read_text(encoding="utf-8") == pages()[name], message
