@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from jetpack_core.contracts.operations import Become
 from jetpack_core.engine.overlay import Overlay
 from jetpack_core.engine.scope import TaskScope
+from jetpack_core.engine.task_shape import TaskShape
 from jetpack_core.errors import TaskError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jetpack_core.content.model import Play
+    from jetpack_core.content.model import Play, Task
     from jetpack_core.contracts.modifier import Route
     from jetpack_core.engine.event_stream import EventStream
     from jetpack_core.engine.pool import LiveHost, Pool
@@ -65,10 +66,18 @@ class RunContext:
     hostvars: OtherHosts
     hosts: dict[str, HostRun] = field(default_factory=dict)
     overlays: dict[str, Overlay] = field(default_factory=dict)
+    _shapes: dict[Task, TaskShape] = field(default_factory=dict)
 
     def scope(self, variables: Mapping[str, object]) -> TaskScope:
         """Return a scope over merged variables."""
         return TaskScope(self.templates, variables)
+
+    def shape(self, task: Task) -> TaskShape:
+        """Return what holds of a task on every host."""
+        found = self._shapes.get(task)
+        if found is None:
+            found = self._shapes[task] = TaskShape(task)
+        return found
 
     def live(self, route: Route, origin: str) -> LiveHost:
         """Return the live host a route leads to. Raises TaskError where it may not go."""

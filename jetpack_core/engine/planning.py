@@ -3,23 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jetpack_core.content.parameters import build
-from jetpack_core.contracts.modifier import Modifier, Route
+from jetpack_core.contracts.modifier import Route
 from jetpack_core.engine.host_view import EngineHost
 from jetpack_core.engine.stepper import Address, addressed, guarded, with_followers
 from jetpack_core.records import Plan, PlanKind
 
 if TYPE_CHECKING:
     from jetpack_core.content.model import Play, Task
+    from jetpack_core.contracts.modifier import Modifier
     from jetpack_core.contracts.module import Module
     from jetpack_core.contracts.operations import OutputCallback
     from jetpack_core.engine.context import HostRun, RunContext
     from jetpack_core.engine.scope import TaskScope
     from jetpack_core.engine.stepper import Asks, Replies
+    from jetpack_core.engine.task_shape import TaskShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class TaskOnHost:
     task: Task
     host: HostRun
     on_output: OutputCallback | None = None
+
+    @property
+    def shape(self) -> TaskShape:
+        """Return what holds of the task on every host."""
+        return self.context.shape(self.task)
 
     def scope(self) -> TaskScope:
         """Return the host's variables as the task sees them before any item."""
@@ -52,6 +59,8 @@ class PlannedItem:
     route: Route
     host: EngineHost
     address: Address
+    saves: bool = False
+    """Its result becomes a variable."""
     module: Module | None = None
     plan: Plan | None = None
     skip: str | None = None
@@ -62,8 +71,7 @@ class PlannedItem:
         """Tell whether carrying this out neither changes a host nor any variable."""
         if self.plan is None or self.module is None:
             return self.skip is not None
-        saves = self.module.sets_variables or getattr(self.module, "save", None)
-        return self.plan.kind in {PlanKind.NONE, PlanKind.PASSIVE} and not saves
+        return self.plan.kind is PlanKind.PASSIVE and not self.saves
 
 
 @dataclass(slots=True)
@@ -110,8 +118,14 @@ async def plan_task(unit: TaskOnHost) -> PlannedTask:
 
 async def _first_guard(unit: TaskOnHost, scope: TaskScope) -> str | None:
     """Ask the guards that hold for all items at once."""
-    guards = [use.modifier for use in unit.task.modifiers if not use.modifier.guards_items()]
+    guards = unit.shape.once_guards
+    if not guards:
+        return None
     host, address = _meet(unit, scope, initial_route(unit))
+    return await _ask_guards(guards, host, address)
+
+
+async def _ask_guards(guards: Sequence[Modifier], host: EngineHost, address: Address) -> str | None:
     for guard in guards:
         reason = await addressed(guard.guard(host), address)
         if reason is not None:
@@ -120,8 +134,8 @@ async def _first_guard(unit: TaskOnHost, scope: TaskScope) -> str | None:
 
 
 def _expand(unit: TaskOnHost, scope: TaskScope, planned: PlannedTask) -> None:
-    for use in unit.task.modifiers:
-        items = use.modifier.expand(scope)
+    for modifier in unit.shape.expand:
+        items = modifier.expand(scope)
         if items is not None:
             planned.looped = True
             planned.scopes = [
@@ -137,11 +151,11 @@ def _expand(unit: TaskOnHost, scope: TaskScope, planned: PlannedTask) -> None:
 
 async def plan_items(unit: TaskOnHost, planned: PlannedTask, first: int) -> None:
     """Plan the item `first`, and as far as that costs no more round trips, those after it."""
-
-    def followers() -> Iterator[Coroutine[Asks, Replies, None]]:
-        yield from following_items(unit, planned, first + 1)
-
-    await with_followers(_plan_into(unit, planned, first), followers, changing=False)
+    main = _plan_into(unit, planned, first)
+    if first + 1 == len(planned.items):
+        await main
+    else:
+        await with_followers(main, lambda: following_items(unit, planned, first + 1), changing=False)
 
 
 def following_items(unit: TaskOnHost, planned: PlannedTask, first: int) -> Iterator[Coroutine[Asks, Replies, None]]:
@@ -166,7 +180,11 @@ async def plan_item(unit: TaskOnHost, planned: PlannedTask, index: int) -> Plann
     found = PlannedItem(index if planned.looped else None, item, unit.stamp(), route, host, address)
     try:
         _route(unit, scope, found)
-        found.skip, found.plan = await guarded(_item_guards(unit, found), lambda: _plan_module(unit, found))
+        if unit.shape.item_guards:
+            asking = _ask_guards(unit.shape.item_guards, found.host, found.address)
+            found.skip, found.plan = await guarded(asking, lambda: _plan_module(unit, found))
+        else:
+            found.plan = await _plan_module(unit, found)
     except Exception as error:  # noqa: BLE001 - whatever a module or template raises is the task's failure
         found.error = error
     return found
@@ -174,11 +192,10 @@ async def plan_item(unit: TaskOnHost, planned: PlannedTask, index: int) -> Plann
 
 def _route(unit: TaskOnHost, scope: TaskScope, found: PlannedItem) -> None:
     """Let the modifiers say where the item acts."""
-    routed = [use.modifier for use in unit.task.modifiers if type(use.modifier).route is not Modifier.route]
-    if not routed:
+    if not unit.shape.route:
         return
     scope = scope.with_names({"delegate_host": unit.host.name})
-    for modifier in routed:
+    for modifier in unit.shape.route:
         found.route = modifier.route(scope, found.route)
     found.host, found.address = _meet(unit, scope, found.route)
 
@@ -203,15 +220,8 @@ def _meet(unit: TaskOnHost, scope: TaskScope, route: Route) -> tuple[EngineHost,
     return host, Address(live, context.become(unit.play, route.user), unit.on_output, intercept)
 
 
-async def _item_guards(unit: TaskOnHost, found: PlannedItem) -> str | None:
-    for use in unit.task.modifiers:
-        if use.modifier.guards_items():
-            reason = await addressed(use.modifier.guard(found.host), found.address)
-            if reason is not None:
-                return reason
-    return None
-
-
 async def _plan_module(unit: TaskOnHost, found: PlannedItem) -> Plan | None:
-    found.module = build(unit.task, found.host.scope)
-    return await addressed(found.module.plan(found.host), found.address)
+    found.module = module = build(unit.task, found.host.scope)
+    shape = unit.shape
+    found.saves = shape.sets_variables or (shape.saves and getattr(module, "save", None) is not None)
+    return await addressed(module.plan(found.host), found.address)

@@ -78,9 +78,7 @@ class TaskRun:
 
     async def _run_item(self, planned: PlannedTask, index: int) -> tuple[Status, Outcome]:
         began = time.monotonic()
-        policy = AttemptPolicy()
-        for use in self._task.modifiers:
-            policy = use.modifier.attempt(policy)
+        policy = self._unit.shape.policy
         attempt = 1
         while True:
             item = await self._planned_item(planned, index, anew=attempt > 1)
@@ -224,13 +222,15 @@ class TaskRun:
         unknown = ended.status is Status.UNKNOWN
         consequence = Consequence(Status.EXECUTED if unknown else ended.status)
         try:
-            for use in self._task.modifiers:
-                consequence = use.modifier.after(scope, consequence)
+            for modifier in self._unit.shape.after:
+                consequence = modifier.after(scope, consequence)
         except Exception as error:  # noqa: BLE001 - a modifier that fails fails the task
             ended = self._failed(error, item)
             consequence = Consequence(ended.status)
         status = ended.status if unknown else consequence.status
-        self._send(replace(ended, status=status), item, attempt, time.monotonic() - began)
+        if status is not ended.status:
+            ended = replace(ended, status=status)
+        self._send(ended, item, attempt, time.monotonic() - began)
         self._notify(consequence.notify, sure=not unknown)
         self._host.lost = self._host.lost or status.ended_badly
         return status
@@ -252,12 +252,15 @@ class TaskRun:
         self, planned: PlannedTask, status: Status, outcome: Outcome, results: list[Mapping[str, object]]
     ) -> None:
         """Keep what the task found out, as variables of the host it is for."""
+        shape = self._unit.shape
+        if not (shape.sets_variables or shape.saves):
+            return
         item = next((item for item in reversed(planned.items) if item is not None), None)
         unknown = status is Status.UNKNOWN or (
             self._planning and item is not None and item.plan is not None and self._not_run(item.plan)
         )
         reason = f"only the task {self._task.name!r} can tell, and it does not run in plan mode"
-        if self._task.module_class.sets_variables:
+        if shape.sets_variables:
             names = _names_set(self._task.parameters) if status is Status.UNKNOWN else outcome.result
             self._host.variables.save({name: Unknown(reason) for name in names} if unknown else outcome.result)
         name = getattr(item.module, "save", None) if item is not None else None
