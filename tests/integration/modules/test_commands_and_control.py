@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from jetpack_core.connections.ssh import SshConnection
 from jetpack_core.contracts.connection import Credentials, Endpoint
+from jetpack_core.contracts.operations import Step
+from jetpack_core.engine.pool import LiveHost
+from jetpack_core.engine.stepper import Address, addressed, drive
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.commands.command import Command
 from jetpack_core.modules.commands.external import External
@@ -28,7 +33,7 @@ from tests.integration.fleet.images import IMAGES
 
 pytestmark = [pytest.mark.docker, pytest.mark.ssh]
 
-Reach = Callable[[SshHost], TestHost]
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +41,8 @@ def hosts(debian_host: SshHost, nopython_host: SshHost, busybox_host: SshHost) -
     return {host.image: host for host in (debian_host, nopython_host, busybox_host)}
 
 
-@contextmanager
-def reached(fleet: Fleet, host: SshHost, user: str = "root") -> Iterator[TestHost]:
-    endpoint = Endpoint(
+def endpoint(fleet: Fleet, host: SshHost, user: str = "root") -> Endpoint:
+    return Endpoint(
         host.name,
         address=host.address,
         port=host.port,
@@ -46,7 +50,13 @@ def reached(fleet: Fleet, host: SshHost, user: str = "root") -> Iterator[TestHos
         credentials=Credentials(private_key_file=fleet.keys.plain),
         host_keys=host.host_keys,
     )
-    with TestHost(SshConnection(endpoint), name=host.name, variables={"jet_ssh_hostname": host.address}) as target:
+
+
+@contextmanager
+def reached(fleet: Fleet, host: SshHost, user: str = "root") -> Iterator[TestHost]:
+    with TestHost(
+        SshConnection(endpoint(fleet, host, user)), name=host.name, variables={"jet_ssh_hostname": host.address}
+    ) as target:
         yield target
 
 
@@ -103,8 +113,8 @@ def test_script_and_external_leave_nothing_behind(fleet: Fleet, hosts: dict[str,
             assert (outcome.stdout, outcome.failed) == ("a b\n", False)
             answer = host.converge(External(use=tmp_path / "ext", params={"x": [1]}))[1]
             assert answer.result["given"] == {"x": [1]}
-            after = machine.snapshot()
-        assert {path for path in after.keys() | before.keys() if (path in after) != (path in before)} == set()
+            assert not any("script" in path for path in machine.snapshot().keys() - before.keys())
+        assert machine.snapshot().keys() == before.keys()
 
 
 def test_script_runs_where_no_temporary_directory_allows_programs(fleet: Fleet, tmp_path: Path) -> None:
@@ -140,9 +150,23 @@ def test_restart_is_noticed_and_waited_for(fleet: Fleet, new_host: Callable[[str
         assert host.ask(host.run(["true"])).ok
 
 
+async def asked(step: Step[T]) -> T:
+    return await step
+
+
 def test_host_that_comes_back_is_reached_anew(fleet: Fleet, new_host: Callable[[str], SshHost]) -> None:
     machine = new_host("nopython")
-    with reached(fleet, machine) as host:
+    view = TestHost(name=machine.name)
+
+    async def wait() -> bool:
+        live = LiveHost(machine.name, lambda: SshConnection(endpoint(fleet, machine)), asyncio.Semaphore(1))
+        address = Address(live)
+        await drive(addressed(asked(view.run(["true"])), address))
         docker("restart", "--time", "0", machine.container)
-        host.converge(WaitForHost(timeout=30, delay=0.5))
-        assert host.ask(host.run(["true"])).ok
+        module = WaitForHost(timeout=30, delay=0.2)
+        await drive(addressed(module.apply(view, await module.plan(view)), address))
+        ended = await drive(addressed(asked(view.run(["true"])), address))
+        await live.close()
+        return ended.ok
+
+    assert asyncio.run(wait())
