@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -26,12 +27,13 @@ _WOULD: Final = {
 _BAD: Final = frozenset({Status.FAILED, Status.IGNORED, Status.UNREACHABLE})
 _QUIET: Final = frozenset({Status.MATCHED, Status.PASSIVE, Status.SKIPPED})
 _VALUE_WIDTH: Final = 60
-_WHOLE: Final = 10_000
 COMMANDS: Final = 1
 """From this verbosity on every host has its line, and commands are shown."""
 OUTPUT: Final = 2
 """From this verbosity on the output of commands is shown as it comes."""
 EVERYTHING: Final = 3
+_CHECKSUM: Final = re.compile(r"^(sha(?:1|256|512):[0-9a-f]{12})[0-9a-f]+$")
+_SOON: Final = 0.95
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _STEP: Final = "  "
@@ -101,12 +103,17 @@ def _marks(event: HostResult) -> str:
 
 def change_text(change: Change, verbosity: int = 0) -> str:
     """Return a changed field as `mode: 0o644 -> 0o600`."""
-    limit = _VALUE_WIDTH if verbosity < OUTPUT else _WHOLE
-    before, after = (clip(value_text(one), limit) for one in (change.before, change.after))
+    short = verbosity < OUTPUT
+    before, after = (_value(one, short=short) for one in (change.before, change.after))
     name = one_line(change.field)
     if change.before is None:
         return name if change.after is None else f"{name}: {after}"
     return f"{name}: {before} -> {after}"
+
+
+def _value(value: object, *, short: bool) -> str:
+    text = value_text(value)
+    return clip(_CHECKSUM.sub(r"\1", text), _VALUE_WIDTH) if short else text
 
 
 def _more(event: HostResult, style: Style) -> Iterator[str]:
@@ -139,7 +146,9 @@ def _stream(name: str, text: str) -> Iterator[str]:
 
 
 def seconds_text(seconds: float) -> str:
-    """Return a duration as `3.2 s`, `95 s`, `2 min 5 s` or `1 h 2 min`."""
+    """Return a duration as `20 ms`, `3.2 s`, `95 s`, `2 min 5 s` or `1 h 2 min`."""
+    if seconds < _SOON:
+        return f"{seconds * 1000:.0f} ms"
     tenths, whole = f"{seconds:.1f}", round(seconds)
     if len(tenths) == len("0.0") and not tenths.endswith(".0"):
         return f"{tenths} s"

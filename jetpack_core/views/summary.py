@@ -86,31 +86,34 @@ def headline(event: RunFinished) -> str:
     changes = sum(total[status] for status in Status if status.changed)
     parts = _bad_parts(event)
     if changes:
-        parts.append(f"{_some(changes, 'change')} on {changed} of {_some(hosts, 'host')}")
+        where = f" on {changed} of {hosts} hosts" if hosts > 1 else ""
+        parts.append(f"{_some(changes, 'change')}{where}")
     if total[Status.UNKNOWN]:
         parts.append(f"{_some(total[Status.UNKNOWN], 'result')} unknown until the tasks before have run")
     if total[Status.IGNORED]:
         parts.append(f"{_some(total[Status.IGNORED], 'failure')} ignored")
-    start = "Interrupted: " if event.interrupted else "Plan: " if event.planned else ""
-    return f"{start}{', '.join(parts) or _calm(event)}."
+    text = ", ".join(parts) or _calm(event)
+    if event.interrupted or event.planned:
+        return f"{'Interrupted' if event.interrupted else 'Plan'}: {text}."
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _bad_parts(event: RunFinished) -> list[str]:
     parts = []
-    for status, verb in ((Status.FAILED, "failed"), (Status.UNREACHABLE, "unreachable")):
+    for status, verb in ((Status.FAILED, "failed"), (Status.UNREACHABLE, "could not be reached")):
         count = sum(bool(counts.get(status)) for counts in event.hosts.values())
         if count:
-            parts.append(f"{count} of {_some(len(event.hosts), 'host')} {verb}")
+            who = f"{count} of {len(event.hosts)} hosts" if len(event.hosts) > 1 else "the host"
+            parts.append(f"{who} {verb}")
     return parts
 
 
 def _calm(event: RunFinished) -> str:
-    if event.error or event.interrupted or not event.hosts:
-        return "nothing was changed" if event.interrupted or event.planned else "Nothing was changed"
     hosts = len(event.hosts)
+    if event.error or event.interrupted or not hosts:
+        return "nothing was changed"
     who = "the host matches" if hosts == 1 else f"all {hosts} hosts match"
-    text = f"{who}, nothing {'would change' if event.planned else 'was changed'}"
-    return text if event.planned else text[0].upper() + text[1:]
+    return f"{who}, nothing {'would change' if event.planned else 'was changed'}"
 
 
 def _colour(event: RunFinished) -> str:

@@ -153,6 +153,12 @@ def test_long_values_are_cut_until_more_is_asked_for() -> None:
     assert "x" * 500 in shown([result(changes=change)], verbosity=2)
 
 
+def test_checksums_are_shortened_until_more_is_asked_for() -> None:
+    change = (Change("content", "sha256:" + "ab" * 32, "sha256:" + "cd" * 32),)
+    assert "content: sha256:abababababab -> sha256:cdcdcdcdcdcd\n" in shown([result(changes=change)])
+    assert "cd" * 32 in shown([result(changes=change)], verbosity=2)
+
+
 def test_equal_results_are_one_line_and_different_ones_are_not() -> None:
     same = [result(host=f"h{number}", msg="same") for number in (3, 1, 2, 7)]
     text = shown([PlayStarted(play="p", hosts=("h1", "h2", "h3", "h7", "h8")), *same, result(host="h8", msg="other")])
@@ -198,12 +204,20 @@ def test_output_is_streamed_by_line_whatever_the_pieces() -> None:
         (RunFinished(hosts={"a": {"executed": 1}, "b": {}}, planned=True), "Plan: 1 change on 1 of 2 hosts."),
         (
             RunFinished(hosts={"a": {"created": 1, "unknown": 1}}, planned=True),
-            "Plan: 1 change on 1 of 1 host, 1 result unknown until the tasks before have run.",
+            "Plan: 1 change, 1 result unknown until the tasks before have run.",
         ),
+        (RunFinished(hosts={"a": {"failed": 1, "created": 2}}), "The host failed, 2 changes."),
+        (RunFinished(hosts={"a": {"unreachable": 1}}), "The host could not be reached."),
+        (RunFinished(elapsed=0.0342), "34 ms"),
+        (RunFinished(elapsed=3.0), "\n3 s"),
+        (RunFinished(elapsed=3.14), "3.1 s"),
+        (RunFinished(elapsed=119.4), "119 s"),
+        (RunFinished(elapsed=185), "3 min 5 s"),
+        (RunFinished(elapsed=7385), "2 h 3 min"),
         (RunFinished(hosts={"a": {"ignored": 2}}), "2 failures ignored."),
         (
             RunFinished(hosts={"a": {"failed": 2}, "b": {"unreachable": 1}}),
-            "1 of 2 hosts failed, 1 of 2 hosts unreachable.",
+            "1 of 2 hosts failed, 1 of 2 hosts could not be reached.",
         ),
         (RunFinished(interrupted=True, exit_code=130, hosts={"a": {}}), "Interrupted: nothing was changed."),
         (RunFinished(error="no host is left", exit_code=2), "Nothing was changed.\nThe run stopped: no host is left"),
