@@ -40,7 +40,7 @@ pages: [index, status]
       name: folder for the pages
       path: "{{ root }}"
     - !copy
-      name: page {{ item }}
+      name: the pages
       content: |
         This is {{ item }}.
       dest: "{{ root }}/{{ item }}.txt"
