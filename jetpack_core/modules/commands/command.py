@@ -3,24 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import AfterValidator, Field
-
-from jetpack_core.contracts.fields import Rendering
 from jetpack_core.modules.commands.execution import ExecutionWithInput
-from jetpack_core.modules.commands.words import Word
+from jetpack_core.modules.commands.words import Words
 
 if TYPE_CHECKING:
     from jetpack_core.contracts.host import Host
     from jetpack_core.records import Outcome, Plan
-
-
-def _names_a_program(words: list[str]) -> list[str]:
-    if not words[0].strip():
-        message = "the first word is empty, so there is no program to run"
-        raise ValueError(message)
-    return words
 
 
 class Command(ExecutionWithInput):
@@ -42,7 +32,7 @@ class Command(ExecutionWithInput):
           cmd: [createdb, --owner, "{{ owner }}", "{{ database }}"]
     """
 
-    cmd: Annotated[list[Word], Field(min_length=1), AfterValidator(_names_a_program), Rendering("argv")]
+    cmd: Words
     """The program and its arguments."""
 
     def shown(self) -> tuple[str, ...]:

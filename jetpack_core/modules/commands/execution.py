@@ -76,10 +76,10 @@ class Execution(Module):
     def judge(self, host: Host, ended: CommandResult) -> Outcome:
         """Return the outcome of a command that ran."""
         result = result_of(ended)
-        failed, changed, problem = self.verdict(host, result, failed=not ended.ok)
+        failed, changed, why = self.verdict(host, result, failed=not ended.ok)
         return Outcome(
             result=result,
-            msg=problem or (f"exit code {ended.rc}" if failed else ""),
+            msg=why or (f"exit code {ended.rc}" if failed else ""),
             rc=ended.rc,
             stdout=ended.stdout,
             stderr=ended.stderr,
@@ -96,7 +96,7 @@ class Execution(Module):
         failed: bool,
         saved: Mapping[str, object] | None = None,
     ) -> tuple[bool, bool | None, str]:
-        """Ask `failed_when` and `changed_when`; returns failed, changed, and why neither could be told.
+        """Ask `failed_when` and `changed_when`; returns failed, changed, and why they made it fail.
 
         :param names: What the conditions see besides the host's variables.
         :param failed: Whether it failed as far as the command itself tells.
@@ -115,7 +115,8 @@ class Execution(Module):
                 changed = holds(host, self.changed_when, seen)
         except (TemplateError, TaskError) as error:
             return True, changed, f"changed_when: {error}"
-        return failed, changed, ""
+        said = f"failed_when is true: {self.failed_when}" if failed and self.failed_when is not None else ""
+        return failed, changed, said
 
 
 class ExecutionWithInput(Execution):

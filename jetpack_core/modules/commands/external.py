@@ -78,12 +78,12 @@ class External(Execution):
         result = {**answer.values, "rc": answer.rc}
         # The conditions see its output as well as its answer, whose keys are whatever the executable chose.
         seen = {**answer.values, **result_of(ended), "rc": answer.rc}
-        failed, changed, problem = self.verdict(host, seen, failed=answer.failed, saved=result)
+        failed, changed, why = self.verdict(host, seen, failed=answer.failed, saved=result)
         if changed is None:
             changed = answer.changed
         return Outcome(
             result=result,
-            msg=problem or answer.explain(failed=failed),
+            msg=answer.explain(why, failed=failed),
             rc=answer.rc,
             stdout=ended.stdout,
             stderr=ended.stderr,
@@ -103,9 +103,10 @@ class Answer:
     changed: bool | None
     msg: str
 
-    def explain(self, *, failed: bool) -> str:
-        """Return the executable's own message, or its exit code when it failed without a word."""
-        return self.msg or (f"exit code {self.rc}" if failed else "")
+    def explain(self, why: str, *, failed: bool) -> str:
+        """Return the executable's own message and why it failed otherwise; failing without a word, its exit code."""
+        told = "; ".join(text for text in (self.msg, why) if text)
+        return told or (f"exit code {self.rc}" if failed else "")
 
 
 def read_answer(ended: CommandResult) -> Answer:

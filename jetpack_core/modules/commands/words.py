@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 
-from jetpack_core.contracts.fields import Secret
+from jetpack_core.contracts.fields import Rendering, Secret
 
 
 def _text(value: object) -> object:
@@ -52,6 +52,20 @@ def _not_blank(value: str) -> str:
     return value
 
 
+def _one_list(value: object) -> object:
+    """Take the list that a template such as `{{ words }}` gave, where it stood for the whole command."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+        return value[0]
+    return value
+
+
+def _names_a_program(words: list[str]) -> list[str]:
+    if not words[0].strip():
+        message = "the first word is empty, so there is no program to run"
+        raise ValueError(message)
+    return words
+
+
 def _variable(value: str) -> str:
     if not value or "=" in value:
         message = f"{value!r} cannot be the name of an environment variable"
@@ -67,6 +81,15 @@ Word = Annotated[Text, BeforeValidator(refuse_secret), AfterValidator(_without_n
 
 CommandText = Annotated[Word, AfterValidator(_not_blank)]
 """A command line, or the name of a program."""
+
+Words = Annotated[
+    list[Word],
+    BeforeValidator(_one_list),
+    Field(min_length=1),
+    AfterValidator(_names_a_program),
+    Rendering("argv"),
+]
+"""A program and its arguments: a list, or text that is split before values are put in."""
 
 VariableName = Annotated[str, AfterValidator(_without_nul), AfterValidator(_variable)]
 """The name of an environment variable."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import subprocess
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
-from jetpack_core.contracts.fields import Rendering
 from jetpack_core.contracts.module import Module
 from jetpack_core.errors import HostUnreachableError, OperationCode, OperationError, TaskError
-from jetpack_core.modules.commands.words import Word
+from jetpack_core.modules.commands.words import Words
 from jetpack_core.modules.control.waiting import Stopwatch
 from jetpack_core.records import CommandResult, Outcome, Plan, PlanKind
 
@@ -47,10 +46,10 @@ class Reboot(Module):
     delay: float = Field(default=5, gt=0)
     """Seconds between two looks whether it is back."""
 
-    command: Annotated[list[Word] | None, Rendering("argv")] = None
+    command: Words | None = None
     """What restarts the host; without it, `shutdown`, `systemctl` or `reboot`, whichever is there."""
 
-    test_command: Annotated[list[Word] | None, Rendering("argv")] = None
+    test_command: Words | None = None
     """A command that must exit with 0 before the host counts as back."""
 
     msg: str = "restarted by jetpack"

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from jetpack_core.contracts.fields import HostPath, Rendering
+from jetpack_core.contracts.fields import HostPath
 from jetpack_core.errors import OperationError, TaskError
-from jetpack_core.modules.commands.words import Word
+from jetpack_core.modules.commands.words import Words
 from jetpack_core.modules.control.probes import Port, WebAddress, listening_ports, page_problem, port_is_open
 from jetpack_core.modules.control.waiting import Waiting
 
@@ -55,7 +55,7 @@ class WaitFor(Waiting):
     path: HostPath | None = None
     """A path on the host that must exist; links are followed."""
 
-    command: Annotated[list[Word] | None, Rendering("argv")] = None
+    command: Words | None = None
     """A command on the host that must exit with 0. It runs in plan mode too, so it MUST only read."""
 
     http: WebAddress | None = None

@@ -50,7 +50,8 @@ def test_failed_when_decides_whatever_the_exit_code(condition: str, failed: bool
 
 
 def test_failed_when_can_fail_a_command_that_exits_with_0() -> None:
-    assert Here().apply(Shell(cmd="echo ERROR", failed_when="'ERROR' in out")).failed
+    outcome = Here().apply(Shell(cmd="echo ERROR", failed_when="'ERROR' in out"))
+    assert (outcome.failed, outcome.rc, outcome.msg) == (True, 0, "failed_when is true: 'ERROR' in out")
 
 
 def test_changed_when_decides_what_counts_as_a_change() -> None:
@@ -167,6 +168,14 @@ def test_secret_in_a_shell_command_is_refused() -> None:
         Shell.model_validate({"cmd": SecretStr("mysql -p x")})
     with pytest.raises(ValidationError, match="empty"):
         Shell.model_validate({"cmd": " \n"})
+
+
+def test_list_that_a_template_gave_is_the_command() -> None:
+    assert Command.model_validate({"cmd": [["printf", "%s", "x y"]]}).cmd == ["printf", "%s", "x y"]
+    with pytest.raises(ValidationError, match="to_json"):
+        Command.model_validate({"cmd": ["printf", ["x"]]})
+    with pytest.raises(ValidationError, match="at least 1"):
+        Command.model_validate({"cmd": [[]]})
 
 
 def test_values_that_templates_made_numbers_are_words_again() -> None:
