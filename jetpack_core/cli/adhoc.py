@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,8 @@ class AdHoc:
     groups: tuple[str, ...]
     module: str
     parameters: Mapping[str, object]
+    name: str = ""
+    """What the task is called; the module's name where it is empty."""
 
 
 def read_words(words: Sequence[str], command: Sequence[str] | None) -> AdHoc:
@@ -45,7 +48,7 @@ def _read_command(words: Sequence[str], command: Sequence[str]) -> AdHoc:
     if not words or not command or assignment is not None:
         wrong = f"{assignment!r} stands before `--`" if assignment else "a group or the command is missing"
         raise UsageError(wrong, hint=f"write {_SYNTAX}")
-    return AdHoc(_split(words), "command", {"cmd": [literal(word) for word in command]})
+    return AdHoc(_split(words), "command", {"cmd": [literal(word) for word in command]}, shlex.join(command))
 
 
 def _split(groups: Sequence[str]) -> tuple[str, ...]:
@@ -77,6 +80,8 @@ def playbook_text(request: AdHoc) -> str:
         "  tasks:",
         f"    - !{request.module}",
     ]
+    if request.name:
+        lines.append(f"      name: {json.dumps(request.name, ensure_ascii=False)}")
     lines += [
         f"      {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"
         for name, value in request.parameters.items()

@@ -76,7 +76,7 @@ def _playbook(request: AdHoc, sources: Sources) -> Playbook:
     from jetpack_core.content.load import load_playbook
 
     return load_playbook(
-        Path.cwd() / "command line",
+        Path("command line"),
         registry=sources.registry,
         roles_paths=sources.roles,
         modules_paths=sources.modules,

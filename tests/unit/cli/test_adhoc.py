@@ -34,7 +34,7 @@ def test_groups_come_first_then_the_module_then_its_parameters(words: list[str],
 
 def test_after_two_dashes_comes_a_command() -> None:
     assert read_words(["web", "db"], ["ls", "-l", "a b"]) == AdHoc(
-        ("web", "db"), "command", {"cmd": ["ls", "-l", "a b"]}
+        ("web", "db"), "command", {"cmd": ["ls", "-l", "a b"]}, "ls -l 'a b'"
     )
 
 
