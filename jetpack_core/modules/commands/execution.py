@@ -134,11 +134,7 @@ def result_of(ended: CommandResult) -> dict[str, object]:
     """Return what `save` keeps of a command; `out` is standard output with the errors behind it."""
     return {
         "rc": ended.rc,
-        "out": ended.stdout.removesuffix("\n") if not ended.stderr else _joined(ended.stdout, ended.stderr),
+        "out": f"{ended.stdout}{ended.stderr}".removesuffix("\n"),
         "stdout": ended.stdout.removesuffix("\n"),
         "stderr": ended.stderr.removesuffix("\n"),
     }
-
-
-def _joined(stdout: str, stderr: str) -> str:
-    return f"{stdout}{stderr}".removesuffix("\n")

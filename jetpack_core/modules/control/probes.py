@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import socket
-import ssl
-from http.client import HTTPException
-from typing import Annotated, Final
-from urllib.error import HTTPError
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
-from urllib.request import HTTPSHandler, Request, build_opener
 
 from pydantic import AfterValidator, Field
+
+if TYPE_CHECKING:
+    import ssl
 
 PATIENCE: Final = 10.0
 """Seconds to wait for one answer."""
@@ -71,6 +70,8 @@ def page_problem(url: str, expected: str | None, *, verify_tls: bool) -> str | N
 
     :param expected: A status code in digits, or text that must be in the page; None wants any 2xx.
     """
+    from http.client import HTTPException
+
     try:
         status, page = _fetch(url, verify_tls=verify_tls)
     except (OSError, HTTPException) as error:
@@ -85,6 +86,9 @@ def page_problem(url: str, expected: str | None, *, verify_tls: bool) -> str | N
 
 
 def _fetch(url: str, *, verify_tls: bool) -> tuple[int, str]:
+    from urllib.error import HTTPError
+    from urllib.request import HTTPSHandler, Request, build_opener
+
     opener = build_opener(HTTPSHandler(context=_tls(verify=verify_tls)))
     request = Request(url, headers={"User-Agent": "jetpack"})  # noqa: S310 - the scheme was checked
     try:
@@ -96,6 +100,8 @@ def _fetch(url: str, *, verify_tls: bool) -> tuple[int, str]:
 
 
 def _tls(*, verify: bool) -> ssl.SSLContext:
+    import ssl
+
     context = ssl.create_default_context()
     if not verify:
         context.check_hostname = False
