@@ -102,6 +102,7 @@ def test_the_order_of_files_and_lists_does_not_matter(graph: Graph, chance: rand
     assert Hierarchy(mixed).ordered(names) == Hierarchy(graph).ordered(GROUPS)
 
 
+@settings(max_examples=50, deadline=None)
 @given(inventories)
 def test_loading_is_deterministic_and_members_are_those_below(drawn: Drawn) -> None:
     first, second = load(drawn), load(drawn)
@@ -117,7 +118,7 @@ def test_loading_is_deterministic_and_members_are_those_below(drawn: Drawn) -> N
         assert first.variables(host) == second.variables(host)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(inventories, inventories)
 def test_several_inventories_are_one_whose_layers_lie_over_each_other(low: Drawn, high: Drawn) -> None:
     both = load(low, high)
@@ -130,7 +131,7 @@ def test_several_inventories_are_one_whose_layers_lie_over_each_other(low: Drawn
     assert load(low, ({name: [] for name in GROUPS}, {}, {}, {})).hosts == load(low).hosts
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(inventories, inventories)
 def test_the_json_form_is_the_same_inventory_again(low: Drawn, high: Drawn) -> None:
     inventory = load(low, high)
