@@ -42,6 +42,9 @@ class MissingValue(StrictUndefined):
         # Every use of an undefined value asks for this message, through functions that cannot be overridden.
         raise MissingValueError(self._undefined_name, self._undefined_obj, self._undefined_hint or "")
 
+    def __repr__(self) -> str:
+        self.fail()
+
     def fail(self) -> NoReturn:
         """Raise MissingValueError."""
         self._fail_with_undefined_error()

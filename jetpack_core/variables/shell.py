@@ -105,8 +105,9 @@ class _Scanner:
         """Go on reading."""
         self._seen += text
         for char in text:
-            # An escaped character is part of a word: what follows must not take it for a blank or a dollar.
-            before = "\\" if self._escaped else char
+            # Escaped characters and `$$` are parts of a word: what follows must not take them for a blank or `$`.
+            plain = self._escaped or (char == "$" and self._before == "$")
+            before = "\\" if plain else char
             if not self._lost:
                 self._step(char)
             self._before = before

@@ -92,8 +92,8 @@ def _message(error: TemplateSyntaxError) -> str:
 def fault_at(text: str, offset: int, message: str, hint: str = "") -> SyntaxFaultError:
     """Return the error for a problem at a character of a text."""
     before = text[:offset].replace("\r\n", "\n").replace("\r", "\n")
-    line = before.count("\n") + 1
-    return SyntaxFaultError(SyntaxProblem(message, line, offset - before.rfind("\n"), hint))
+    lines = before.split("\n")
+    return SyntaxFaultError(SyntaxProblem(message, len(lines), len(lines[-1]) + 1, hint))
 
 
 def _offset(

@@ -38,6 +38,8 @@ _PHRASES: Final = (
     (r"object of type '(\w+)' has no len\(\)", r"'\1' has no length"),
     (r"(?:the )?JSON object must be \w+, .*not (\w+)", r"expected text, not '\1'"),
     (r"Object of type (\w+) is not JSON serializable", r"'\1' cannot be written as JSON"),
+    (r"Range too big.*\((\d+)\)", r"the range is longer than \1"),
+    (r"Exceeds the limit .* for integer string conversion.*", "a number has too many digits"),
     (r"argument of type '(\w+)' is not iterable", r"nothing is contained in '\1'"),
 )
 

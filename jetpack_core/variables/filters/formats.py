@@ -20,9 +20,7 @@ _ERRORS: Final = "surrogateescape"
 def to_json(value: object, indent: int | None = None, *, sort: bool = False) -> str:
     """Write data as JSON, compact or with an indent in blanks, optionally with sorted keys."""
     separators = (",", ":") if indent is None else None
-    return json.dumps(
-        value, indent=indent, sort_keys=sort, separators=separators, ensure_ascii=False, default=_as_dict
-    )
+    return json.dumps(value, indent=indent, sort_keys=sort, separators=separators, ensure_ascii=False, default=_as_dict)
 
 
 def from_json(text: str) -> object:

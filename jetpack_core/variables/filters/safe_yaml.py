@@ -11,6 +11,7 @@ import yaml
 
 _LARGEST: Final = 1024 * 1024
 _DEEPEST: Final = 100
+_TYPES: Final = frozenset({"!", "str", "int", "float", "bool", "null", "seq", "map"})
 _WORDS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}
 _INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,99})")
 _DECIMAL: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]*)?\.[0-9]+(?:[eE][-+]?[0-9]+)?|[-+]?(?:0|[1-9][0-9]*)\.")
@@ -111,7 +112,7 @@ def _scalar(event: yaml.ScalarEvent) -> object:
 
 
 def _check_tag(tag: str | None) -> None:
-    if tag and not tag.startswith("tag:yaml.org,2002:"):
+    if tag and tag.removeprefix("tag:yaml.org,2002:") not in _TYPES:
         raise ValueError(f"the tag {tag} is not supported")
 
 

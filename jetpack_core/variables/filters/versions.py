@@ -28,7 +28,7 @@ def version(value: object, other: object, comparison: str = "==") -> bool:
     alphabet; words that announce a release (alpha, beta, rc, `~`) come before its end, other words after it.
     """
     if comparison not in _OPERATORS:
-        raise ValueError(f"there is no comparison {comparison!r}; use one of ==, !=, <, <=, >, >=")
+        raise ValueError(f"there is no comparison {comparison!r}; use one of == != < <= > >=")
     return _OPERATORS[comparison](*_keys(_text(value), _text(other)))
 
 
