@@ -50,6 +50,7 @@ pages: [index, status]
         notify: pages changed
   handlers:
     - !echo
+      name: tell about it
       msg: the pages changed; a web server would be reloaded now
       with:
         subscribe: pages changed
