@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from jetpack_core.variables.syntax import SyntaxProblem
     from jetpack_core.variables.templates import Templates
 
-# Templates whose every placeholder is a name, or a path of names, need no parser.
+# A placeholder that is a name, or a path of names, needs no parser.
 _NAME: Final = r"(?!(?:not|and|or|in|is|if|else)\b)[A-Za-z_]\w*"
-_EASY: Final = re.compile(rf"(?:[^{{]|\{{(?![{{%#])|\{{\{{ ?{_NAME}(?:\.{_NAME})* ?\}}\}})*")
+_EASY: Final = re.compile(rf"\{{\{{ ?{_NAME}(?:\.{_NAME})* ?\}}\}}")
+_PLACEHOLDER: Final = re.compile(
+    r"\{[{%#](?:\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|(?!(?:\}|%|#)\}).)*(?:\}|%|#)\}", re.DOTALL
+)
 
 
 class Checks:
@@ -39,24 +42,41 @@ class Checks:
             return False
         if not is_template(text):
             return False
-        if not _EASY.fullmatch(text) or style == SHELL:
+        if not self._is_known_good(text, style):
             self._examine(node, text, style)
+        return True
+
+    def _is_known_good(self, text: str, style: str) -> bool:
+        """Tell whether every placeholder is valid by itself: they repeat more often than whole texts do."""
+        if "{%" in text or "{#" in text:
+            return False
+        pieces = _PLACEHOLDER.findall(text)
+        return all(self._is_good(piece, style) for piece in pieces) and not is_template(_PLACEHOLDER.sub("", text))
+
+    def _is_good(self, piece: str, style: str) -> bool:
+        if (style, piece) in self._good:
+            return True
+        if _EASY.fullmatch(piece) is None and self._problem(piece, style) is not None:
+            return False
+        self._good.add((style, piece))
         return True
 
     def _examine(self, node: Scalar, text: str, style: str) -> None:
         if (style, text) in self._good:
             return
-        if style == EXPRESSION:
-            problem = self._templates.check_expression(text)
-        elif style == SHELL:
-            problem = self._templates.check_shell(text)
-        else:
-            problem = self._templates.check_template(text)
+        problem = self._problem(text, style)
         if problem is None:
             self._good.add((style, text))
         else:
             where = _place(node, text, problem) if style != ARGV else node.position
             self._problems.add(where, problem.message, problem.hint)
+
+    def _problem(self, text: str, style: str) -> SyntaxProblem | None:
+        if style == EXPRESSION:
+            return self._templates.check_expression(text)
+        if style == SHELL:
+            return self._templates.check_shell(text)
+        return self._templates.check_template(text)
 
 
 def _place(node: Scalar, text: str, problem: SyntaxProblem) -> Position:
@@ -76,9 +96,6 @@ def _place(node: Scalar, text: str, problem: SyntaxProblem) -> Position:
     return start
 
 
-_PLACEHOLDER: Final = re.compile(
-    r"\{(?P<kind>[{%#])(?:\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|(?!(?:\}|%|#)\}).)*(?:\}|%|#)\}", re.DOTALL
-)
 _STAND_IN: Final = "\ue000"
 
 

@@ -19,7 +19,7 @@ from yaml.events import (
 
 from jetpack_core.content import syntax
 from jetpack_core.content.files import decode, paused_collection
-from jetpack_core.content.nodes import Mapping, Node, Scalar, Sequence, Source, before
+from jetpack_core.content.nodes import DAMAGED, Mapping, Node, Scalar, Sequence, Source, before
 from jetpack_core.content.problems import suggest, twice
 
 if TYPE_CHECKING:
@@ -112,8 +112,11 @@ class _Composer:
         node = self._stack.pop()
         if isinstance(node, Mapping):
             items = iter(node.items)
-            node.pairs = [(key, value) for key, value in zip(items, items, strict=True) if self._is_key(key)]
+            pairs = list(zip(items, items, strict=True))
+            node.pairs = [(key, value) for key, value in pairs if self._is_key(key)]
             node.items = []
+            if len(node.pairs) != len(pairs):
+                node.tag = DAMAGED
             texts = {key.text for key, _ in node.pairs}
             if len(texts) != len(node.pairs):
                 self._report_twins(node)
@@ -154,7 +157,7 @@ class _Composer:
                     for name, inherited in other.pairs:
                         own.setdefault(name.text, (name, inherited))
                 else:
-                    self._problems.add(other, f"<< takes a mapping or a list of them, not {other.noun}")
+                    self._problems.add(key, f"<< takes a mapping or a list of them, not {other.noun}")
         node.pairs = list(own.values())
 
     def _other(self, event: Any) -> None:
@@ -175,7 +178,7 @@ class _Composer:
         node = self._anchors.get(name)
         if node is None:
             self._problems.add(where, f"there is no anchor &{name} above", suggest(name, self._anchors))
-            return Scalar(self._source, event.start_mark, None, "", plain=True)
+            return Scalar(self._source, event.start_mark, DAMAGED, "", plain=True)
         if any(node is outer for outer in self._stack):
             self._problems.add(where, f"*{name} stands inside of &{name}, which would never end")
             raise _Refused
@@ -212,5 +215,3 @@ def _is_merge(key: Scalar) -> bool:
 def shown_tag(tag: str) -> str:
     """Return a tag as it is written."""
     return "!!" + tag.removeprefix(CORE) if tag.startswith(CORE) else tag
-
-

@@ -123,13 +123,12 @@ def _reading(annotation: Any, metadata: tuple[object, ...] = (), inherited: str 
     bases = [base for base, _ in members]
     if object in bases or Any in bases:
         return Reading(typed=True, style=style, item=_untyped(style), value=_untyped(style))
-    below = TEMPLATE if style == ARGV else style
     return Reading(
         style=style,
         wants_text=any(map(_is_textual, bases)) and not any(_is_class(base, _NATIVE) for base in bases),
         secret=SecretStr in bases,
-        item=_inner(bases, _LISTS, 0, below),
-        value=_inner(bases, _MAPS, 1, below),
+        item=_inner(members, _LISTS, 0, inherited),
+        value=_inner(members, _MAPS, 1, inherited),
         model=next((base for base in bases if _is_class(base, BaseModel)), None),
     )
 
@@ -162,12 +161,17 @@ def _style(metadata: tuple[object, ...]) -> str | None:
     return None
 
 
-def _inner(bases: list[Any], kinds: tuple[type, ...], position: int, style: str) -> Reading | None:
+def _inner(
+    members: list[tuple[Any, tuple[object, ...]]], kinds: tuple[type, ...], position: int, inherited: str
+) -> Reading | None:
     """Return how the parts of the first list or mapping among the alternatives are read."""
-    for base in bases:
+    for base, notes in members:
         origin = get_origin(base) or base
         if origin in kinds:
             arguments = get_args(base)
+            style = _style(notes) or inherited
+            # Only a whole text is split into words; the words of a list are templates.
+            style = TEMPLATE if style == ARGV else style
             return _reading(arguments[position], (), style) if len(arguments) > position else _untyped(style)
     return None
 

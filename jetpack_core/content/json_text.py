@@ -49,7 +49,8 @@ class _Reader:
                 raise json.JSONDecodeError("Extra data", self._text, end)
         except json.JSONDecodeError as error:
             where = Position(self._file, error.lineno, error.colno)
-            self._problems.add(where, f"this is not JSON: {error.msg[:1].lower()}{error.msg[1:]}")
+            words = error.msg.replace("Extra data", "more text, where it has ended")
+            self._problems.add(where, f"this is not JSON: {words}")
             return None
         return value
 

@@ -10,7 +10,7 @@ from jetpack_core.content.fields import fields_of
 from jetpack_core.content.hints import MODIFIERS
 from jetpack_core.content.model import ModifierUse
 from jetpack_core.content.nodes import Mapping, Node, Scalar
-from jetpack_core.content.values import locate, validate
+from jetpack_core.content.values import about, locate, validate
 from jetpack_core.content.yaml import check_tag
 from jetpack_core.errors import PluginError
 
@@ -49,7 +49,8 @@ class ModifierReader:
         if not isinstance(task, Mapping):
             return False
         sections = [task, task.get("with"), task.get("and")]
-        return any(isinstance(one, Mapping) and one.get(name) is not None for one in sections)
+        found = [one.get(name) for one in sections if isinstance(one, Mapping)]
+        return any(one is not None and not (isinstance(one, Scalar) and one.empty) for one in found)
 
     def _use(self, section: str, key: Scalar, node: Node) -> ModifierUse | None:
         name = key.text
@@ -91,14 +92,15 @@ class ModifierReader:
         before = len(self._problems)
         field = fields_of(model).by_name["value"]
         value = self._values.read(node, field.reading, ("value",))
+        if len(self._problems) > before:
+            return None
         # Modifiers render their own templates, so nothing waits for that here.
         made, wrong = validate(model, {"value": value}, None, ())
         for fault in wrong:
             where = locate(fault, [(Scalar(node.source, node.mark, None, "value", plain=True), node, "value")])
             self._problems.add(where or node, _sentence(name, fault), fault.hint)
-        return None if len(self._problems) > before else cast("Modifier", made)
+        return cast("Modifier", made)
 
 
 def _sentence(name: str, fault: Fault) -> str:
-    path = shown_path((name, *fault.path[1:]))
-    return f"`{path}`: {fault.message}"
+    return about(shown_path((name, *fault.path[1:])), fault.message)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 
+DAMAGED: Final = "damaged"
+"""The tag of a node that is wrong in a way that has been noted already."""
+
+
 class Mark(Protocol):
     """A place as the YAML parser tells it; counts from 0."""
 

@@ -54,15 +54,14 @@ def _as_pair(fault: Fault) -> tuple[str, str]:
     return shown_path(fault.path) or "parameters", text
 
 
-def _rendered(
-    task: Task, fields: Fields, scope: ParameterScope
-) -> tuple[dict[str, object], list[tuple[str, str]]]:
+def _rendered(task: Task, fields: Fields, scope: ParameterScope) -> tuple[dict[str, object], list[tuple[str, str]]]:
     """Return the values of all parameters, and what could not be rendered."""
     values = {name: one.value for name, one in task.parameters.items() if not one.templated}
     wrong: list[tuple[str, str]] = []
     unsafe = False
     # `unsafe` decides how the others are rendered, so it comes first.
-    for name in sorted(task.parameters.keys() - values.keys(), key=lambda name: name != UNSAFE):
+    templated = [name for name, one in task.parameters.items() if one.templated]
+    for name in sorted(templated, key=lambda name: name != UNSAFE):
         unsafe = unsafe or _is_true(values.get(UNSAFE))
         field = fields.by_name[name]
         try:

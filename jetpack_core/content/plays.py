@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from jetpack_core.content.files import shown
 from jetpack_core.content.hints import PLAY_KEYS
 from jetpack_core.content.model import Amount, Play, Strategy
-from jetpack_core.content.nodes import Mapping
+from jetpack_core.content.nodes import Mapping, Sequence
 from jetpack_core.content.problems import suggest
 from jetpack_core.content.sections import Section
 from jetpack_core.content.sources import play_context
@@ -123,7 +123,8 @@ class PlayReader:
                 groups += self._rendered(text, node, layers)
             else:
                 groups.append(text)
-        if section.get("groups") is not None and not section.items("groups"):
+        given = section.get("groups")
+        if isinstance(given, Sequence) and not given.items:
             self._problems.add(section.node, "the list `groups` is empty", "name at least one group, such as all")
         return tuple(dict.fromkeys(groups))
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jetpack_core.records import Position
 
 _EXCERPT_LIMIT: Final = 16 * 1024 * 1024
+_LISTED: Final = 16
 
 
 class Problems:
@@ -79,7 +80,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.lower(), names, n=1)
     if near:
         return f"did you mean `{near[0]}`?"
-    return f"known here: {', '.join(names)}" if names else ""
+    return f"known here: {', '.join(names)}" if 0 < len(names) <= _LISTED else ""
 
 
 def twice(key: str, first: Position) -> tuple[str, str]:

@@ -82,13 +82,26 @@ class RoleReader:
         return tuple(one for one in found if one is not None)
 
     def runs(self, invocations: Sequence[Invocation]) -> tuple[RoleRun, ...]:
-        """Return the roles of a play in the order they run in, each after those it depends on."""
-        found: dict[tuple[Path, str, frozenset[str]], RoleRun] = {}
+        """Return the roles of a play in the order they run in, each after those it depends on.
+
+        A role that is invoked several times with the same variables runs once, under the tags of all invocations.
+        """
+        found: dict[tuple[Path, str], RoleScope] = {}
         for invocation in invocations:
-            for run in self._expand(invocation, frozenset(), ()):
-                scope = run.scope
-                found.setdefault((scope.path, repr(scope.vars), scope.tags), run)
-        return tuple(found.values())
+            for scope in self._expand(invocation, frozenset(), ()):
+                key = (scope.path, repr(scope.vars))
+                first = found.setdefault(key, scope)
+                found[key] = replace(first, tags=first.tags | scope.tags)
+        return tuple(self._run(scope) for scope in found.values())
+
+    def _run(self, scope: RoleScope) -> RoleRun:
+        role = self._roles[scope.name]
+        tasks, handlers = (role.tasks, role.handlers) if role is not None else ((), ())
+        return RoleRun(
+            scope,
+            tuple(replace(task, role=scope) for task in tasks),
+            tuple(replace(task, role=scope) for task in handlers),
+        )
 
     def _invocation(self, node: Node, *, bare: bool) -> Invocation | None:
         if bare and isinstance(node, Scalar) and not node.empty:
@@ -113,7 +126,7 @@ class RoleReader:
         tags = frozenset(text for text, _ in section.texts("tags", "write `tags: [NAME]`"))
         return Invocation(name, section.variables("vars"), tags, node)
 
-    def _expand(self, invocation: Invocation, tags: frozenset[str], chain: tuple[str, ...]) -> Iterator[RoleRun]:
+    def _expand(self, invocation: Invocation, tags: frozenset[str], chain: tuple[str, ...]) -> Iterator[RoleScope]:
         name = invocation.role
         if name in chain:
             way = " -> ".join((*chain[chain.index(name) :], name))
@@ -125,12 +138,7 @@ class RoleReader:
         tags |= invocation.tags
         for dependency in role.dependencies:
             yield from self._expand(dependency, tags, (*chain, name))
-        scope = RoleScope(name, role.path, role.defaults, invocation.vars, tags, invocation.node.position)
-        yield RoleRun(
-            scope,
-            tuple(replace(task, role=scope) for task in role.tasks),
-            tuple(replace(task, role=scope) for task in role.handlers),
-        )
+        yield RoleScope(name, role.path, role.defaults, invocation.vars, tags, invocation.node.position)
 
     def _role(self, name: str, node: Node) -> Role | None:
         if name not in self._roles:

@@ -95,7 +95,11 @@ def explain(error: YAMLError, source: Source, problems: Problems) -> None:
         message, hint = _misplaced(source.line(position.line)[position.column - 1 : position.column])
     else:
         message, hint = _WORDS.get(problem, (f"this is not YAML: {problem}", ""))
-    if _BARE_TEMPLATE.search(source.line(position.line)):
+    if problem == "did not find expected node content" and position.line > source.text.count("\n"):
+        message, hint = "the file ends where a value is expected", "a '[' or '{' may not be closed"
+    bare = _BARE_TEMPLATE.search(source.line(position.line))
+    if bare is not None:
+        position = Position(source.file, position.line, bare.end() - 1)
         message, hint = "a template without quotes is not a YAML value", TEMPLATE_HINT
     problems.add(position, message, hint)
 

@@ -34,13 +34,14 @@ class ValueReader:
         self._checks = checks
         self._problems = problems
         self.templated: list[Path] = []
-        """Where templates were found since it was last emptied."""
+        """Where templates were found since it was last emptied, or what is wrong already."""
 
     def read(self, node: Node, reading: Reading, path: Path) -> object:
         """Return a value as the field's type takes it, and check the templates in it."""
         if isinstance(node, Scalar):
             return self._scalar(node, reading, path)
         if not check_tag(node, self._problems):
+            self._refused(path)
             return None
         if isinstance(node, Mapping):
             if reading.typed or (reading.value is not None and reading.value.typed):
@@ -52,6 +53,7 @@ class ValueReader:
     def _scalar(self, node: Scalar, reading: Reading, path: Path) -> object:
         text = node.text
         if node.tag is not None and not check_tag(node, self._problems):
+            self._refused(path)
             return None
         if reading.style == ARGV:
             return self._words(node, path)
@@ -64,11 +66,16 @@ class ValueReader:
             return None
         return PlainText(text) if node.plain else text
 
+    def _refused(self, path: Path) -> None:
+        """Let nothing more be said of a value whose problem is noted."""
+        self.templated.append(path)
+
     def _words(self, node: Scalar, path: Path) -> object:
         try:
             words = split_words(node.text)
         except ValueError as error:
             self._problems.add(node, f"cannot be split into words: {str(error).lower()}", "close it, or give a list")
+            self._refused(path)
             return None
         with_templates = [word for word in words if self._checks.check(node, word, ARGV)]
         if with_templates:
@@ -131,5 +138,11 @@ def _below(node: Node, fault: Fault) -> Node:
 
 def sentence(fault: Fault) -> str:
     """Return a fault with the parameter it is about."""
-    path = shown_path(fault.path)
-    return f"`{path}`: {fault.message}" if path else fault.message
+    return about(shown_path(fault.path), fault.message)
+
+
+def about(path: str, message: str) -> str:
+    """Return a message with the name of what it is about, as one sentence where it is the rest of one."""
+    if not path:
+        return message
+    return f"`{path}` {message}" if message.startswith(("must ", "is ", "needs ")) else f"`{path}`: {message}"

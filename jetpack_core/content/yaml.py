@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from jetpack_core.content import json_text
 from jetpack_core.content.compose import CORE, items_of, parse, shown_tag
 from jetpack_core.content.files import paused_collection, read_bytes, shown, top
-from jetpack_core.content.nodes import Mapping, Node, Scalar, Sequence
+from jetpack_core.content.nodes import DAMAGED, Mapping, Node, Scalar, Sequence
 from jetpack_core.content.problems import Problems, suggest
 from jetpack_core.content.scalars import plain_scalar
 from jetpack_core.variables.data import Replace, SourceList, SourceMap
@@ -125,9 +125,10 @@ def check_tag(node: Node, problems: Problems) -> bool:
     """Tell whether a node has no tag, or one that says what it is anyway; note a problem if not."""
     if node.tag is None or node.tag == CORE + _CORE_TAGS.get(type(node), ""):
         return True
-    written = shown_tag(node.tag)
-    near = f"; {suggest(written, [REPLACE_TAG])}" if node.tag.startswith("!r") else ""
-    problems.add(node, f"the tag {written} means nothing here", f"put text that begins with ! in quotes{near}")
+    if node.tag != DAMAGED:
+        hint = "leave it out" if node.tag.startswith(CORE) else "put text that begins with ! in quotes"
+        near = f"; {suggest(node.tag, [REPLACE_TAG])}" if node.tag.startswith("!r") else ""
+        problems.add(node, f"the tag {shown_tag(node.tag)} means nothing here", hint + near)
     return False
 
 
