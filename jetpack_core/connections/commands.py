@@ -28,10 +28,10 @@ async def run(operation: Run, show: OutputCallback | None) -> Reply:
 
 
 async def _run(operation: Run, show: OutputCallback | None) -> CommandResult:
-    process = await _start(operation)
-    outputs = [Output("stdout", process.stdout, show), Output("stderr", process.stderr, show)]
+    process, ends = await _start(operation)
+    outputs = [Output("stdout", ends[1], show), Output("stderr", ends[2], show)]
     tasks = [asyncio.create_task(output.collect()) for output in outputs]
-    feeder = asyncio.create_task(_feed(process.stdin, operation.stdin))
+    feeder = asyncio.create_task(_feed(ends[0], operation.stdin))
     try:
         async with asyncio.timeout(operation.timeout):
             await process.wait()
@@ -48,32 +48,44 @@ async def _run(operation: Run, show: OutputCallback | None) -> CommandResult:
         for task in (*tasks, feeder):
             task.cancel()
         await asyncio.wait([*tasks, feeder])
-        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - a child may still hold the pipes
     out, err = (output.text(operation.argv[0]) for output in outputs)
     code = process.returncode or 0
     return CommandResult(operation.argv, code if code >= 0 else 128 - code, out, err)
 
 
-async def _start(operation: Run) -> asyncio.subprocess.Process:
+async def _start(operation: Run) -> tuple[asyncio.subprocess.Process, tuple[int, int, int]]:
+    """Start a command; return it with our ends of its pipes.
+
+    The pipes are ours, because asyncio counts a process as running while one of its children holds one of its own.
+    """
     if not operation.argv:
         raise Fail("OTHER", "command", "there is no command to run")
     argv = [to_bytes(word) for word in operation.argv]
     cwd = None if operation.cwd is None else to_bytes(operation.cwd)
-    piped = asyncio.subprocess.PIPE
-    stdin = piped if operation.stdin else asyncio.subprocess.DEVNULL
     env = environment(dict(os.environb), dict(operation.env))
+    (give, ours), (out, theirs_out), (err, theirs_err) = os.pipe(), os.pipe(), os.pipe()
     try:
-        return await asyncio.create_subprocess_exec(
-            *argv, stdin=stdin, stdout=piped, stderr=piped, env=env, cwd=cwd, start_new_session=True
+        process = await asyncio.create_subprocess_exec(
+            *argv, stdin=give, stdout=theirs_out, stderr=theirs_err, env=env, cwd=cwd, start_new_session=True
         )
-    except OSError as error:
+    except BaseException as error:
+        for fd in (ours, out, err):
+            os.close(fd)
+        if not isinstance(error, OSError):
+            raise
         at_fault = operation.cwd if cwd is not None and error.filename == cwd else None
         raise from_os_error(error, at_fault or operation.argv[0]) from error
+    finally:
+        for fd in (give, theirs_out, theirs_err):
+            os.close(fd)
+    return process, (ours, out, err)
 
 
-async def _feed(stream: asyncio.StreamWriter | None, data: bytes) -> None:
-    if stream is None:
-        return
+async def _feed(fd: int, data: bytes) -> None:
+    loop = asyncio.get_running_loop()
+    pipe = os.fdopen(fd, "wb", buffering=0)
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, pipe)
+    stream = asyncio.StreamWriter(transport, protocol, None, loop)
     # A command need not read its input to the end.
     with contextlib.suppress(ConnectionError):
         stream.write(data)
@@ -95,21 +107,28 @@ async def _linger(tasks: list[asyncio.Task[None]], outputs: list[Output]) -> Non
 class Output:
     """One of a command's output streams."""
 
-    def __init__(self, name: str, stream: asyncio.StreamReader | None, show: OutputCallback | None) -> None:
+    def __init__(self, name: str, fd: int, show: OutputCallback | None) -> None:
         self.size = 0
         self._name = name
-        self._stream = stream
+        self._fd = fd
         self._show = show
         self._parts: list[bytes] = []
 
     async def collect(self) -> None:
         """Read until the end, keeping what is within the limit."""
-        while self._stream is not None and (data := await self._stream.read(1 << 16)):
-            self.size += len(data)
-            if self.size <= OUTPUT_LIMIT:
-                self._parts.append(data)
-            if self._show is not None:
-                self._show(self._name, data)
+        loop = asyncio.get_running_loop()
+        stream = asyncio.StreamReader(limit=1 << 17)
+        pipe = os.fdopen(self._fd, "rb", buffering=0)
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), pipe)
+        try:
+            while data := await stream.read(1 << 16):
+                self.size += len(data)
+                if self.size <= OUTPUT_LIMIT:
+                    self._parts.append(data)
+                if self._show is not None:
+                    self._show(self._name, data)
+        finally:
+            transport.close()
 
     def text(self, command: str) -> str:
         """Return what was read; raises Fail TOO_LARGE when it was over the limit."""

@@ -93,10 +93,15 @@ class ProcessPipe(Pipe):
         await self._stdin.drain()
 
     def abort(self, why: str) -> None:
-        """Kill the process."""
+        """Ask the process to tidy up and end, and kill it when it does not."""
         self._why = self._why or why
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._signal(signal.SIGTERM)
+        asyncio.get_running_loop().call_later(2, self._signal, signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
 
     async def close(self) -> None:
         """Close its input, and kill it when it does not end by that."""

@@ -46,7 +46,9 @@ class ShellClient:
         self._tokens = Tokens("")
         self._current: Become | None = None
         self._refused: dict[Become, str] = {}
+        self._cancelled = False
         self._lock = asyncio.Lock()
+        self._writing = asyncio.Lock()
 
     # Starting and ending.
 
@@ -74,6 +76,7 @@ class ShellClient:
     async def execute(self, frame: Sequence[Request]) -> list[Reply]:
         """Carry out a frame; see `Connection.execute`."""
         async with self._lock:
+            self._cancelled = False
             exchange = asyncio.ensure_future(self._frame(frame))
             try:
                 return await asyncio.shield(exchange)
@@ -82,7 +85,8 @@ class ShellClient:
                 raise
 
     async def _cancel(self, exchange: asyncio.Future[list[Reply]]) -> None:
-        """Stop the command that runs; a shell that does anything else is cut off, and tidies up by that."""
+        """Stop the command or the file that is under way; a shell that does not listen is cut off, and tidies up."""
+        self._cancelled = True
         try:
             async with asyncio.timeout(5):
                 await self._send(b"stop\n")
@@ -118,19 +122,7 @@ class ShellClient:
             return [Reply(error=error)] * count
         if codec.streamed(batch[0].operation) is not None:
             return [await self._stream(batch[0])]
-        scripts: list[bytes] = []
-        refused: Reply | None = None
-        for request in batch:
-            try:
-                scripts.append(shell_script.script(request))
-            except ValueError as error:
-                name = shell_script.subject(request.operation, "0")
-                refused = Reply(error=OperationError(OperationCode.OTHER, name, str(error)))
-                break
-        replies = await self._ask(batch[: len(scripts)], b"\n".join(scripts)) if scripts else []
-        if refused is not None and len(replies) == len(scripts) and not _stopped(batch, replies):
-            replies.append(refused)
-        return replies
+        return await self._ask(batch, b"\n".join(shell_script.script(request) for request in batch))
 
     async def _ask(self, batch: list[Request], script: bytes) -> list[Reply]:
         self.round_trips += 1
@@ -197,15 +189,21 @@ class ShellClient:
             return failed
         try:
             async for data in chunks(codec.streamed(operation)):
+                if self._cancelled:
+                    return await self._give_up(request, "cancelled")
                 await self._send(b"D%d\n%s" % (len(data), data))
                 failed = await self._answer(request)
                 if failed is not None:
                     return failed
         except OSError as error:
-            await self._step(request, b'rm -f -- "$W"; W=; jdo 0 true')
-            detail = f"cannot be read on the control machine: {error.strerror}"
-            return Reply(error=OperationError(OperationCode.OTHER, str(error.filename or "source"), detail))
+            why = f"cannot be read on the control machine: {error.strerror}"
+            return await self._give_up(request, why, str(error.filename or "source"))
         return (await self._ask([request], b"jdo 1 jplace"))[0]
+
+    async def _give_up(self, request: Request, why: str, subject: str = "") -> Reply:
+        """Remove the file that was being written."""
+        await self._step(request, b'rm -f -- "$W"; W=; jdo 0 true')
+        return Reply(error=OperationError(OperationCode.OTHER, subject or shell_script.subject(request.operation, "0"), why))
 
     async def _step(self, request: Request, script: bytes) -> Reply | None:
         await self._send_script(script)
@@ -307,7 +305,8 @@ class ShellClient:
         self._tokens.feed(data)
 
     async def _send(self, data: bytes) -> None:
-        await self.pipe.write(data)
+        async with self._writing:
+            await self.pipe.write(data)
 
     def _lost(self) -> HostUnreachableError:
         why = self.pipe.diagnosis

@@ -132,11 +132,14 @@ _SCRIPTS: Final[dict[type, Callable[[Any], bytes]]] = {
 
 
 def script(request: Request) -> bytes:
-    """Return the script that carries out a request. Raises ValueError when a value cannot be a word."""
+    """Return the script that carries out a request, or has it refused when a value cannot be a word."""
     operation = request.operation
-    if isinstance(operation, ops.Run):
-        return _run(operation, request.on_output is not None)
-    return _SCRIPTS[type(operation)](operation)
+    try:
+        if isinstance(operation, ops.Run):
+            return _run(operation, request.on_output is not None)
+        return _SCRIPTS[type(operation)](operation)
+    except ValueError as error:
+        return b"jdo %d jrefuse %s" % (operation.changing, quote(str(error)))
 
 
 def subject(operation: Operation[object], number: str) -> str:

@@ -30,6 +30,9 @@ je() { # turn what a tool complained about into E
 
 jhas() { [ -e "$1" ] || [ -L "$1" ]; }
 
+# busybox looks at the mode alone, which does not bind root.
+jmay() { [ "$JI" = 0 ] || [ "$1" "$2" ]; }
+
 jdir() { [ -d "$1" ] && ! [ -L "$1" ]; }
 
 jparent() { # set D to the directory of a path
@@ -42,7 +45,7 @@ jnone() { # say in E why there is nothing at a path
     while ! [ -e "$D" ] && [ "$D" != / ]; do jparent "$D"; done
     if ! [ -d "$D" ]; then
         E=NOT_A_DIRECTORY
-    elif ! [ -x "$D" ]; then
+    elif ! jmay -x "$D"; then
         E=PERMISSION
     else
         E=NOT_FOUND
@@ -69,7 +72,7 @@ jstat() { # follow checksum content path
             return
         fi
     fi
-    if [ -f "$4" ] && [ "$2$3" != 00 ] && ! [ -r "$4" ]; then
+    if [ -f "$4" ] && [ "$2$3" != 00 ] && ! jmay -r "$4"; then
         E=PERMISSION
         return
     fi
@@ -100,7 +103,7 @@ jlist() { # path depth checksum
         if [ -e "$1" ]; then E=NOT_A_DIRECTORY; else jnone "$1"; fi
         return
     fi
-    if ! [ -r "$1" ] || ! [ -x "$1" ]; then
+    if ! jmay -r "$1" || ! jmay -x "$1"; then
         E=PERMISSION
         return
     fi
@@ -116,7 +119,7 @@ jlist() { # path depth checksum
 jread() { # limit path
     [ -e "$2" ] || { jnone "$2"; return; }
     [ -d "$2" ] && { E=IS_A_DIRECTORY; return; }
-    [ -r "$2" ] || { E=PERMISSION; return; }
+    jmay -r "$2" || { E=PERMISSION; return; }
     [ -p "$2" ] && return
     head -c "$1" <"$2" 2>"$T/e" || je
 }
@@ -124,7 +127,7 @@ jread() { # limit path
 jget() { # path
     [ -e "$1" ] || { jnone "$1"; return; }
     [ -d "$1" ] && { E=IS_A_DIRECTORY; return; }
-    [ -r "$1" ] || { E=PERMISSION; return; }
+    jmay -r "$1" || { E=PERMISSION; return; }
     stat -L -c "$F" -- "$1" 2>"$T/e" || { je; return; }
     cat <"$1" 2>"$T/e" || je
 }
@@ -204,9 +207,15 @@ jplace() { # put W in place
     if [ -n "$O" ]; then chown -- "$O${G:+:$G}" "$W" 2>"$T/e" || { jdrop; return; }
     elif [ -n "$G" ]; then chgrp -- "$G" "$W" 2>"$T/e" || { jdrop; return; }; fi
     if [ -n "$jk" ]; then chmod -- "$M" "$W" 2>"$T/e" || { jdrop; return; }; fi
-    mv -f -T -- "$W" "$P" 2>"$T/e" || { jdrop; return; }
+    jmv "$W" "$P" || { jdrop; return; }
     W=
     jshow "$P"
+}
+
+jmv() { # rename, never into a directory
+    mv -f -T -- "$1" "$2" 2>"$T/e" && return
+    # busybox takes a link to a directory for the directory.
+    if [ -L "$2" ] && [ -d "$2" ]; then rm -f -- "$2" && mv -f -T -- "$1" "$2" 2>"$T/e"; else return 1; fi
 }
 
 jdrop() {
@@ -333,7 +342,7 @@ jrename() { # replace source destination expect...
     # mv would copy from one file system to another.
     set -- $(stat -c %d -- "$P" "$D/.")
     [ "$1" = "$2" ] || { E="OTHER invalid cross-device link"; return; }
-    mv -f -T -- "$P" "$Q" 2>"$T/e" || je
+    jmv "$P" "$Q" || je
 }
 
 jcopy() { # replace source destination name
@@ -341,7 +350,7 @@ jcopy() { # replace source destination name
     [ -e "$P" ] || { jnone "$P"; return; }
     [ -d "$P" ] && { E=IS_A_DIRECTORY; return; }
     [ -f "$P" ] || { E="OTHER not a regular file"; return; }
-    [ -r "$P" ] || { E=PERMISSION; return; }
+    jmay -r "$P" || { E=PERMISSION; return; }
     S=1
     jparent "$Q"
     [ -d "$D" ] || { if [ -e "$D" ]; then E=NOT_A_DIRECTORY; else jnone "$Q"; fi; return; }
@@ -349,7 +358,7 @@ jcopy() { # replace source destination name
     jdir "$Q" && { E=IS_A_DIRECTORY; return; }
     W=$D/$4
     cp -p -- "$P" "$W" 2>"$T/e" || { jdrop; return; }
-    mv -f -T -- "$W" "$Q" 2>"$T/e" || { jdrop; return; }
+    jmv "$W" "$Q" || { jdrop; return; }
     W=
     jshow "$Q"
 }
@@ -373,7 +382,7 @@ jlink() { # hard replace path target name expect...
         ln -s -- "$jt" "$W" 2>"$T/e" || { je; return; }
     fi
     if [ "$W" != "$P" ]; then
-        if ! [ "$jh" = 1 ] || ! [ "$W" -ef "$P" ]; then mv -f -T -- "$W" "$P" 2>"$T/e" || { jdrop; return; }; fi
+        if ! [ "$jh" = 1 ] || ! [ "$W" -ef "$P" ]; then jmv "$W" "$P" || { jdrop; return; }; fi
         rm -f -- "$W"
     fi
     W=
@@ -479,6 +488,10 @@ jmore() { # file position: show the rest of a file; jy is where it ends
     printf '\n~%s%s \n' "$1" "$J"
     tail -c "+$(($2 + 1))" "$T/$1" | head -c "$((jy - $2))"
     printf '\n~.%s \n' "$J"
+}
+
+jrefuse() { # why
+    E="OTHER $1"
 }
 
 jdo() { # changing function arguments...
