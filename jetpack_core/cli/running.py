@@ -4,28 +4,25 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
+from collections.abc import Iterable
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.cli.invocation import warn
 from jetpack_core.cli.log import RunLog
+from jetpack_core.cli.output import output_view, plugin_views
 from jetpack_core.cli.passwords import ask_password
-from jetpack_core.errors import PluginError, UsageError
-from jetpack_core.registry import BUILT_IN, Kind
+from jetpack_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from jetpack_core.cli.options import HostOptions, RunOptions
     from jetpack_core.cli.sources import Sources
-    from jetpack_core.content.model import Playbook
+    from jetpack_core.content.model import Playbook, Task
     from jetpack_core.contracts.connection import Credentials
-    from jetpack_core.contracts.view import View
     from jetpack_core.engine.settings import RunSettings
     from jetpack_core.inventory.model import Inventory
-    from jetpack_core.registry import Registry
 
 _THREADS: Final = 100
 _CONNECT_TIMEOUT: Final = 15.0
@@ -43,9 +40,31 @@ def run(
     """Run playbooks with the views that the options ask for, and return the exit code."""
     from jetpack_core.engine.run import run_playbooks
 
+    _warn_of_unknown_tags(playbooks, settings.tags)
     with closing(RunLog()) as log:
         views = [output_view(options), log, *plugin_views(sources.registry)]
         return run_playbooks(playbooks, inventory, sources.registry, settings, views)
+
+
+def _warn_of_unknown_tags(playbooks: Sequence[Playbook], wanted: frozenset[str]) -> None:
+    plays = (play for playbook in playbooks for play in playbook.plays)
+    known = {tag for play in plays for task in (*play.tasks, *play.handlers) for tag in _tags(task)}
+    for tag in sorted(wanted - known):
+        warn(f"no task has the tag {tag!r}{_near(tag, known)}")
+
+
+def _tags(task: Task) -> Iterator[str]:
+    if task.role is not None:
+        yield from task.role.tags
+    for use in task.modifiers:
+        if use.name == "tags" and isinstance(use.modifier.value, Iterable):
+            yield from map(str, use.modifier.value)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    from jetpack_core.content.problems import suggest
+
+    return f"; {hint}" if (hint := suggest(name, known)) else ""
 
 
 def settings_for(
@@ -115,44 +134,3 @@ def _port_from_environment() -> int | None:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= WIDEST_PORT):
         raise UsageError(f"JET_SSH_PORT is {text!r}", hint=f"set it to a number from 1 to {WIDEST_PORT}")
     return int(text)
-
-
-def output_view(options: RunOptions) -> View:
-    """Return the view on standard output: JSON lines, or the console."""
-    if options.as_json:
-        from jetpack_core.views.jsonl import JsonLinesView
-
-        return JsonLinesView(sys.stdout)
-    from jetpack_core.views.console import ConsoleView
-
-    terminal = sys.stdout.isatty()
-    return ConsoleView(
-        sys.stdout,
-        verbosity=options.verbosity,
-        diff=options.diff,
-        colour=wants_colour(terminal=terminal),
-        live=terminal and os.environ.get("TERM") != "dumb",
-        width=shutil.get_terminal_size().columns,
-    )
-
-
-def wants_colour(*, terminal: bool) -> bool:
-    """Tell whether to print colours: $NO_COLOR and $FORCE_COLOR decide before the kind of output does."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb")
-
-
-def plugin_views(registry: Registry) -> list[View]:
-    """Make the views that plugins add; one that cannot be made is a warning."""
-    views: list[View] = []
-    for name, entry in registry.entries(Kind.VIEW).items():
-        if entry.owner == BUILT_IN:
-            continue
-        try:
-            views.append(registry.view(name)())
-        except PluginError as error:
-            warn(error.message)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin's view raises must not stop the run
-            warn(f"view {name} of {entry.owner} does not start: {type(error).__name__}: {error}")
-    return views

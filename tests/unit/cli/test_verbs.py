@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -154,6 +157,30 @@ def test_asking_for_a_password_without_a_terminal_is_an_error(project: Path, jet
     done = jetpack("local", "--ask-sudo-password", cwd=project)
     assert done.returncode == 1
     assert "--ask-sudo-password needs a terminal" in done.stderr
+
+
+def test_a_tag_that_no_task_has_is_a_warning(project: Path, invoke: Run) -> None:
+    with (project / "site.yml").open("a") as file:
+        file.write("- name: p\n  groups: [all]\n  tasks:\n    - !echo {msg: hi, with: {tags: [greet]}}\n")
+    done = invoke("local", "--tags", "gret", cwd=project)
+    assert done.returncode == 0
+    assert done.stderr == "warning: no task has the tag 'gret'; did you mean `greet`?\n"
+    assert invoke("local", "--tags", "greet", cwd=project).stderr == ""
+
+
+def test_a_run_goes_on_when_nobody_reads_its_output_any_more(tmp_path: Path) -> None:
+    (tmp_path / "p.yml").write_text(
+        "- name: p\n  groups: [all]\n  tasks:\n    - !command {cmd: sleep 1}\n"
+        f"    - !file {{path: {tmp_path}/done}}\n"
+    )
+    command = f"{sys.executable} -m jetpack_core.cli local -p p.yml | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env={**os.environ, "JET_LOG": str(tmp_path / "log")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "done").exists()
+    assert json.loads((tmp_path / "log").read_text().splitlines()[-1])["event"] == "run_finished"
 
 
 def inventory_of_this_machine(folder: Path) -> Path:

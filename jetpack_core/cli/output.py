@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The views of a run: standard output, and what plugins add."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from jetpack_core.cli.invocation import warn
+from jetpack_core.contracts.view import View
+from jetpack_core.errors import PluginError
+from jetpack_core.registry import BUILT_IN, Kind
+
+if TYPE_CHECKING:
+    from jetpack_core.cli.options import RunOptions
+    from jetpack_core.events import Event
+    from jetpack_core.registry import Registry
+
+
+class UntilClosed(View):
+    """Passes events on until the reader of the output goes away, as `head` does: the run itself goes on."""
+
+    def __init__(self, view: View) -> None:
+        self._view: View | None = view
+
+    def handle(self, event: Event) -> None:
+        """Pass an event on while somebody reads."""
+        try:
+            if self._view is not None:
+                self._view.handle(event)
+        except BrokenPipeError:
+            self._view = None
+
+    def close(self) -> None:
+        """Close the view."""
+        try:
+            if self._view is not None:
+                self._view.close()
+        except BrokenPipeError:
+            self._view = None
+
+
+def output_view(options: RunOptions) -> View:
+    """Return the view on standard output: JSON lines, or the console."""
+    return UntilClosed(_json_view() if options.as_json else _console_view(options))
+
+
+def _json_view() -> View:
+    from jetpack_core.views.jsonl import JsonLinesView
+
+    return JsonLinesView(sys.stdout)
+
+
+def _console_view(options: RunOptions) -> View:
+    from jetpack_core.views.console import ConsoleView
+
+    terminal = sys.stdout.isatty()
+    return ConsoleView(
+        sys.stdout,
+        verbosity=options.verbosity,
+        diff=options.diff,
+        colour=wants_colour(terminal=terminal),
+        live=terminal and os.environ.get("TERM") != "dumb",
+        width=shutil.get_terminal_size().columns,
+    )
+
+
+def wants_colour(*, terminal: bool) -> bool:
+    """Tell whether to print colours: $NO_COLOR and $FORCE_COLOR decide before the kind of output does."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb")
+
+
+def plugin_views(registry: Registry) -> list[View]:
+    """Make the views that plugins add; one that cannot be made is a warning."""
+    views: list[View] = []
+    for name, entry in registry.entries(Kind.VIEW).items():
+        if entry.owner == BUILT_IN:
+            continue
+        try:
+            views.append(registry.view(name)())
+        except PluginError as error:
+            warn(error.message)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin's view raises must not stop the run
+            warn(f"view {name} of {entry.owner} does not start: {type(error).__name__}: {error}")
+    return views
