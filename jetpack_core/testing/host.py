@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import ClassVar, Self, TypeVar
 
@@ -13,6 +13,7 @@ from jetpack_core.contracts.connection import Connection, Endpoint
 from jetpack_core.contracts.module import Module
 from jetpack_core.contracts.operations import Become, Operation, Reply, Request, Step
 from jetpack_core.engine.host_view import EngineHost
+from jetpack_core.engine.overlay import Overlay
 from jetpack_core.engine.scope import TaskScope
 from jetpack_core.engine.stepper import Address, addressed, drive
 from jetpack_core.engine.template_files import TemplateFiles
@@ -81,6 +82,7 @@ class TestHost(EngineHost):
         )
         self._become = become
         self._recorder = Recorder(connection or LocalConnection(Endpoint(name)))
+        self._intercept: Callable[[Operation[object]], Reply | None] | None = None
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Self:
@@ -107,7 +109,8 @@ class TestHost(EngineHost):
 
     def drive(self, coroutine: Coroutine[object, object, T]) -> T:
         """Run a coroutine that awaits what the methods of this host return; raises what it raises."""
-        return self._runner.run(drive(addressed(coroutine, Address(self._recorder, self._become))))
+        address = Address(self._recorder, self._become, intercept=self._intercept)
+        return self._runner.run(drive(addressed(coroutine, address)))
 
     def ask(self, step: Step[T]) -> T:
         """Await one step, such as `host.stat("/etc/motd")`."""
@@ -125,6 +128,19 @@ class TestHost(EngineHost):
             return self.drive(module.plan(self))
         finally:
             self._planning = before
+
+    def plan_all(self, modules: Iterable[Module]) -> list[Plan]:
+        """Let modules plan one after the other in plan mode, each on what those before it would have made."""
+        overlay = Overlay()
+        plans: list[Plan] = []
+        self._intercept = overlay.answer
+        try:
+            for module in modules:
+                plans.append(self.plan(module, planning=True))
+                overlay.add(plans[-1].effects, type(module).__name__)
+        finally:
+            self._intercept = None
+        return plans
 
     def apply(self, module: Module, plan: Plan) -> Outcome:
         """Let a module carry out its plan."""

@@ -71,7 +71,7 @@ class Directory(FileAttributes):
     @model_validator(mode="after")
     def _refuse_danger(self) -> Self:
         if self.remove and is_vital(self.path):
-            message = f"{self.path} is a directory of the system itself (or hides one by '..') and is never removed"
+            message = f"{self.path} is never removed: the system itself needs it, or '..' hides what is meant"
             raise ValueError(message)
         if self.recurse and posixpath.normpath(self.path).strip("/") == "":
             message = "'recurse' on / would change the whole system; name the directory that is meant"

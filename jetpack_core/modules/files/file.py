@@ -42,7 +42,9 @@ class File(FileAttributes):
         with explained(self.path):
             if self.remove:
                 return await self._plan_removal(host)
-            now = await host.stat(self.path, follow=True)
+            # In plan mode later tasks may need what stays in the file.
+            known = DIFF_LIMIT if host.planning else 0
+            now = await host.stat(self.path, follow=True, checksum=host.planning, content=known)
         self._refuse_directory(now)
         if now.exists:
             return plan_attributes(now, self.wanted)

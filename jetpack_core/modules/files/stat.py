@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from jetpack_core.contracts.fields import HostPath, Mode
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.module import Module
@@ -41,6 +43,8 @@ class Stat(Module):
         """Look at the path."""
         with explained(self.path):
             now = await host.stat(self.path, follow=self.follow, checksum=self.checksum)
+        if not self.checksum:
+            now = replace(now, checksum=None)
         return Plan(PlanKind.PASSIVE, outcome=Outcome(_result(now)))
 
 
