@@ -68,15 +68,29 @@ def test_a_replace_mark_outlives_what_is_laid_over_it() -> None:
     assert read_extra_vars(['{"a!replace": {"x": 1}}', "a.y=2"]) == {"a": Replace({"x": 1, "y": 2})}
 
 
-@given(MAP, MAP, MAP)
-def test_laying_over_is_associative_and_changes_nothing_it_was_given(
-    one: dict[str, object], two: dict[str, object], three: dict[str, object]
+def leaves(data: dict[str, object], *path: str) -> dict[tuple[str, ...], object]:
+    """Return every value that is no map, and every empty map, by its path."""
+    found: dict[tuple[str, ...], object] = {}
+    for key, value in data.items():
+        if isinstance(value, dict) and value:
+            found |= leaves(value, *path, key)
+        else:
+            found[(*path, key)] = value
+    return found
+
+
+@given(MAP, MAP)
+def test_what_is_laid_over_is_all_there_and_nothing_else_is_lost(
+    low: dict[str, object], high: dict[str, object]
 ) -> None:
-    before = repr((one, two, three))
-    left = overlay_maps(overlay_maps(one, two), three)
-    assert left == overlay_maps(one, overlay_maps(two, three))
-    assert repr((one, two, three)) == before
-    assert overlay_maps(one, {}) == one == overlay_maps({}, one)
+    before = repr((low, high))
+    result = leaves(overlay_maps(low, high))
+    above = {path: value for path, value in leaves(high).items() if value != {}}
+    assert above.items() <= result.items()
+    untouched = [path for path in leaves(low) if path[0] not in high]
+    assert all(result[path] == leaves(low)[path] for path in untouched)
+    assert repr((low, high)) == before
+    assert overlay_maps(low, {}) == overlay_maps({}, low) == overlay_maps(low, low) == low
 
 
 @pytest.mark.parametrize(
