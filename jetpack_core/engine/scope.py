@@ -47,10 +47,11 @@ class HostVariables:
         key = id(role)
         found = self._cache.get(key)
         if found is None:
-            found = self._cache[key] = flatten(self._layers(role))
+            found = self._cache[key] = flatten(self.layers(role))
         return found
 
-    def _layers(self, role: RoleScope | None) -> Iterator[Layer]:
+    def layers(self, role: RoleScope | None) -> Iterator[Layer]:
+        """Yield the layers that a task of a role, or of the play itself, sees merged; low to high."""
         play = self._play
         yield Layer("built in", self._magic)
         if role is not None:

@@ -38,9 +38,9 @@ def test_values_with_file_line_layer_and_effect(invoke: Run, project: Path) -> N
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == [
         "limits: null",
-        "    inventory/host_vars/h1:2:1   host h1    set null",
+        "    inventory/host_vars/h1:2:1    host h1    set null",
         'nginx.user: "www"',
-        '    inventory/group_vars/all:3:3 group all  set "www"'.replace(":3:3 ", ":3:3  "),
+        '    inventory/group_vars/all:3:3  group all  set "www"',
         "nginx.workers: 4",
         "    inventory/group_vars/all:4:3  group all  set 2",
         "    inventory/group_vars/web:3:3  group web  replaced 4",
