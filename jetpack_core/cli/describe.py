@@ -53,6 +53,11 @@ class EntryDoc:
     """How it is written, where that is not plain from the name."""
     parameters: tuple[ParameterDoc, ...] = ()
 
+    @property
+    def listed(self) -> tuple[ParameterDoc, ...]:
+        """Return the parameters worth a list; what a modifier has is its value, which `usage` shows."""
+        return () if self.kind == Kind.MODIFIER.noun else self.parameters
+
 
 def describe(registry: Registry, entry: Registered) -> EntryDoc:
     """Load what an entry refers to and read its documentation. Raises PluginError when it does not load."""
@@ -73,7 +78,7 @@ def describe(registry: Registry, entry: Registered) -> EntryDoc:
 def _usage(entry: Registered, target: object) -> str:
     name = entry.reference.name
     if isinstance(target, type) and issubclass(target, Modifier):
-        return f"{target.section}: {{ {name}: ... }}"
+        return f"{target.section}: {{ {name}: {_type_name(target.model_fields['value'])} }}"
     if entry.kind in {Kind.FILTER, Kind.TEST} and callable(target):
         arguments = _further_arguments(target)
         return f"value | {name}{arguments}" if entry.kind is Kind.FILTER else f"value is {name}{arguments}"

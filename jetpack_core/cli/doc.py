@@ -104,9 +104,9 @@ def _text(doc: EntryDoc) -> str:
             formatter.write_paragraph()
     if doc.usage:
         formatter.write(f"  Written {doc.usage}\n")
-    if doc.parameters:
+    if doc.listed:
         with formatter.section("Parameters"):
-            formatter.write_dl([(one.name, _parameter(one)) for one in doc.parameters])
+            formatter.write_dl([(one.name, _parameter(one)) for one in doc.listed])
     if doc.example:
         formatter.write("\nExample:\n" + "".join(f"  {line}".rstrip() + "\n" for line in doc.example.splitlines()))
     return formatter.getvalue()

@@ -59,7 +59,7 @@ def _section(doc: EntryDoc) -> str:
         parts.append(doc.description)
     if doc.usage:
         parts.append(f"`{doc.usage}`")
-    if doc.parameters:
+    if doc.listed:
         parts.append(_table(doc))
     if doc.example:
         parts.append(f"```yaml\n{doc.example}\n```")
@@ -68,7 +68,7 @@ def _section(doc: EntryDoc) -> str:
 
 def _table(doc: EntryDoc) -> str:
     rows = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
-    rows += [_row(one) for one in doc.parameters]
+    rows += [_row(one) for one in doc.listed]
     return "\n".join(rows)
 
 
