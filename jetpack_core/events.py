@@ -76,6 +76,22 @@ class TaskStarted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFinished(Event):
+    """A task ended on every host; `statuses` counts the results of its hosts and items."""
+
+    event: ClassVar[str] = "task_finished"
+    play: str
+    task: str
+    module: str
+    role: str = ""
+    handler: bool = False
+    file: str = ""
+    line: int = 0
+    planned: bool = False
+    statuses: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostResult(Event):
     """One task, or one item of it, ended on one host."""
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,6 @@ def failure_of(error: Exception, task: Task) -> Failure:
 
 def _of_parameters(error: ParameterError, task: Task) -> Failure:
     """Describe wrong parameters, at the line of the first of them."""
-    first = task.parameters.get(error.problems[0][0].partition(".")[0]) if error.problems else None
+    first = task.parameters.get(re.split(r"[.\[]", error.problems[0][0], maxsplit=1)[0]) if error.problems else None
     message = "; ".join(f"{name}: {text}" for name, text in error.problems)
     return Failure(message, error.hint, line=first.position.line if first is not None else 0)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,7 @@ from jetpack_core.events import (
     HostResult,
     PlayFinished,
     PlayStarted,
+    TaskFinished,
     TaskStarted,
 )
 from jetpack_core.records import Status
@@ -29,6 +31,10 @@ from jetpack_core.records import Status
 if TYPE_CHECKING:
     from jetpack_core.content.model import Play, Task
     from jetpack_core.engine.context import HostRun, RunContext
+
+
+Tally = Counter[Status]
+"""How often each status came of a task."""
 
 
 @dataclass(slots=True)
@@ -178,18 +184,20 @@ class PlayRun:
                 return
             self._announce(task, [walk.host for walk in walks])
             rendezvous = self._meet(walks)
+            tally = Tally()
             waiting = []
             for walk in walks:
                 if walk.knows(index):
-                    await walk.step(index)
+                    tally.update(await walk.step(index))
                     rendezvous.leave(walk.host.name)
                 else:
                     waiting.append(walk)
-            await _all(partial(_step_and_leave, walk, index, rendezvous) for walk in waiting)
+            await _all(partial(_step_and_leave, walk, index, rendezvous, tally) for walk in waiting)
+            self._sum_up(task, tally)
             self._check()
 
     async def _walk_free(self, walks: Sequence[HostWalk], tasks: Sequence[Task]) -> None:
-        announced: set[int] = set()
+        tallies: dict[int, Tally] = {}
         hosts = [walk.host for walk in walks]
         rendezvous = self._meet(walks)
 
@@ -197,14 +205,31 @@ class PlayRun:
             for index, task in enumerate(tasks):
                 if walk.host.lost or self._stop.reason:
                     break
-                if index not in announced:
-                    announced.add(index)
+                if index not in tallies:
+                    tallies[index] = Tally()
                     self._announce(task, hosts)
-                await walk.step(index)
+                tallies[index].update(await walk.step(index))
                 self._check()
             rendezvous.leave(walk.host.name)
 
         await _all(partial(walk_host, walk) for walk in walks)
+        for index, tally in sorted(tallies.items()):
+            self._sum_up(tasks[index], tally)
+
+    def _sum_up(self, task: Task, tally: Tally) -> None:
+        self._context.events.send(
+            TaskFinished(
+                play=self._play.name,
+                task=task.name,
+                module=task.module,
+                role=task.role.name if task.role is not None else "",
+                handler=task.handler,
+                file=task.position.file,
+                line=task.position.line,
+                planned=self._planning,
+                statuses={status.value: number for status, number in tally.items()},
+            )
+        )
 
     def _meet(self, walks: Sequence[HostWalk]) -> Rendezvous:
         """Give hosts a place to wait for each other."""
@@ -251,9 +276,9 @@ class HostWalk:
         planned = self._ahead.known(index) if self._ahead is not None else None
         return planned is not None and planned.only_reads
 
-    async def step(self, index: int) -> None:
-        """Run one task."""
-        await TaskRun(self._unit(index), self._ahead, index).run()
+    async def step(self, index: int) -> list[Status]:
+        """Run one task; returns how it, or each of its items, ended."""
+        return await TaskRun(self._unit(index), self._ahead, index).run()
 
     def _unit(self, index: int) -> TaskOnHost:
         task = self._tasks[index]
@@ -279,8 +304,8 @@ class Output:
         self._context.events.send(HostOutput(host=self._host, task=self._task, stream=stream, text=text))
 
 
-async def _step_and_leave(walk: HostWalk, index: int, rendezvous: Rendezvous) -> None:
-    await walk.step(index)
+async def _step_and_leave(walk: HostWalk, index: int, rendezvous: Rendezvous, tally: Tally) -> None:
+    tally.update(await walk.step(index))
     rendezvous.leave(walk.host.name)
 
 

@@ -11,13 +11,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from jetpack_core.contracts.modifier import AttemptPolicy, Consequence
+from jetpack_core.contracts.unknown import Unknown
 from jetpack_core.engine.failures import Failure, failure_of
 from jetpack_core.engine.planning import following_items, plan_items, plan_task
 from jetpack_core.engine.stepper import addressed, drive, with_followers
 from jetpack_core.errors import HostUnreachableError, StaleError, TaskError, UnknownValueError
 from jetpack_core.events import HandlerNotified, HostResult, HostUnreachable, HostWaiting, TaskRetrying
 from jetpack_core.records import Outcome, Plan, PlanKind, Status
-from jetpack_core.variables.unknown import Unknown
 
 if TYPE_CHECKING:
     from jetpack_core.engine.planning import PlannedItem, PlannedTask, TaskOnHost
@@ -53,28 +53,31 @@ class TaskRun:
         self._context = unit.context
         self._planning = unit.context.settings.planning
 
-    async def run(self) -> None:
-        """Run the task; how it ended is in the events and in the host's record."""
+    async def run(self) -> list[Status]:
+        """Run the task and return how it, or each of its items, ended; all else is in the events."""
         planned = self._ahead.known(self._index) if self._ahead is not None else None
         if planned is None:
             planned = await self._drive(with_followers(plan_task(self._unit), self._next_tasks, changing=False))
         if planned.error is not None:
-            self._conclude(None, self._failed(planned.error, None), attempt=1, began=time.monotonic())
-        elif planned.skip is not None:
+            return [self._conclude(None, self._failed(planned.error, None), attempt=1, began=time.monotonic())]
+        if planned.skip is not None:
             self._send(Ended(Status.SKIPPED, Outcome(msg=planned.skip)), None, 1, 0.0)
-        else:
-            await self._run_items(planned)
+            return [Status.SKIPPED]
+        return await self._run_items(planned)
 
-    async def _run_items(self, planned: PlannedTask) -> None:
+    async def _run_items(self, planned: PlannedTask) -> list[Status]:
+        statuses: list[Status] = []
         results: list[Mapping[str, object]] = []
         for index in range(len(planned.items)):
             status, outcome = await self._run_item(planned, index)
+            statuses.append(status)
             if status is Status.SKIPPED:
                 continue
             results.append(outcome.result)
             self._save(planned, status, outcome, results)
             if status.ended_badly:
-                return
+                break
+        return statuses
 
     async def _run_item(self, planned: PlannedTask, index: int) -> tuple[Status, Outcome]:
         began = time.monotonic()
@@ -133,6 +136,9 @@ class TaskRun:
         if self._planning and not plan.read_only:
             self._note_planned(item, plan)
             return self._ended(plan, plan.outcome, item)
+        if self._planning and (cause := self._context.overlay(item.route.host).cause):
+            message = f"it would look at the host after {cause} changed it"
+            raise UnknownValueError(message)
         outcome = await self._change(
             addressed(module.apply(item.host, plan), item.address), planned, index, item.route.host
         )

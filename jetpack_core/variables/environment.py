@@ -12,6 +12,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
 from jinja2.utils import missing
 
+from jetpack_core.contracts.unknown import Unknown
 from jetpack_core.errors import TemplateError
 from jetpack_core.registry import Kind
 from jetpack_core.variables import shell
@@ -22,7 +23,6 @@ from jetpack_core.variables.functions import (
     refuse_nested_unknown,
     refuse_placeholders,
 )
-from jetpack_core.variables.unknown import Unknown
 
 if TYPE_CHECKING:
     from jetpack_core.registry import Registry

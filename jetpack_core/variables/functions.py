@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from jinja2 import StrictUndefined, UndefinedError
 
+from jetpack_core.contracts.unknown import Unknown, find_unknown
 from jetpack_core.errors import PluginError, TemplateError, UnknownValueError
-from jetpack_core.variables.unknown import Unknown, find_unknown
 from jetpack_core.variables.wording import bad_arguments, in_plain_words
 
 if TYPE_CHECKING:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 REPLACE_SUFFIX: Final = "!replace"
 
+_SCALARS: Final = frozenset({str, int, bool, float})
+"""The types of what always replaces; most values are of these, and every task of a run merges them."""
+
 
 class ListRule(Enum):
     """What a list does to the list below it."""
@@ -71,6 +74,8 @@ def merge_into(result: dict[str, object], values: dict[str, object], *, lists: L
 
 def plain(value: object) -> object:
     """Copy data deeply into plain maps and lists, with nothing left to replace."""
+    if type(value) in _SCALARS:
+        return value
     value = _unwrap(value)
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
@@ -94,7 +99,10 @@ def _merge(low: object, high: object, lists: ListRule) -> object:
 
 def _merge_maps(low: dict[str, object], high: dict[str, object], lists: ListRule) -> None:
     for key, value in high.items():
-        low[key] = _merge(low[key], value, lists) if key in low else plain(value)
+        if type(value) in _SCALARS:
+            low[key] = value
+        else:
+            low[key] = _merge(low[key], value, lists) if key in low else plain(value)
 
 
 def _unwrap(value: object) -> object:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
 from jetpack_core.contracts.fields import ExpressionText, HostPath
 from jetpack_core.contracts.module import Module
+from jetpack_core.contracts.unknown import Unknown
 from jetpack_core.errors import TaskError, TemplateError
 from jetpack_core.modules.commands.words import InputText, VariableName, VariableValue, revealed
 from jetpack_core.modules.conditions import holds
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 ResultName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """A name that templates can use."""
+
+
+_RESULT_NAMES: Final = ("rc", "out", "stdout", "stderr")
 
 
 class Execution(Module):
@@ -59,8 +63,22 @@ class Execution(Module):
         """Return the command as far as it is known before it runs, for the plan."""
 
     async def plan(self, host: Host) -> Plan:
-        """Say what would be run."""
-        return Plan(PlanKind.EXECUTE, outcome=Outcome(command=self.shown()), read_only=self.read_only)
+        """Say what would be run, and in plan mode whether it would count as a change.
+
+        Raises UnknownValueError in plan mode where only its result can tell.
+        """
+        changed = self._planned_change(host) if host.planning and not self.read_only else None
+        return Plan(
+            PlanKind.EXECUTE, outcome=Outcome(command=self.shown(), changed=changed), read_only=self.read_only
+        )
+
+    def _planned_change(self, host: Host) -> bool | None:
+        """Return what `changed_when` says without looking at the result."""
+        if self.changed_when is None:
+            return None
+        unknown = Unknown("whether it changes anything is known only once it has run")
+        names = (*_RESULT_NAMES, self.save) if self.save else _RESULT_NAMES
+        return holds(host, self.changed_when, dict.fromkeys(names, unknown))
 
     def request(self, host: Host, argv: tuple[str, ...], stdin: str = "", *, read_only: bool = False) -> Run:
         """Return the operation that runs `argv` the way the parameters say."""

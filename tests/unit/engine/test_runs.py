@@ -496,3 +496,16 @@ def test_connections_are_opened_once_and_closed(play: Play, world: World) -> Non
 def test_verify_plans_again_after_each_change(play: Play) -> None:
     ran = play("- {name: p, groups: [web], tasks: [!keep {path: /a, text: x}, !do {cmd: [y]}]}", verify=True)
     assert [status for _, status in ran.statuses("a")] == ["created", "executed"]
+
+
+def test_what_looks_at_the_host_after_a_planned_change_is_unknown(play: Play, world: World) -> None:
+    text = """
+- name: one
+  groups: [web]
+  tasks:
+    - !keep {path: /a, text: x}
+    - !do {cmd: [count], save: n, read_only: true}
+"""
+    planned = play(text, planning=True)
+    assert [status for _, status in planned.statuses("a")] == ["created", "unknown"]
+    assert world("a").ran == []

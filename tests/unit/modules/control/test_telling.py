@@ -17,7 +17,7 @@ from jetpack_core.modules.control.set import Set
 from jetpack_core.modules.control.wait_for_others import WaitForOthers
 from jetpack_core.records import PlanKind
 from jetpack_core.testing.host import Recorder
-from jetpack_core.variables.unknown import Unknown
+from jetpack_core.contracts.unknown import Unknown
 from tests.unit.modules.control.driving import Here
 
 
