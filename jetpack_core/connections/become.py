@@ -52,7 +52,9 @@ def split_template(template: str, user: str) -> tuple[str | None, ...]:
         raise BecomeError(f"the sudo template {template!r} cannot be split into words: {error}") from None
     if sum(word.count(_COMMAND_MARK) for word in words) != 1 or _COMMAND_MARK in words[0]:
         hint = "such as: /usr/bin/sudo -u {{ jet_sudo_user }} {{ jet_command }}"
-        raise BecomeError(f"the sudo template {template!r} must name {{{{ jet_command }}}} once, after a program", hint=hint)
+        raise BecomeError(
+            f"the sudo template {template!r} must name {{{{ jet_command }}}} once, after a program", hint=hint
+        )
     return tuple(_fill(words, position, user) for position in range(len(words)))
 
 

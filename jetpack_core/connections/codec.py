@@ -72,7 +72,18 @@ def expected(state: FileStat | None) -> Wire | None:
     checksum = state.checksum
     if checksum is None and state.content is not None:
         checksum = hashlib.sha256(state.content).hexdigest()
-    return [LETTERS[state.kind], state.mode, state.uid, state.gid, "", "", state.size, state.mtime, state.target, checksum]
+    return [
+        LETTERS[state.kind],
+        state.mode,
+        state.uid,
+        state.gid,
+        "",
+        "",
+        state.size,
+        state.mtime,
+        state.target,
+        checksum,
+    ]
 
 
 def _write(op: Any, attached: Bytes) -> Wire:
@@ -107,7 +118,7 @@ _ENCODERS: Final[dict[type, Callable[[Any, Bytes], Wire]]] = {
 }
 
 
-def decode(operation: Operation[object], value: Any, blob: bytes) -> object:
+def decode(operation: Operation[object], value: Any, blob: bytes) -> object:  # noqa: PLR0911 - one line a kind
     """Return an operation's value from what came back; raises TypeError, ValueError and the like on nonsense."""
     match operation:
         case ops.Run():
@@ -123,7 +134,9 @@ def decode(operation: Operation[object], value: Any, blob: bytes) -> object:
         case ops.SetAttributes() | ops.Remove() | ops.Rename():
             return None
         case ops.Write():
-            return replace(file_stat(operation.path, value, b""), checksum=hashlib.sha256(operation.content).hexdigest())
+            return replace(
+                file_stat(operation.path, value, b""), checksum=hashlib.sha256(operation.content).hexdigest()
+            )
         case ops.Copy():
             return file_stat(operation.destination, value, b"")
         case ops.Stat() | ops.Put() | ops.Get() | ops.MakeDirectory() | ops.Link():

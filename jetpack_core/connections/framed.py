@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jetpack_core.connections import codec
 from jetpack_core.connections.become import Ladder, ladder
-from jetpack_core.connections.transfer import Receiver, Sender, SourceError
 from jetpack_core.connections.remote.helper import boot, wire
+from jetpack_core.connections.transfer import Receiver, Sender, SourceError
 from jetpack_core.contracts.operations import Get, Reply
 from jetpack_core.errors import BecomeError, HostUnreachableError, JetpackError, OperationCode, OperationError
 

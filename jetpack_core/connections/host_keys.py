@@ -178,7 +178,9 @@ class HostKeyPolicy:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             append_known_host(file, f"{self._settings.key_name} {kind} {key}")
         except OSError as error:
-            raise HostKeyError(f"the key of {self._settings.where} cannot be added to {file}: {error.strerror}") from error
+            raise HostKeyError(
+                f"the key of {self._settings.where} cannot be added to {file}: {error.strerror}"
+            ) from error
 
 
 def append_known_host(file: Path, line: str) -> None:

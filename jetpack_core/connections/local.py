@@ -17,8 +17,8 @@ from jetpack_core.connections.framed import FramedClient
 from jetpack_core.connections.payload import helper_payload
 from jetpack_core.connections.pipe import ProcessPipe
 from jetpack_core.connections.remote.helper import boot
-from jetpack_core.connections.remote.helper.files import BLOCK
 from jetpack_core.connections.remote.helper.failures import Cancelled, Fail
+from jetpack_core.connections.remote.helper.files import BLOCK
 from jetpack_core.connections.remote.helper.requests import Work, carry_out
 from jetpack_core.connections.remote.helper.temporary import TemporaryDirectories
 from jetpack_core.connections.transfer import Receiver, SourceError
@@ -161,7 +161,7 @@ class LocalWork(Work):
             if receiver is not None:
                 receiver.discard()
         if not answer[0]:
-            return Reply(error=codec.failure(*answer[1:4])), goes_on
+            return Reply(error=codec.failure(*(str(word) for word in answer[1:4]))), goes_on
         value = codec.decode(operation, answer[1], bytes(self._answers))
         self._answers.clear()
         return Reply(value), goes_on

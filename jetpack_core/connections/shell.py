@@ -7,7 +7,6 @@ Other users are shells within the shell: the one who is acted as has the channel
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Sequence
 from functools import cache
@@ -65,7 +64,7 @@ class ShellClient:
         if ready.words != b"0 ":
             raise HostUnreachableError(f"{self.host}: no place for private files was found")
         self._nonces.append(nonce)
-        return shell_answers.text((await self._token()).before.strip())
+        return codec.text((await self._token()).before.strip())
 
     async def close(self) -> None:
         """Let the shell end; never raises."""
@@ -127,7 +126,7 @@ class ShellClient:
     async def _ask(self, batch: list[Request], script: bytes) -> list[Reply]:
         self.round_trips += 1
         await self._send_script(script)
-        replies = []
+        replies: list[Reply] = []
         for request in batch:
             reply = await self._reply(request)
             if reply is None:
@@ -165,7 +164,7 @@ class ShellClient:
                 extra = token.before
 
     def _value(self, operation: Operation[object], token: Token, extra: bytes) -> Reply:
-        number, _, failed = shell_answers.text(token.words).partition(" ")
+        number, _, failed = codec.text(token.words).partition(" ")
         if failed:
             return Reply(error=_failure(operation, number, failed))
         try:
@@ -203,7 +202,9 @@ class ShellClient:
     async def _give_up(self, request: Request, why: str, subject: str = "") -> Reply:
         """Remove the file that was being written."""
         await self._step(request, b'rm -f -- "$W"; W=; jdo 0 true')
-        return Reply(error=OperationError(OperationCode.OTHER, subject or shell_script.subject(request.operation, "0"), why))
+        return Reply(
+            error=OperationError(OperationCode.OTHER, subject or shell_script.subject(request.operation, "0"), why)
+        )
 
     async def _step(self, request: Request, script: bytes) -> Reply | None:
         await self._send_script(script)
@@ -215,7 +216,7 @@ class ShellClient:
         token = await self._token()
         while (await self._token()).tag != b"==":
             continue
-        number, _, failed = shell_answers.text(token.words).partition(" ")
+        number, _, failed = codec.text(token.words).partition(" ")
         return Reply(error=_failure(request.operation, number, failed)) if failed else None
 
     # Other users.
@@ -274,7 +275,9 @@ class ShellClient:
             if token is not None:
                 raise BecomeError(_complaint(token.before, way, given=given))
             heard = bytes(self._tokens.peek())
-            asked = way.prompt.encode() in heard if way.prompt else way.terminal and heard.lower().rstrip().endswith(b":")
+            asked = (
+                way.prompt.encode() in heard if way.prompt else way.terminal and heard.lower().rstrip().endswith(b":")
+            )
             if asked and given:
                 self.pipe.abort("sudo asks again")
                 raise BecomeError("the password was not accepted")
@@ -346,7 +349,7 @@ def _failure(operation: Operation[object], number: str, failed: str) -> JetpackE
 
 
 def _complaint(said: bytes, way: Ladder, *, given: bool) -> str:
-    shown = " ".join(shell_answers.text(said).replace(way.prompt or "\0", "").split())
+    shown = " ".join(codec.text(said).replace(way.prompt or "\0", "").split())
     if given:
         return f"the password was not accepted ({shown})"
     return shown or "the program ended without a word"

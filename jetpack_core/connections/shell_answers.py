@@ -8,7 +8,7 @@ import re
 import stat as modes
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jetpack_core.connections.codec import text
 from jetpack_core.connections.remote.helper.commands import OUTPUT_LIMIT
@@ -73,7 +73,9 @@ class Tokens:
         return data
 
 
-def value(operation: Operation[object], data: bytes, extra: bytes, rc: str) -> object:
+def value(  # noqa: PLR0911 - one line a kind
+    operation: Operation[object], data: bytes, extra: bytes, rc: str
+) -> object:
     """Return an operation's value from what was printed; raises OperationError, and ValueError on nonsense."""
     match operation:
         case ops.Run():

@@ -106,9 +106,7 @@ def _mkdir(op: ops.MakeDirectory) -> bytes:
 
 
 def _stat(op: ops.Stat) -> bytes:
-    return b"jdo 0 jstat " + _words(
-        int(op.follow), int(op.checksum), op.content + 1 if op.content else 0, op.path
-    )
+    return b"jdo 0 jstat " + _words(int(op.follow), int(op.checksum), op.content + 1 if op.content else 0, op.path)
 
 
 _FIND_ONE: Final = "-maxdepth 1"
@@ -122,11 +120,12 @@ _SCRIPTS: Final[dict[type, Callable[[Any], bytes]]] = {
     ops.SetAttributes: _attributes,
     ops.MakeDirectory: _mkdir,
     ops.Remove: lambda op: b"jdo 1 jremove " + _words(int(op.recursive), op.path, *expected(op.expect)),
-    ops.Rename: lambda op: b"jdo 1 jrename "
-    + _words(int(op.replace), op.source, op.destination, *expected(op.expect)),
+    ops.Rename: lambda op: b"jdo 1 jrename " + _words(int(op.replace), op.source, op.destination, *expected(op.expect)),
     ops.Copy: lambda op: b"jdo 1 jcopy " + _words(int(op.replace), op.source, op.destination, temporary_name()),
-    ops.Link: lambda op: b"jdo 1 jlink "
-    + _words(int(op.hard), int(op.replace), op.path, op.target, temporary_name(), *expected(op.expect)),
+    ops.Link: lambda op: (
+        b"jdo 1 jlink "
+        + _words(int(op.hard), int(op.replace), op.path, op.target, temporary_name(), *expected(op.expect))
+    ),
     ops.TempDirectory: lambda op: b"jdo 1 jtemporary " + _words(op.prefix.replace("/", "_")),
 }
 

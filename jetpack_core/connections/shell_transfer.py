@@ -57,7 +57,7 @@ async def receive(operation: Get, tokens: Tokens, more: Callable[[], Awaitable[N
             await more()
         if token.tag == b"==":
             return None
-        failed = shell_answers.text(token.words).partition(" ")[2]
+        failed = codec.text(token.words).partition(" ")[2]
         if failed:
             return Reply(error=codec.failure(*_parted(failed, operation.path)))
         await asyncio.to_thread(receiver.finish)

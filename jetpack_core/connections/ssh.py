@@ -78,7 +78,7 @@ class SshConnection(Connection):
             opening.add_done_callback(_hang_up)
             raise
         self.channels = 1
-        self._pipe = ChannelPipe(channel, self._session.transport, limiter)
+        self._pipe = ChannelPipe(channel, channel.get_transport(), limiter)
         self._pipe.bytes_out += len(helper_payload())
         try:
             await self._start(nonce, timeout)
@@ -149,7 +149,7 @@ def _open_channel(session: SshSession, target: SshSettings, nonce: str) -> Chann
         channel.jetpack_agent = AgentRequestHandler(channel)  # type: ignore[attr-defined]
     message = Message()
     message.add_byte(cMSG_CHANNEL_REQUEST)
-    message.add_int(channel.remote_chanid)  # type: ignore[attr-defined]
+    message.add_int(channel.remote_chanid)
     message.add_string("exec")
     message.add_boolean(True)
     message.add_string(login_command(nonce))

@@ -40,7 +40,7 @@ class Login:
             if self._by_keys() or self._by_password() or self._by_nothing():
                 return
         except (paramiko.SSHException, EOFError, OSError) as error:
-            self._notes.append(f"the host ended the login: {error or 'connection closed'}")
+            self._notes.append(f"the host ended the login: {str(error) or 'connection closed'}")
         raise self._refused()
 
     def _refused(self) -> AuthenticationError:
@@ -135,7 +135,7 @@ class Login:
             connection.close()
             self._notes.append(f"the agent at {path} does not answer ({error})")
             return []
-        return [key for key in agent.get_keys() if isinstance(key, AgentKey)]
+        return list(agent.get_keys())
 
     # Passwords.
 

@@ -72,8 +72,8 @@ class ChannelPipe(Pipe):
         self._why = ""
         self._said = b""
         channel.settimeout(0.0)
-        self._channel.in_buffer.set_event(Bell(self._loop, self._wake_reader))
-        self._channel.in_stderr_buffer.set_event(Bell(self._loop, self._listen))
+        self._channel.in_buffer.set_event(Bell(self._loop, self._wake_reader))  # type: ignore[arg-type]
+        self._channel.in_stderr_buffer.set_event(Bell(self._loop, self._listen))  # type: ignore[arg-type]
         self._channel.out_buffer_cv = _RoomBell(self._channel.lock, Bell(self._loop, self._room.set))
 
     def _wake_reader(self) -> None:

@@ -96,7 +96,9 @@ def _reach(target: SshSettings, attempt: Attempt, through: paramiko.Transport | 
             delay = min(0.2 * 2**number, 3.0) * random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, no secret
             if number == ATTEMPTS - 1 or time.monotonic() + delay > end or attempt.called_off.wait(delay):
                 hint = "sshd may be busy (MaxStartups), or refuse this address"
-                raise HostUnreachableError(f"{target.where} closed the connection at once ({error})", hint=hint) from error
+                raise HostUnreachableError(
+                    f"{target.where} closed the connection at once ({error})", hint=hint
+                ) from error
         else:
             _settle(transport)
             return
@@ -137,12 +139,14 @@ def _drop(attempt: Attempt, transport: paramiko.Transport) -> None:
 
 
 def _handshake_error(target: SshSettings, transport: Any, error: Exception, end: float) -> Exception:
-    if isinstance(error, paramiko.IncompatiblePeer):
+    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
         hint = "its SSH server offers only methods that are not safe any more, or are too new"
         return HostUnreachableError(f"{target.where} and we have no common method: {error}", hint=hint)
     if time.monotonic() >= end - 0.05:
         hint = "something answers at the port, but not (in time) as an SSH server"
-        return HostUnreachableError(f"{target.where} did not answer as an SSH server in {target.timeout:g} s", hint=hint)
+        return HostUnreachableError(
+            f"{target.where} did not answer as an SSH server in {target.timeout:g} s", hint=hint
+        )
     if transport.remote_version and not isinstance(error, EOFError | ConnectionError):
         return HostUnreachableError(f"{target.where}: the SSH handshake failed: {error}")
     return DroppedError(str(error) or "end of input")
@@ -167,7 +171,9 @@ def _connect(target: SshSettings, through: paramiko.Transport | None, end: float
         sock = socket.create_connection((target.address, target.port), timeout=max(end - time.monotonic(), 0.1))
     except socket.gaierror as error:
         hint = "check the name, or set jet_ssh_hostname"
-        raise HostUnreachableError(f"{target.where}: the name cannot be resolved ({error.strerror})", hint=hint) from error
+        raise HostUnreachableError(
+            f"{target.where}: the name cannot be resolved ({error.strerror})", hint=hint
+        ) from error
     except TimeoutError as error:
         hint = "check the address and firewalls"
         raise HostUnreachableError(f"{target.where} did not answer in {target.timeout:g} s", hint=hint) from error
@@ -207,7 +213,12 @@ def _by_command(target: SshSettings, command: str) -> socket.socket:
     ours, theirs = socket.socketpair()
     with theirs:
         try:
-            subprocess.Popen(["/bin/sh", "-c", f"exec {command}"], stdin=theirs, stdout=theirs, start_new_session=True)
+            subprocess.Popen(
+                ["/bin/sh", "-c", f"exec {command}"],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                start_new_session=True,
+            )
         except OSError as error:
             ours.close()
             raise HostUnreachableError(f"{target.where}: the ProxyCommand cannot be started: {error}") from error

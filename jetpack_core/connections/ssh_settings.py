@@ -114,7 +114,7 @@ def settings(endpoint: Endpoint, config: SSHConfig | None = None) -> SshSettings
         port = endpoint.port or int(found.get("port", 22))
     except (ImportError, KeyError, ValueError, OSError) as error:
         raise HostUnreachableError(f"{endpoint.host}: ~/.ssh/config cannot be used: {error}") from error
-    keys = found.get("identityfile", [])
+    keys = _listed(found.get("identityfile"))
     own = endpoint.credentials.private_key_file
     proxy = _words(found, "proxyjump", "none")
     return SshSettings(
@@ -165,6 +165,10 @@ def _timeout(endpoint: Endpoint, configured: str | None) -> float:
 def _words(found: dict[str, str], key: str, default: str) -> list[str]:
     value = found.get(key) or default
     return shlex.split(value)
+
+
+def _listed(value: str | list[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else value or []
 
 
 def _paths(names: list[str]) -> Iterator[Path]:

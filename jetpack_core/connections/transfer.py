@@ -86,7 +86,9 @@ class Sender:
         return self._confirmed / (asyncio.get_running_loop().time() - self._started) < FAST
 
     def _broken(self, index: int, user: int, error: OSError) -> bytes:
-        body = json.dumps([index, str(error.filename or "source"), f"cannot be read on the control machine: {error.strerror}"])
+        body = json.dumps(
+            [index, str(error.filename or "source"), f"cannot be read on the control machine: {error.strerror}"]
+        )
         return wire.encode(wire.DATA, self._frame, body.encode("ascii"), b"", wire.BROKEN, user)
 
 

@@ -4,6 +4,8 @@
 Subclass `ConnectionConformance` in a test module and give it a fixture `driver` that yields a connected `Driver`.
 """
 
+# ruff: noqa: S101, S108, D102, PLR2004 - the tests of a kit are tests
+
 from __future__ import annotations
 
 import asyncio
@@ -350,9 +352,7 @@ class ConnectionConformance:
         contents = {f"{number}": os.urandom(number * 700_000) for number in range(4)}
         for name, data in contents.items():
             (tmp_path / name).write_bytes(data)
-        replies = driver.frame(
-            *(ops.Put(tmp_path / name, f"{folder}/{name}") for name in contents), ops.List(folder)
-        )
+        replies = driver.frame(*(ops.Put(tmp_path / name, f"{folder}/{name}") for name in contents), ops.List(folder))
         assert [reply.error for reply in replies] == [None] * 5
         for name, data in contents.items():
             assert driver.do(ops.Read(f"{folder}/{name}")) == data
@@ -560,7 +560,7 @@ class ConnectionConformance:
 
     def test_rename_never_crosses_file_systems(self, driver: Driver, folder: str) -> None:
         devices = driver.sh('stat -c %d "$1" /dev/shm', folder).stdout.split()
-        other = "/dev/shm" if devices[0] != devices[1] else "/tmp"  # noqa: S108 - any other file system
+        other = "/dev/shm" if devices[0] != devices[1] else "/tmp"
         driver.do(ops.Write(f"{folder}/file", b""))
         target = f"{other}/jetpack-conformance-{os.getpid()}"
         with fails(OperationCode.OTHER):
@@ -715,7 +715,7 @@ class ConnectionConformance:
         again = self._reconnected(driver)
         assert again.sh('[ -e "$1/late" ] && echo late', folder).stdout == ""
 
-    def test_cancelled_write_leaves_the_path_as_it_was(self, driver: Driver, folder: str, tmp_path: Path) -> None:
+    def test_cancelled_write_leaves_the_path_as_it_was(self, driver: Driver, tmp_path: Path) -> None:
         # Outside of the temporary directory, for that may go when the connection does.
         place = driver.sh("mktemp -d /tmp/conformance.XXXXXX").stdout.strip()
         with (tmp_path / "source").open("wb") as file:
@@ -724,6 +724,7 @@ class ConnectionConformance:
         self._cancel(driver, ops.Put(tmp_path / "source", f"{place}/file"), 0.25)
         again = self._reconnected(driver)
         try:
+            names: list[str] = []
             for _ in range(50):
                 names = [one.path for one in again.do(ops.List(place))]
                 if names == [f"{place}/file"]:

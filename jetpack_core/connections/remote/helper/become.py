@@ -33,8 +33,9 @@ class Refused(Exception):
 class Child:
     """A helper that runs as another user.
 
-    `order` holds: `argv`, where None stands for the helper's own argv and `\\1` for the same as one quoted word; `user`;
-    `prompt`, the text that asks for the password ("" where the program has its own); `password`; `terminal`; `refused`, why it is not even tried.
+    `order` holds: `argv`, where None stands for the helper's own argv and byte 1 for the same as one quoted word;
+    `user`; `prompt`, the text that asks for the password ("" where the program has its own); `password`; `terminal`;
+    `refused`, why it is not even tried.
     """
 
     def __init__(self, order: "dict[str, Any]", payload: bytes) -> None:
@@ -185,7 +186,7 @@ class Child:
             self._ready(helper)
         except Refused as refused:
             return self._refuse(load(message[4])[0], str(refused), replies)
-        kind, flags, _, frame, body, blob = message
+        kind, _, _, frame, body, blob = message
         self.outbox += wire.encode(kind, frame, body, blob, packing=False)
         try:
             while not self._pass_on(helper, frame):

@@ -183,7 +183,9 @@ def set_attributes(
             raise from_os_error(error, name)
 
 
-def _set_one(name: str, mode: "int | None", ids: "tuple[int, int]", follow: bool, expect: "list[object] | None") -> None:
+def _set_one(
+    name: str, mode: "int | None", ids: "tuple[int, int]", follow: bool, expect: "list[object] | None"
+) -> None:
     path = to_bytes(name)
     if follow:
         path = os.path.realpath(path)

@@ -4,7 +4,7 @@
 Processes are started by fork and exec here, because loading `subprocess` takes longer than all else a helper does.
 """
 
-import _signal as signal
+import _signal as signal  # type: ignore[import-not-found]
 import os
 import select
 import time
@@ -88,7 +88,7 @@ def _become_program(
         if cwd is not None:
             os.chdir(cwd)
         where = b"p"
-        os.execvpe(argv[0], argv, env)
+        os.execvpe(argv[0], argv, env)  # noqa: S606 - an argv, as the operation is defined
     except OSError as error:
         os.write(tell, where + b" %d" % (error.errno or 0))
     finally:

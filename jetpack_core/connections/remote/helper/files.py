@@ -221,9 +221,7 @@ def _scan(accounts: Accounts, path: bytes) -> "Iterator[list[object]]":
                 continue
 
 
-def walk(
-    accounts: Accounts, name: str, checksum: bool, tick: "Callable[[], None]" = nothing
-) -> "list[list[object]]":
+def walk(accounts: Accounts, name: str, checksum: bool, tick: "Callable[[], None]" = nothing) -> "list[list[object]]":
     """Return what is below a directory, each with its path, in no order; raises Fail."""
     found = []
     pending = [name]

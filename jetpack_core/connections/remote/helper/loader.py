@@ -8,26 +8,30 @@ must compile on any Python 3, where it gives way to the shell.
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import types
+
 if sys.version_info < (3, 6):
-    os.execv("/bin/sh", ["sh", "-c", sys.argv[3]])
+    os.execv("/bin/sh", ["sh", "-c", sys.argv[3]])  # noqa: S606 - our own program
 
 
 class Finder:
     """Import modules from a table of name and text."""
 
-    def __init__(self, sources):  # type: (dict[str, str]) -> None
+    def __init__(self, sources: "dict[str, str]") -> None:
         self.sources = sources
 
-    def find_spec(self, name, path=None, target=None):  # type: (str, object, object) -> object
+    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
         """Return how to load a module, or None when it is not one of ours."""
         if name not in self.sources and not any(one.startswith(name + ".") for one in self.sources):
             return None
-        return type(sys.__spec__)(name, self, is_package=name not in self.sources)
+        return type(sys.__spec__)(name, self, is_package=name not in self.sources)  # type: ignore[arg-type]
 
-    def create_module(self, spec):  # type: (object) -> None
+    def create_module(self, spec: object) -> None:
         """Leave making the module to the interpreter."""
 
-    def exec_module(self, module):  # type: (object) -> None
+    def exec_module(self, module: "types.ModuleType") -> None:
         """Fill a module; a package is empty."""
         name = module.__name__
-        exec(compile(self.sources.get(name, ""), "<jetpack>/" + name, "exec"), module.__dict__)
+        exec(compile(self.sources.get(name, ""), "<jetpack>/" + name, "exec"), module.__dict__)  # noqa: S102 - our text

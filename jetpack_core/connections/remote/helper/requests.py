@@ -6,7 +6,7 @@ from jetpack_core.connections.remote.helper.failures import Fail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator  # noqa: F401 - in type comments
     from typing import Any
 
 
@@ -64,11 +64,11 @@ def _read(work: Work, _: int, path: str, limit: int) -> object:
 
 
 def _write(work: Work, _: int, content: "list[int]", *rest: "Any") -> object:
-    return changes.write(work.accounts, rest[0], [work.part(content)], *rest[1:], tick=work.tick)
+    return changes.write(work.accounts, rest[0], [work.part(content)], *rest[1:], work.tick)  # type: ignore[call-arg]
 
 
 def _put(work: Work, index: int, *rest: "Any") -> object:
-    return changes.write(work.accounts, rest[0], work.incoming(index), *rest[1:], tick=work.tick)
+    return changes.write(work.accounts, rest[0], work.incoming(index), *rest[1:], work.tick)  # type: ignore[call-arg]
 
 
 def _get(work: Work, index: int, path: str) -> object:
@@ -137,13 +137,18 @@ CHANGING = {
 }
 
 
+_OPERATIONS = {}  # type: dict[str, Callable[..., object]]
+_OPERATIONS.update(READING)
+_OPERATIONS.update(CHANGING)
+
+
 def carry_out(work: Work, index: int, request: "list[Any]") -> "tuple[list[object], bool]":
     """Carry out one request; return its reply, and whether the frame goes on.
 
     A reply is [1, value] or [0, code, subject, detail].
     """
     name = request[0]
-    operation = READING.get(name) or CHANGING.get(name)  # type: Callable[..., object] | None
+    operation = _OPERATIONS.get(name)
     try:
         if operation is None:
             raise Fail("OTHER", str(name), "the helper knows no such operation")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The helper's main loop: segments of requests in, replies out, and everything else while they run. Python 3.6."""
 
-import _signal as signal
+import _signal as signal  # type: ignore[import-not-found]
 import collections
 import os
 import select
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from jetpack_core.connections.remote.helper.become import Child
-    from jetpack_core.connections.remote.helper.temporary import TemporaryDirectories
+    from jetpack_core.connections.remote.helper.become import Child  # noqa: F401 - in type comments
+    from jetpack_core.connections.remote.helper.temporary import TemporaryDirectories  # noqa: F401
 
 SILENCE = 60.0
 """Seconds without a message after which the control side counts as dead."""
@@ -146,7 +146,7 @@ class Helper(requests.Work):
         while self.data and self.data[0][3] != frame:
             self.data.popleft()
         self.frame = frame
-        if self.stopped == frame or self.cancelled == frame:
+        if frame in (self.stopped, self.cancelled):
             self.stopped = frame
             self.send(wire.REPLIES, b"[]", b"", wire.LAST | wire.STOPPED)
             return
@@ -242,13 +242,17 @@ class Helper(requests.Work):
             self.directories.close()
 
 
-def _end(number: int, frame: object) -> None:
+def _note(_: int, __: object) -> None:
+    """Let a signal interrupt what waits, by the wake-up descriptor."""
+
+
+def _end(number: int, _: object) -> None:
     raise SystemExit(128 + number)
 
 
 def main(payload: bytes, source: int = 0, sink: int = 1) -> None:
     """Serve on standard input and output until the control side is gone."""
-    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.signal(signal.SIGCHLD, _note)
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)

@@ -74,7 +74,8 @@ def candidates() -> "list[bytes]":
     """Return where temporary files may go, best first: writable places from which programs may be started."""
     environment = os.environb
     wanted = [environment.get(b"TMPDIR", b""), b"/tmp", environment.get(b"HOME", b""), b"/var/tmp", b"/dev/shm"]
-    usable, poor = [], []
+    usable = []  # type: list[bytes]
+    poor = []  # type: list[bytes]
     for base in wanted:
         try:
             flags = os.statvfs(base).f_flag if base.startswith(b"/") else _READ_ONLY

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 try:
     from _json import encode_basestring_ascii, make_encoder, make_scanner
 except ImportError:
-    make_scanner = None
+    make_scanner = None  # type: ignore[assignment,misc]
 
 
 class _Settings:
@@ -22,7 +22,7 @@ class _Settings:
     parse_float = float
     parse_int = int
     parse_constant = float
-    memo = {}  # type: dict[str, str]
+    memo = {}  # type: dict[str, str]  # noqa: RUF012 - the scanner empties it itself
 
 
 def _refuse(value: object) -> object:
@@ -34,7 +34,7 @@ def _codec() -> "tuple[Callable[[bytes], Any], Callable[[object], bytes]]":
         import json
 
         return lambda data: json.loads(data.decode("ascii")), lambda value: json.dumps(value).encode("ascii")
-    scan = make_scanner(_Settings)
+    scan = make_scanner(_Settings)  # type: ignore[arg-type]
     encode = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, False)
     return lambda data: scan(data.decode("ascii"), 0)[0], lambda value: "".join(encode(value, 0)).encode("ascii")
 

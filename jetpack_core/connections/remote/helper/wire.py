@@ -12,7 +12,6 @@ import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import NamedTuple
 
     class Message(NamedTuple):
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
         frame: int
         body: bytes
         blob: bytes
+
 
 HEAD = struct.Struct("!BBHIII")
 
@@ -80,7 +80,9 @@ def unpack(data: bytes, limit: int) -> bytes:
     return plain
 
 
-def encode(kind: int, frame: int, body: bytes = b"", blob: bytes = b"", flags: int = 0, user: int = 0, packing: bool = True) -> bytes:
+def encode(
+    kind: int, frame: int, body: bytes = b"", blob: bytes = b"", flags: int = 0, user: int = 0, packing: bool = True
+) -> bytes:
     """Return the bytes of one message; `packing` compresses what gets smaller by it."""
     if packing:
         packed = pack(body)
