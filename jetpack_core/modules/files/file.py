@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import cast
 
 from jetpack_core.contracts.host import Host
-from jetpack_core.errors import TaskError
+from jetpack_core.errors import OperationCode, OperationError, TaskError
 from jetpack_core.modules.files.attributes import FileAttributes
 from jetpack_core.modules.files.content import FileName, FileWork, operation, plan_attributes, plan_new
 from jetpack_core.modules.files.failures import explained, noun, require_parent
@@ -43,8 +43,7 @@ class File(FileAttributes):
             if self.remove:
                 return await self._plan_removal(host)
             # In plan mode later tasks may need what stays in the file.
-            known = DIFF_LIMIT if host.planning else 0
-            now = await host.stat(self.path, follow=True, checksum=host.planning, content=known)
+            now = await self._look(host, follow=True, checksum=host.planning)
         self._refuse_directory(now)
         if now.exists:
             return plan_attributes(now, self.wanted)
@@ -52,10 +51,20 @@ class File(FileAttributes):
         return plan_new(host, now, payload_of_bytes(b""), self.wanted)
 
     async def _plan_removal(self, host: Host) -> Plan:
-        now = await host.stat(self.path, checksum=True, content=DIFF_LIMIT if host.planning else 0)
+        now = await self._look(host, follow=False, checksum=True)
         self._refuse_directory(now)
         text = decoded(now.content) if now.content is not None else None
         return plan_removal(now, () if text is None else (TextDiff(self.path, text, None),))
+
+    async def _look(self, host: Host, *, follow: bool, checksum: bool) -> FileStat:
+        """Look at the file, and into it unless it may not be read: its attributes may change all the same."""
+        content = DIFF_LIMIT if host.planning else 0
+        try:
+            return await host.stat(self.path, follow=follow, checksum=checksum, content=content)
+        except OperationError as error:
+            if error.code is not OperationCode.PERMISSION or not checksum:
+                raise
+            return await host.stat(self.path, follow=follow)
 
     def _refuse_directory(self, now: FileStat) -> None:
         if now.is_directory:

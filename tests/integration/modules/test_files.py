@@ -186,6 +186,24 @@ def test_a_user_who_may_not_is_told_what_to_do(image: str, fleet: Fleet, machine
     assert machine.exists("/etc/passwd")
 
 
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_unreadable_file_of_ones_own_is_changed_and_removed(
+    image: str, fleet: Fleet, machines: dict[str, SshHost]
+) -> None:
+    with reached(fleet, machines[image], DEPLOY_USER) as host:
+        box = Sandbox(host)
+        path = box.write("f", "secret", mode=0)
+        opened = File(path=path, mode=Mode(0o200))
+        assert host.plan(opened, planning=True).changes == host.plan(opened).changes
+        host.converge(opened)
+        assert host.ask(host.stat(path)).mode == 0o200
+        removed = File(path=path, remove=True)
+        assert host.plan(removed, planning=True).kind is PlanKind.REMOVE
+        host.converge(removed)
+        assert not host.ask(host.stat(path)).exists
+        box.close()
+
+
 def test_fetching_brings_the_bytes(host: TestHost, box: Sandbox, tmp_path: Path) -> None:
     content = bytes(range(256)) * 4000
     module = Fetch(src=box.write("f", content), dest=f"{tmp_path}/")
