@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -108,9 +109,9 @@ _TRACEBACK: Final = click.Option(
 
 def _with_traceback(command: click.Command) -> click.Command:
     """Give a verb `--traceback`, so that it works after the verb as well as before it."""
-    if _TRACEBACK not in command.params:
-        command.params.append(_TRACEBACK)
-    return command
+    with_it = copy.copy(command)
+    with_it.params = [*command.params, _TRACEBACK]
+    return with_it
 
 
 @click.group(

@@ -32,6 +32,7 @@ def pages() -> dict[str, str]:
     }
 
 
+_WIDTH: Final = 100
 _MODULES: Final = """\
 A task is a module with its parameters, `name`, and the modifiers under `with:` and `and:`. Texts are templates
 unless the table says otherwise. `jetpack doc NAME` shows the same on the command line.
@@ -80,21 +81,30 @@ def _row(one: ParameterDoc) -> str:
 
 
 def _cli_page(registry: Registry) -> str:
-    context = click.Context(main, info_name="jetpack", max_content_width=100, terminal_width=100)
+    context = main.make_context("jetpack", [], resilient_parsing=True)
     older = ", ".join(f"`{old}` for `{new}`" for old, new in ALIASES.items())
     intro = f"The command is `jetpack`, or `jetp` for short. Older names of verbs work as well: {older}.\n"
-    verbs = (_verb(registry, name, context) for name in registry.entries(Kind.COMMAND))
-    return "\n".join([_HEAD, "# Command line\n", intro, *(section for verb in verbs for section in verb)])
+    sections = (section for name in registry.entries(Kind.COMMAND) for section in _verb(name, context))
+    return "\n".join([_HEAD, "# Command line\n", intro, *sections])
 
 
-def _verb(registry: Registry, name: str, parent: click.Context) -> Iterator[str]:
-    command = registry.command(name)
-    context = click.Context(command, parent, info_name=name, max_content_width=100, terminal_width=100)
-    yield f"## jetpack {name}\n\n```text\n{command.get_help(context).rstrip()}\n```\n"
+def _verb(name: str, parent: click.Context) -> Iterator[str]:
+    command = main.get_command(parent, name)
+    if command is None:
+        return
+    context = _context(command, name, parent)
+    yield _help(context, "##")
     if isinstance(command, click.Group):
         for sub_name, sub in sorted(command.commands.items()):
-            sub_context = click.Context(sub, context, info_name=sub_name, max_content_width=100, terminal_width=100)
-            yield f"### jetpack {name} {sub_name}\n\n```text\n{sub.get_help(sub_context).rstrip()}\n```\n"
+            yield _help(_context(sub, sub_name, context), "###")
+
+
+def _context(command: click.Command, name: str, parent: click.Context) -> click.Context:
+    return click.Context(command, parent, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH)
+
+
+def _help(context: click.Context, marks: str) -> str:
+    return f"{marks} {context.command_path}\n\n```text\n{context.get_help().rstrip()}\n```\n"
 
 
 def write(folder: Path) -> None:
