@@ -258,6 +258,23 @@ def test_playbooks_in_the_style_of_jetporch_run(invoke: Run, name: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_demo_ends_with_nothing_to_do_and_leaves_nothing(tmp_path: Path) -> None:
+    command = tmp_path / "jetpack"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m jetpack_core.cli "$@"\n')
+    command.chmod(0o755)
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    environment = {**os.environ, "JETPACK": str(command), "TMPDIR": str(folder), "NO_COLOR": "1"}
+    done = subprocess.run([EXAMPLES / "demo" / "run.sh"], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    planned, applied, again = done.stdout.split("$ jetpack ")[1:]
+    assert "would create" in planned
+    assert "+<!doctype html>" in planned
+    assert "HANDLER tell about it" in applied
+    assert "The host matches, nothing was changed." in again
+    assert not list(folder.iterdir())
+
+
 def test_the_example_for_real_hosts_is_without_problems(invoke: Run) -> None:
     done = invoke("check", cwd=EXAMPLES / "web")
     assert (done.returncode, done.stderr) == (0, "")
