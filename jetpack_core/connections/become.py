@@ -69,6 +69,8 @@ def _fill(words: list[str], position: int, user: str) -> str | None:
 def ladder(become: Become) -> Ladder:
     """Return the way to a user. Raises BecomeError when the template does not make sense."""
     words = split_template(become.template, become.user)
+    if become.password is not None and ("\n" in become.password or "\0" in become.password):
+        raise BecomeError("a password must be one line")
     program = PurePosixPath(words[0] or "").name
     if program == "sudo" and become.password is not None:
         prompt = f"[jetpack {secrets.token_hex(8)}]"

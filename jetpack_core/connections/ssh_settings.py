@@ -80,7 +80,10 @@ def read_config(files: tuple[Path, ...] | None = None) -> SSHConfig:
 
 
 def _lines(file: Path, folder: Path, depth: int) -> Iterator[str]:
-    """Yield the lines of a file, and of the files it includes in the places where it does."""
+    """Yield the lines of a file, and of the files it includes in the places where it does.
+
+    Unlike in ssh, an Include within a Host block is not limited to that block.
+    """
     try:
         text = file.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:

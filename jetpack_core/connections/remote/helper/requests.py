@@ -122,7 +122,13 @@ def _run(work: Work, index: int, *rest: "Any") -> object:
         work.accounts.forget()
 
 
-READING = {"stat": _stat, "list": _list, "walk": _walk, "read": _read, "get": _get}
+READING = {
+    "stat": _stat,
+    "list": _list,
+    "walk": _walk,
+    "read": _read,
+    "get": _get,
+}  # type: dict[str, Callable[..., object]]
 CHANGING = {
     "run": _run,
     "write": _write,
@@ -134,7 +140,7 @@ CHANGING = {
     "copy": _copy,
     "link": _link,
     "temporary": _temporary,
-}
+}  # type: dict[str, Callable[..., object]]
 
 
 _OPERATIONS = {}  # type: dict[str, Callable[..., object]]
