@@ -52,7 +52,7 @@ class Ran:
 class Project:
     """An operator's folder and home."""
 
-    def __init__(self, folder: Path, fleet: Fleet, hosts: Sequence[SshHost], user: str) -> None:
+    def __init__(self, folder: Path, session: Fleet, hosts: Sequence[SshHost], user: str) -> None:
         self.folder = folder / "project"
         self.home = folder / "home"
         shutil.copytree(SITE, self.folder)
@@ -67,7 +67,7 @@ class Project:
         (inventory / "group_vars" / "all").write_text(json.dumps({"jet_ssh_user": user, "everything": hostile}))
         ssh = self.home / ".ssh"
         ssh.mkdir(parents=True, mode=0o700)
-        shutil.copy(fleet.keys.plain, ssh / "id_ed25519")
+        shutil.copy(session.keys.plain, ssh / "id_ed25519")
         (ssh / "known_hosts").write_text("".join(host.known_hosts_lines() for host in hosts))
 
     def place(self, host: SshHost, address: str, port: int) -> None:

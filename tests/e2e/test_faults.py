@@ -50,7 +50,8 @@ def wait_until(check: Callable[[], bool], seconds: float = 20) -> None:
 def leftovers(host: SshHost) -> str:
     """Return what a run must not leave: its processes, temporary folders, half-written files."""
     script = (
-        "for one in /proc/[0-9]*; do tr '\\0' ' ' <$one/cmdline 2>/dev/null; echo; done | grep -E '[j]etpack|[s]leep|[p]ython';"
+        "for one in /proc/[0-9]*; do tr '\\0' ' ' <$one/cmdline 2>/dev/null; echo; done"
+        " | grep -E '[j]etpack|[s]leep|[p]ython';"
         "find /tmp /var/tmp /home /root /srv -name '*[j]etpack*' 2>/dev/null"
     )
     return host.exec(["sh", "-c", script], check=False).stdout.decode().strip()
@@ -126,7 +127,8 @@ def test_hosts_that_cannot_be_reached_say_why(fleet: Fleet, new_host: NewHost, p
     assert ran.code == 4
     lost = {str(event["host"]): event for event in ran.events if event["event"] == "host_unreachable"}
     assert set(lost) == {changed.name, unknown.name, refused.name}
-    assert "known_hosts" in str(lost[changed.name]) and "changed" in str(lost[changed.name]).lower()
+    assert "known_hosts" in str(lost[changed.name])
+    assert "changed" in str(lost[changed.name]).lower()
     assert "--accept-new-host-keys" in str(lost[unknown.name]["hint"])
     assert "refused" in str(lost[refused.name]["msg"])
     assert statuses(ran, fine.name) == ["executed"]

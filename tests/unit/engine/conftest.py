@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -31,6 +32,9 @@ class Recorder(View):
         self.events.append(event)
 
 
+E = TypeVar("E", bound=Event)
+
+
 @dataclass
 class Ran:
     """What came of a run."""
@@ -38,7 +42,7 @@ class Ran:
     code: int
     events: list[Event] = field(default_factory=list)
 
-    def of(self, kind: type[Event]) -> list[Event]:
+    def of(self, kind: type[E]) -> list[E]:
         """Return the events of one kind."""
         return [event for event in self.events if isinstance(event, kind)]
 
@@ -81,13 +85,13 @@ def world() -> Iterator[Callable[[str], MemoryHost]]:
 def play(tmp_path: Path) -> Play:
     """Return a function that runs a playbook's text on hosts in memory."""
 
-    def run(text: str, hosts: Sequence[str] = ("a",), **settings: object) -> Ran:
+    def run(text: str, hosts: Sequence[str] = ("a",), **settings: Any) -> Ran:
         registry = Registry()
         registry.register(MemoryPlugin(), "tests")
         path = tmp_path / "playbook.yml"
         path.write_text(text)
         inventory = load_inventory([write_inventory(tmp_path / "inventory", hosts)])
-        extra = settings.get("extra_vars", {})
+        extra: Mapping[str, object] = settings.get("extra_vars", {})
         playbook = load_playbook(path, registry=registry, roles_paths=[], modules_paths=[], extra_vars=extra)
         recorder = Recorder()
         code = run_playbooks([playbook], inventory, registry, RunSettings(**settings), [recorder])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from jetpack_core.contracts.operations import Run, Write
-from jetpack_core.events import HandlerNotified, PlayStarted, RunFinished, TaskRetrying, TaskStarted
+from jetpack_core.events import HandlerNotified, HostResult, PlayStarted, RunFinished, TaskRetrying, TaskStarted
 from tests.unit.engine.conftest import Play
 from tests.unit.engine.memory import MemoryHost
 
@@ -168,8 +168,7 @@ def test_batches_run_one_after_the_other_each_with_its_handlers(play: Play, worl
     - !do {cmd: [handler], with: {subscribe: h}}
 """
     ran = play(text, ["a", "b", "c", "d"])
-    order = [(event.host, event.task) for event in ran.events if hasattr(event, "status")]
-    assert [host for host, _ in order] == ["a", "b", "a", "b", "c", "d", "c", "d"]
+    assert [event.host for event in ran.of(HostResult)] == ["a", "b", "a", "b", "c", "d", "c", "d"]
 
 
 def test_items_each_count_and_the_first_failure_ends_the_loop(play: Play, world: World) -> None:
