@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import AliasChoices, BaseModel, TypeAdapter
 from pydantic.errors import PydanticUserError
 
+from jetpack_core.contracts.documentation import field_documentation
 from jetpack_core.contracts.modifier import Modifier
 from jetpack_core.registry import Kind
 
@@ -114,23 +115,24 @@ def parameters_of(model: type[BaseModel], prefix: str = "") -> tuple[ParameterDo
     """
     found: list[ParameterDoc] = []
     own = model.__annotations__
+    texts = field_documentation(model)
     fields = sorted(model.model_fields.items(), key=lambda item: (not item[1].is_required(), item[0] not in own))
     for field, info in fields:
         name = _written_name(field, info)
-        found.append(_parameter(f"{prefix}{name}", info))
+        found.append(_parameter(f"{prefix}{name}", info, texts.get(field, "")))
         nested = _nested_model(info.annotation)
         if nested is not None:
             found += parameters_of(nested, f"{prefix}{name}.")
     return tuple(found)
 
 
-def _parameter(name: str, info: FieldInfo) -> ParameterDoc:
+def _parameter(name: str, info: FieldInfo, text: str) -> ParameterDoc:
     return ParameterDoc(
         name,
         _type_name(info),
         info.is_required(),
         "" if info.is_required() else _as_yaml(info.get_default(call_default_factory=True, validated_data={})),
-        " ".join((info.description or "").split()),
+        " ".join((info.description or text).split()),
         tuple(alias for alias in _aliases(info) if alias != name.rpartition(".")[2]),
     )
 

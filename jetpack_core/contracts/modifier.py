@@ -72,7 +72,7 @@ class Modifier(BaseModel, ABC):
     `scope.render`. Modifiers of one phase act in the order of `rank`, then of their names.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     section: ClassVar[str]
     rank: ClassVar[int] = 50

@@ -40,7 +40,7 @@ class Module(BaseModel, ABC):
     """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True, populate_by_name=True
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True
     )
 
     sets_variables: ClassVar[bool] = False

@@ -44,7 +44,7 @@ class Provisioner(BaseModel, ABC):
     JetpackError with the platform's own words on refusal.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     @abstractmethod
     def find(self, host: str) -> Guest | None:

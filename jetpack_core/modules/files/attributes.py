@@ -37,7 +37,7 @@ Account = Annotated[str, BeforeValidator(_account), WithJsonSchema({"type": "str
 class Attributes(BaseModel):
     """Who owns a path and who may do what with it; what is not given is left as it is."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     owner: Account | None = None
     """The user's name or number."""
