@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jetpack_core.errors import PluginError
-from jetpack_core.registry import Kind, Registry
+from jetpack_core.registry import BrokenPlugin, Kind, Registry
 
 Install = Callable[..., None]
 
@@ -40,6 +40,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     return lay
 
 
+def broken_of(registry: Registry, distribution: str) -> BrokenPlugin:
+    """Return the record of one broken plugin; the machine may have others."""
+    (found,) = [one for one in registry.broken if one.distribution == distribution]
+    return found
+
+
 def test_a_plugin_is_found_and_its_class_loads_on_first_use(install: Install, tmp_path: Path) -> None:
     install("jetpack-plugin-late", PLUGIN.format(module="late", target="late_class:Late"))
     (tmp_path / "late_class.py").write_text("class Late: pass\n")
@@ -48,7 +54,7 @@ def test_a_plugin_is_found_and_its_class_loads_on_first_use(install: Install, tm
     assert "late_class" not in sys.modules
     assert registry.module("late").__name__ == "Late"
     assert registry.entries(Kind.MODULE)["late"].owner == "jetpack-plugin-late"
-    assert [(one.distribution, one.version) for one in registry.plugins] == [("jetpack-plugin-late", "1.2")]
+    assert ("jetpack-plugin-late", "1.2") in [(one.distribution, one.version) for one in registry.plugins]
 
 
 def test_a_missing_module_looks_for_plugins_and_names_the_package(install: Install) -> None:
@@ -71,7 +77,7 @@ def test_a_broken_plugin_is_told_and_the_others_load(install: Install) -> None:
     install("jetpack-plugin-b-fine", PLUGIN.format(module="fine", target="builtins:object"))
     registry = Registry()
     registry.load_plugins()
-    (broken,) = registry.broken
+    broken = broken_of(registry, "jetpack-plugin-a-broken")
     assert (broken.distribution, broken.version) == ("jetpack-plugin-a-broken", "1.2")
     assert "not_there_at_all" in broken.cause
     assert "pip uninstall jetpack-plugin-a-broken" in broken.remedy
@@ -83,7 +89,7 @@ def test_a_misspelt_hook_breaks_only_its_plugin(install: Install) -> None:
     install("jetpack-plugin-typo", source)
     registry = Registry()
     registry.load_plugins()
-    assert "jetpack_register_modulez" in registry.broken[0].cause
+    assert "jetpack_register_modulez" in broken_of(registry, "jetpack-plugin-typo").cause
 
 
 def test_two_plugins_with_one_name_are_an_error_that_names_both(install: Install) -> None:

@@ -7,10 +7,10 @@ import copy
 
 import pytest
 
+from jetpack_core.contracts.unknown import Unknown, find_unknown
 from jetpack_core.errors import UnknownValueError
 from jetpack_core.variables.layers import Layer, flatten
 from jetpack_core.variables.templates import Templates
-from jetpack_core.contracts.unknown import Unknown, find_unknown
 
 REASON = "task 'ask' did not run"
 NAMES = {

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from jetpack_core.contracts.operations import Run
+from jetpack_core.contracts.unknown import Unknown
 from jetpack_core.errors import OperationCode, OperationError, UnknownValueError
 from jetpack_core.modules.commands.command import Command
 from jetpack_core.modules.commands.shell import Shell
 from jetpack_core.records import PlanKind
-from jetpack_core.contracts.unknown import Unknown
 from tests.unit.modules.control.driving import Here
 
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
+from jetpack_core.contracts.unknown import Unknown
 from jetpack_core.errors import TaskError, UnknownValueError
 from jetpack_core.modules.control.assert_ import Assert
 from jetpack_core.modules.control.showing import names_in
 from jetpack_core.records import PlanKind
-from jetpack_core.contracts.unknown import Unknown
 from tests.unit.modules.control.driving import Here
 
 VARIABLES = {"os": "Debian", "size": 3, "db": {"port": 5432}, "token": SecretStr("hidden"), "on": True}

@@ -8,6 +8,7 @@ import time
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from jetpack_core.contracts.unknown import Unknown
 from jetpack_core.errors import TaskError, TemplateError, UnknownValueError
 from jetpack_core.modules.control.debug import Debug
 from jetpack_core.modules.control.echo import Echo
@@ -17,7 +18,6 @@ from jetpack_core.modules.control.set import Set
 from jetpack_core.modules.control.wait_for_others import WaitForOthers
 from jetpack_core.records import PlanKind
 from jetpack_core.testing.host import Recorder
-from jetpack_core.contracts.unknown import Unknown
 from tests.unit.modules.control.driving import Here
 
 
