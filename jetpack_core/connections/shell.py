@@ -349,6 +349,8 @@ def _failure(operation: Operation[object], number: str, failed: str) -> JetpackE
 
 
 def _complaint(said: bytes, way: Ladder, *, given: bool) -> str:
+    # What the shell itself says starts with the program it was given.
+    said = said.rpartition(b"eval: ")[2]
     shown = " ".join(codec.text(said).replace(way.prompt or "\0", "").split())
     if given:
         return f"the password was not accepted ({shown})"

@@ -227,7 +227,8 @@ jdrop() {
 
 jwrite() { # as jopen; jcontent prints what belongs into the file
     jopen "$@" || return
-    { jcontent >>"$W"; } 2>"$T/e" || { jdrop; return; }
+    # Shells call every failed write an input/output error; a tool says what it is.
+    { jcontent >>"$W"; } 2>"$T/e" || jcontent | cat 2>"$T/e" >"$W" || { jdrop; return; }
     jplace
 }
 
@@ -526,7 +527,7 @@ JS=$(command -v setsid)
 F='%f %u %g %s %Y %U %G'
 jtemp
 trap 'cd /; [ -z "$T" ] || rm -rf -- "$T"; [ -z "$W" ] || rm -f -- "$W"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT TERM PIPE
 W=
 if [ -n "$T" ]; then
     printf '\n--%s 0 \n%s\n==%s \n' "$J" "$JN" "$J"
@@ -542,7 +543,8 @@ while IFS= read -r jn; do
     D*)
         if [ -n "$W" ]; then
             E= S=0
-            head -c "${jn#D}" 2>"$T/e" >>"$W" || jdrop
+            # What cannot be written must be read all the same, or it would be taken for commands.
+            head -c "${jn#D}" | { cat 2>"$T/e" >>"$W" || { cat >/dev/null; false; }; } || jdrop
             printf '\n--%s 0 %s\n' "$J" "$E"
         else
             head -c "${jn#D}" >/dev/null

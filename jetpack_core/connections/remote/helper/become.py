@@ -149,7 +149,7 @@ class Child:
     def _answer(self, given: bool) -> bool:
         password = self.order["password"]
         if given:
-            raise Refused("the password for {} was not accepted".format(self.order["user"]))
+            raise Refused("the password was not accepted")
         if password is None:
             raise Refused("a password is needed")
         os.write(self.input, password.encode("utf-8", "surrogateescape") + b"\n")
@@ -256,7 +256,7 @@ class Child:
         for fd in (self.input, self.output, self.error, self.slave):
             if fd >= 0:
                 os.close(fd)
-        self.input = -1
+        self.input = self.output = self.error = self.slave = -1
         if self.pid:
             pid, self.pid = self.pid, 0
             _wait_or_kill(pid)
