@@ -7,7 +7,7 @@ import difflib
 from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import TYPE_CHECKING, Final, cast
 
 from pluggy import PluginManager
@@ -105,7 +105,10 @@ class Registry:
         if self._scanned:
             return
         self._scanned = True
-        for distribution, entry_point in sorted(_entry_points(), key=lambda pair: (pair[0].name, pair[1].name)):
+        # Unlike a walk over distributions, this reads no metadata of packages that offer nothing.
+        found = [(entry_point.dist, entry_point) for entry_point in entry_points(group=ENTRY_POINT_GROUP)]
+        known = [(distribution, entry_point) for distribution, entry_point in found if distribution is not None]
+        for distribution, entry_point in sorted(known, key=lambda pair: (pair[0].name, pair[1].name)):
             self._load_plugin(distribution, entry_point)
 
     def _load_plugin(self, distribution: Distribution, entry_point: EntryPoint) -> None:
@@ -209,17 +212,6 @@ class Registry:
 def _by_name(item: tuple[tuple[Kind, str], Registered]) -> tuple[str, str]:
     (kind, name), _ = item
     return kind.value, name
-
-
-def _entry_points() -> Iterable[tuple[Distribution, EntryPoint]]:
-    seen: set[str] = set()
-    for distribution in distributions():
-        if distribution.name in seen:
-            continue
-        seen.add(distribution.name)
-        for entry_point in distribution.entry_points:
-            if entry_point.group == ENTRY_POINT_GROUP:
-                yield distribution, entry_point
 
 
 def _offers(manager: PluginManager, plugin: object, owner: str) -> Iterable[Registered]:
