@@ -26,6 +26,8 @@ class Overlay:
     def __init__(self) -> None:
         self._paths: dict[str, tuple[PathEffect, str]] = {}
         self.accounts: dict[tuple[str, str], bool] = {}
+        self.changes = 0
+        """How many planned changes it knows the effects of."""
         self.cause = ""
         """The last task that would change the host, whose effects may be more than is written here."""
 
@@ -33,6 +35,7 @@ class Overlay:
         """Note what a task would do."""
         self.cause = cause
         for effect in effects:
+            self.changes += 1
             if isinstance(effect, AccountEffect):
                 self.accounts[effect.kind, effect.name] = effect.present
             else:

@@ -59,6 +59,8 @@ class PlannedItem:
     route: Route
     host: EngineHost
     address: Address
+    foreseen: int = 0
+    """Plan mode: how many changes of the host acted on were planned before this."""
     saves: bool = False
     """Its result becomes a variable."""
     module: Module | None = None
@@ -180,6 +182,7 @@ async def plan_item(unit: TaskOnHost, planned: PlannedTask, index: int) -> Plann
     found = PlannedItem(index if planned.looped else None, item, unit.stamp(), route, host, address)
     try:
         _route(unit, scope, found)
+        found.foreseen = unit.context.overlay(found.route.host).changes
         if unit.shape.item_guards:
             asking = _ask_guards(unit.shape.item_guards, found.host, found.address)
             found.skip, found.plan = await guarded(asking, lambda: _plan_module(unit, found))

@@ -49,6 +49,8 @@ class LiveHost:
     def __init__(self, name: str, make: Callable[[], Connection], slots: asyncio.Semaphore) -> None:
         self.name = name
         self.frames = 0
+        self.turn = asyncio.Lock()
+        """Held by a task that found the host changed under it, until it has made its own change."""
         self.rendezvous: Rendezvous | None = None
         """Where the batch's hosts wait for each other."""
         self._make = make

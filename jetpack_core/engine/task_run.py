@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from jetpack_core.contracts.modifier import AttemptPolicy, Consequence
-from jetpack_core.contracts.unknown import Unknown
 from jetpack_core.engine.failures import Failure, failure_of
 from jetpack_core.engine.planning import following_items, plan_items, plan_task
+from jetpack_core.engine.results import Results
 from jetpack_core.engine.stepper import addressed, drive, with_followers
 from jetpack_core.errors import HostUnreachableError, StaleError, TaskError, UnknownValueError
 from jetpack_core.events import HandlerNotified, HostResult, HostUnreachable, HostWaiting, TaskRetrying
@@ -59,22 +59,29 @@ class TaskRun:
         if planned is None:
             planned = await self._drive(with_followers(plan_task(self._unit), self._next_tasks, changing=False))
         if planned.error is not None:
-            return [self._conclude(None, self._failed(planned.error, None), attempt=1, began=time.monotonic())]
+            return [self._give_up(planned.error)]
         if planned.skip is not None:
             self._send(Ended(Status.SKIPPED, Outcome(msg=planned.skip)), None, 1, 0.0)
             return [Status.SKIPPED]
         return await self._run_items(planned)
 
+    def _give_up(self, error: Exception) -> Status:
+        """Report a task of which not even the items are known."""
+        ended = self._failed(error, None)
+        if ended.status is Status.UNKNOWN:
+            Results(self._unit).nothing_known()
+        return self._conclude(None, ended, attempt=1, began=time.monotonic())
+
     async def _run_items(self, planned: PlannedTask) -> list[Status]:
         statuses: list[Status] = []
-        results: list[Mapping[str, object]] = []
+        results = Results(self._unit)
         for index in range(len(planned.items)):
             status, outcome = await self._run_item(planned, index)
             statuses.append(status)
-            if status is Status.SKIPPED:
+            item = planned.items[index]
+            if status is Status.SKIPPED or item is None:
                 continue
-            results.append(outcome.result)
-            self._save(planned, status, outcome, results)
+            results.keep(item, status, outcome)
             if status.ended_badly:
                 break
         return statuses
@@ -105,11 +112,16 @@ class TaskRun:
         return item
 
     async def _carry_out(self, planned: PlannedTask, index: int, item: PlannedItem) -> Ended:
-        for _ in range(_STALE_LIMIT):
-            ended = await self._try(planned, index, item)
-            if ended is not None:
-                return ended
-            item = await self._planned_item(planned, index, anew=True)
+        ended = await self._try(planned, index, item)
+        if ended is not None:
+            return ended
+        # Others change the same thing, as when many hosts delegate to one: from here on one after the other.
+        async with self._context.pool.host(item.route.host).turn:
+            for _ in range(_STALE_LIMIT):
+                item = await self._planned_item(planned, index, anew=True)
+                ended = await self._try(planned, index, item)
+                if ended is not None:
+                    return ended
         message = f"the host changed under the task {_STALE_LIMIT} times"
         return self._failed(TaskError(message, hint="does another program write there?"), item)
 
@@ -191,8 +203,11 @@ class TaskRun:
             raise TaskError(message, hint="another program may undo it, or the module is wrong")
 
     def _note_planned(self, item: PlannedItem, plan: Plan) -> None:
-        """Plan mode: later plans see what this task would do."""
-        self._context.overlay(item.route.host).add(plan.effects, f"the task {self._task.name!r}")
+        """Plan mode: later plans see what this task would do. Raises StaleError if another came first."""
+        overlay = self._context.overlay(item.route.host)
+        if overlay.changes != item.foreseen:
+            raise StaleError(item.route.host)
+        overlay.add(plan.effects, f"the task {self._task.name!r}")
         self._host.world.changes += 1
         self._touch(item.route.host)
 
@@ -253,30 +268,6 @@ class TaskRun:
                     planned=self._planning,
                 )
             )
-
-    def _save(
-        self, planned: PlannedTask, status: Status, outcome: Outcome, results: list[Mapping[str, object]]
-    ) -> None:
-        """Keep what the task found out, as variables of the host it is for."""
-        shape = self._unit.shape
-        if not (shape.sets_variables or shape.saves):
-            return
-        item = next((item for item in reversed(planned.items) if item is not None), None)
-        unknown = status is Status.UNKNOWN or (
-            self._planning and item is not None and item.plan is not None and self._not_run(item.plan)
-        )
-        reason = f"only the task {self._task.name!r} can tell, and it does not run in plan mode"
-        if shape.sets_variables:
-            names = _names_set(self._task.parameters) if status is Status.UNKNOWN else outcome.result
-            self._host.variables.save({name: Unknown(reason) for name in names} if unknown else outcome.result)
-        name = getattr(item.module, "save", None) if item is not None else None
-        if isinstance(name, str):
-            saved = {**outcome.result, "results": list(results)} if planned.looped else dict(outcome.result)
-            self._host.variables.save({name: Unknown(reason) if unknown else saved})
-
-    @staticmethod
-    def _not_run(plan: Plan) -> bool:
-        return plan.needed and not plan.read_only
 
     def _retrying(self, ended: Ended, attempt: int, policy: AttemptPolicy) -> None:
         self._context.events.send(
@@ -354,9 +345,3 @@ class TaskRun:
         self._context.events.send(HostWaiting(host=self._host.name, task=self._task.name, seconds=seconds))
         again = seconds + _WAITING_NOTICE
         self._watch = asyncio.get_running_loop().call_later(_WAITING_NOTICE, self._notice, again)
-
-
-def _names_set(parameters: Mapping[str, object]) -> list[str]:
-    """Return the names a task that sets variables would set, where it could not run."""
-    values: list[object] = [getattr(parameter, "value", None) for parameter in parameters.values()]
-    return [str(name) for value in values if isinstance(value, Mapping) for name in value]

@@ -7,6 +7,7 @@ tested over real connections.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from typing import ClassVar
@@ -71,6 +72,8 @@ class MemoryConnection(Connection):
         if self.host.down_after is not None and len(self.host.frames) >= self.host.down_after:
             message = "connection lost"
             raise HostUnreachableError(message)
+        # Any real connection lets other hosts go on meanwhile.
+        await asyncio.sleep(0)
         self.host.frames.append([request.operation for request in frame])
         replies: list[Reply] = []
         for request in frame:

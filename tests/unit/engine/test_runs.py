@@ -434,6 +434,34 @@ class TestPlanMode:
         assert "only the task" in planned.results("a")[1].msg
         assert planned.code == 0
 
+    def test_a_task_that_may_be_skipped_saves_what_is_unknown(self, play: Play) -> None:
+        text = """
+- name: one
+  groups: [web]
+  tasks:
+    - !do {cmd: [count], save: n}
+    - !do {cmd: [x], save: by_condition, with: {condition: n.rc == 0}}
+    - !keep {path: /f, text: "{{ by_condition.out }}"}
+    - !do {cmd: ["{{ n.out }}"], save: by_parameter}
+    - !keep {path: /g, text: "{{ by_parameter.out }}"}
+    - !do {cmd: [x], save: by_items, with: {items: n.results}}
+    - !keep {path: /h, text: "{{ by_items.out }}"}
+"""
+        planned = play(text, planning=True)
+        assert [status for _, status in planned.statuses("a")] == ["executed", *["unknown"] * 6]
+        assert planned.code == 0
+
+    def test_a_loop_that_ran_in_part_saves_what_is_unknown_in_part(self, play: Play) -> None:
+        text = """
+- name: one
+  groups: [web]
+  tasks:
+    - !do {cmd: ["{{ item }}"], save: n, read_only: "{{ item == 'y' }}", with: {items: [y, x]}}
+    - !keep {path: /f, text: "{{ n.out }}"}
+"""
+        planned = play(text, planning=True)
+        assert [status for _, status in planned.statuses("a")] == ["executed", "executed", "unknown"]
+
     def test_a_failure_an_earlier_change_could_mend_is_unknown(self, play: Play) -> None:
         text = "- {name: p, groups: [web], tasks: [!do {cmd: [make]}, !look {path: /made}]}"
         planned = play(text, planning=True)
