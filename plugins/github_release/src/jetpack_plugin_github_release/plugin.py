@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What this package offers."""
+
+from __future__ import annotations
+
+from jetpack_core.hookspecs import Reference, hookimpl
+
+
+@hookimpl
+def jetpack_register_modules() -> list[Reference]:
+    """Name the module."""
+    return []
