@@ -120,7 +120,7 @@ def _shake_hands(
         if attempt.called_off.is_set():
             raise HostUnreachableError(f"{target.where}: called off")
         if time.monotonic() >= end:
-            raise HostUnreachableError(f"{target.where} did not finish the SSH handshake in {target.timeout:g} s")
+            raise _silent(target)
         key = transport.get_remote_server_key()
         policy.verify(key.get_name(), key.get_base64())
     except (paramiko.SSHException, EOFError, OSError) as error:
@@ -143,13 +143,15 @@ def _handshake_error(target: SshSettings, transport: Any, error: Exception, end:
         hint = "its SSH server offers only methods that are not safe any more, or are too new"
         return HostUnreachableError(f"{target.where} and we have no common method: {error}", hint=hint)
     if time.monotonic() >= end - 0.05:
-        hint = "something answers at the port, but not (in time) as an SSH server"
-        return HostUnreachableError(
-            f"{target.where} did not answer as an SSH server in {target.timeout:g} s", hint=hint
-        )
+        return _silent(target)
     if transport.remote_version and not isinstance(error, EOFError | ConnectionError):
         return HostUnreachableError(f"{target.where}: the SSH handshake failed: {error}")
     return DroppedError(str(error) or "end of input")
+
+
+def _silent(target: SshSettings) -> HostUnreachableError:
+    hint = "something answers at the port, but not (in time) as an SSH server"
+    return HostUnreachableError(f"{target.where} did not answer as an SSH server in {target.timeout:g} s", hint=hint)
 
 
 def _prefer(transport: paramiko.Transport, kinds: list[str]) -> None:
@@ -229,3 +231,11 @@ def _settle(transport: Any) -> None:
     """Let the thread of a transport that is logged in sleep; `cut` wakes it."""
     if isinstance(transport.sock, socket.socket):
         transport.sock.settimeout(IDLE_POLL)
+        hurry(transport.sock)
+
+
+def hurry(sock: socket.socket) -> None:
+    """Acknowledge at once what comes next: sshd holds its answer back until what it sent before is acknowledged."""
+    option = getattr(socket, "TCP_QUICKACK", None)
+    if option is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
+        sock.setsockopt(socket.IPPROTO_TCP, option, 1)

@@ -58,8 +58,6 @@ class LoginConnection(Connection):
             await self.client.close()
 
 
-
-
 def shell_argv(shell: str) -> list[str]:
     return ["busybox", "sh", "-c"] if shell == "busybox" else [str(shutil.which(shell)), "-c"]
 
@@ -153,7 +151,7 @@ def test_the_end_of_input_ends_everything(tmp_path: Path) -> None:
         import asyncio
 
         task = asyncio.create_task(driver.execute(Run(("sh", "-c", script, "sh", str(tmp_path)))))
-        while not (tmp_path / "pid").exists() or len((tmp_path / "pid").read_text().split()) < 2:
+        while not (tmp_path / "pid").exists() or len((tmp_path / "pid").read_text().split()) < 2:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.02)
         assert connection.pipe is not None
         connection.pipe._stdin.close()

@@ -26,7 +26,9 @@ def run(shell: list[str], script: bytes) -> bytes:
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 def test_words_and_contents_come_out_as_they_went_in(shell: list[str]) -> None:
     @settings(max_examples=40, deadline=None)
-    @given(st.lists(st.binary(max_size=60).map(lambda word: word.replace(b"\0", b"")), max_size=5), st.binary(max_size=999))
+    @given(
+        st.lists(st.binary(max_size=60).map(lambda word: word.replace(b"\0", b"")), max_size=5), st.binary(max_size=999)
+    )
     def check(words: list[bytes], content: bytes) -> None:
         script = b"printf '<%s>' " + b" ".join(quote(word) for word in (b"", *words)) + b"; " + printed(content)
         expected = b"<>" + b"".join(b"<%s>" % word for word in words) + content
