@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -48,8 +49,17 @@ def labelled(word: str, status: Status, text: str, style: Style) -> str:
 class _Quiet:
     """Hosts of which there is nothing to say but a status."""
 
-    hosts: dict[str, None] = field(default_factory=dict)
-    items: int = 0
+    hosts: Counter[str] = field(default_factory=Counter)
+    """How many results each has: one, or one an item."""
+
+    def items(self) -> str:
+        """Say how many items there were, where any host had more than one."""
+        counts = set(self.hosts.values())
+        if max(counts) == 1:
+            return ""
+        if len(self.hosts) == 1:
+            return f" ({max(counts)} items)"
+        return f" ({max(counts)} items each)" if len(counts) == 1 else f" ({self.hosts.total()} items in all)"
 
 
 class TaskLog:
@@ -71,8 +81,7 @@ class TaskLog:
         if is_quiet(event, self._style.verbosity):
             key = label(event.status, event.planned), event.status
             quiet = self._quiet.setdefault(key, _Quiet())
-            quiet.hosts[event.host] = None
-            quiet.items += event.item_index is not None
+            quiet.hosts[event.host] += 1
         else:
             self.add_shown(show(event, self._style), event.host, event.time)
 
@@ -94,8 +103,7 @@ class TaskLog:
         for (word, status), quiet in self._quiet.items():
             hosts = self._sorted(list(quiet.hosts))
             text = join_names(hosts) if len(hosts) <= _FEW else f"{len(hosts)} hosts"
-            items = f" ({quiet.items} items)" if quiet.items > 1 else ""
-            lines.append(labelled(word, status, text + items, self._style))
+            lines.append(labelled(word, status, text + quiet.items(), self._style))
         self._quiet.clear()
         return lines
 

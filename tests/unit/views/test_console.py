@@ -159,6 +159,21 @@ def test_checksums_are_shortened_until_more_is_asked_for() -> None:
     assert "cd" * 32 in shown([result(changes=change)], verbosity=2)
 
 
+@pytest.mark.parametrize(
+    ("items", "line"),
+    [
+        ({"h1": 1, "h2": 1}, "h1, h2"),
+        ({"h1": 2}, "h1 (2 items)"),
+        ({"h1": 2, "h2": 2}, "h1, h2 (2 items each)"),
+        ({"h1": 1, "h2": 3}, "h1, h2 (4 items in all)"),
+    ],
+)
+def test_items_are_counted_for_each_host(items: dict[str, int], line: str) -> None:
+    tale = Tale("loop", "echo", 3, 1.0)
+    skipped = [tale.ends(host, Status.SKIPPED, item_index=n) for host, count in items.items() for n in range(count)]
+    assert shown([tale.starts(), *skipped]).splitlines()[-1] == f"     skipped  {line}"
+
+
 def test_equal_results_are_one_line_and_different_ones_are_not() -> None:
     same = [result(host=f"h{number}", msg="same") for number in (3, 1, 2, 7)]
     text = shown([PlayStarted(play="p", hosts=("h1", "h2", "h3", "h7", "h8")), *same, result(host="h8", msg="other")])
