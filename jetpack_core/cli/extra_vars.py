@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -61,13 +60,12 @@ def _read_file(file: Path) -> Mapping[str, object]:
 
 
 def _read_json(piece: str) -> Mapping[str, object]:
-    try:
-        data = json.loads(piece)
-    except json.JSONDecodeError as error:
-        near = piece[max(0, error.pos - 20) : error.pos + 20]
-        place = f"line {error.lineno}, column {error.colno}, near {near!r}"
-        message = f"-e is not valid JSON at {place}: {error.msg}"
-        raise UsageError(message, hint="write such as -e '{\"a\": 1}'") from None
+    from jetpack_core.content import json_text
+    from jetpack_core.content.problems import Problems
+
+    problems = Problems()
+    data = json_text.parse(piece.encode(errors="surrogateescape"), "-e", problems)
+    problems.raise_if_any()
     return _resolved(data)
 
 

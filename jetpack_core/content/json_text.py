@@ -81,7 +81,8 @@ class _Reader:
         except json.JSONDecodeError:
             raise
         except ValueError as error:
-            raise json.JSONDecodeError(str(error), self._text, index) from None
+            words = str(error) if "digits" not in str(error) else "a number of thousands of digits"
+            raise json.JSONDecodeError(words, self._text, index) from None
 
     def _mapping(self, index: int, depth: int) -> tuple[SourceMap, int]:
         result = SourceMap()

@@ -100,8 +100,6 @@ def test_what_is_laid_over_is_all_there_and_nothing_else_is_lost(
         ("a b=1", "'a b' is no variable name"),
         (".a=1", "'.a' is no variable name"),
         ("=1", "'' is no variable name"),
-        ('{"a": 1,}', "not valid JSON at line 1, column"),
-        ("{a: 1}", "not valid JSON at line 1, column 2"),
     ],
 )
 def test_a_wrong_piece_is_shown(piece: str, told: str) -> None:
@@ -109,6 +107,22 @@ def test_a_wrong_piece_is_shown(piece: str, told: str) -> None:
         read_extra_vars(["fine=1", piece])
     assert told in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("piece", "told"),
+    [
+        ('{"a": 1,}', "-e:1:9: this is not JSON: a key in double quotes is expected"),
+        ("{a: 1}", "-e:1:2: this is not JSON: a key in double quotes is expected"),
+        ('{"a": 1, "a": 2}', "-e:1:10: the key 'a' is there twice"),
+        ('{"a": NaN}', "-e:1:7: this is not JSON: NaN is no value of JSON"),
+        ('{"a": ' + "[" * 90_000, "more than 100 lists and mappings inside one another"),
+    ],
+)
+def test_json_that_is_none_is_shown_with_the_place(piece: str, told: str) -> None:
+    with pytest.raises(ContentError) as caught:
+        read_extra_vars(["fine=1", piece])
+    assert told in caught.value.message
 
 
 @pytest.mark.parametrize("content", ["- 1\n", "just text\n", "a: [1\n"])
