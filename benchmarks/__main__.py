@@ -25,6 +25,7 @@ from tests.integration.fleet.images import ImageUnavailableError
 
 _CACHE: Final = Path(__file__).parents[1] / ".bench"
 _PARTS: Final = ("startup", "engine", "sessions", "w1")
+_QUIET_LOAD: Final = 0.5
 _SLOW_PEERS: Final = {"ansible": 1, "mitogen": 10}
 """By default a slow peer runs on no more hosts than this, unless asked to, to end in about ten minutes."""
 
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     parts = options.only or _PARTS
     _CACHE.mkdir(exist_ok=True)
+    _warn_of_load()
     results: dict[str, object] = {"machine": _machine(), "commit": commit()}
     try:
         if "startup" in parts:
@@ -154,7 +156,17 @@ def _bare_turns(options: argparse.Namespace) -> Mapping[str, int]:
 def _machine() -> dict[str, object]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     python = platform.python_version()
-    return {"cores": os.cpu_count(), "memory": memory, "system": platform.platform(), "python": python}
+    load = os.getloadavg()[0]
+    return {"cores": os.cpu_count(), "load": load, "memory": memory, "system": platform.platform(), "python": python}
+
+
+def _warn_of_load() -> None:
+    load = os.getloadavg()[0]
+    if load > _QUIET_LOAD:
+        print(
+            f"warning: the load average is {load:.1f}; other work makes every wall time worse, and CPU times too",
+            file=sys.stderr,
+        )
 
 
 def _write(results: Mapping[str, object]) -> Path:
