@@ -43,13 +43,16 @@ class EventStream:
         object.__setattr__(event, "elapsed", time.monotonic() - self._began)
         self._count(event)
         for view in tuple(self._views):
-            try:
-                view.handle(event)
-            except BrokenPipeError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a broken view must not stop the run
-                self._views.remove(view)
-                self.send(Warned(msg=f"the view {type(view).__name__} failed and is off: {error!r}"))
+            # A view may have been dropped meanwhile, by the warning about another one.
+            if view in self._views:
+                self._hand_over(event, view)
+
+    def _hand_over(self, event: Event, view: View) -> None:
+        try:
+            view.handle(event)
+        except Exception as error:  # noqa: BLE001 - a broken view must not stop the run
+            self._views.remove(view)
+            self.send(Warned(msg=f"the view {type(view).__name__} failed and is off: {error!r}"))
 
     def _count(self, event: Event) -> None:
         if isinstance(event, HostResult):
@@ -58,6 +61,10 @@ class EventStream:
             self._counts.setdefault(event.host, Counter())[Status.UNREACHABLE.value] += 1
 
     def close(self) -> None:
-        """Close every view."""
-        for view in self._views:
-            view.close()
+        """Close every view; one that fails is reported to those still open."""
+        while self._views:
+            view = self._views.pop()
+            try:
+                view.close()
+            except Exception as error:  # noqa: BLE001 - the run is over, and its result stands
+                self.send(Warned(msg=f"the view {type(view).__name__} could not be closed: {error!r}"))

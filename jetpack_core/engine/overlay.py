@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from jetpack_core.contracts.operations import Get, List, Operation, Read, Reply, Stat, Walk
+from jetpack_core.contracts.operations import Get, List, Operation, Read, Reply, Run, Stat, Walk
 from jetpack_core.errors import OperationCode, OperationError, UnknownValueError
 from jetpack_core.records import AccountEffect, FileKind, FileStat, PathEffect
 
@@ -59,11 +59,15 @@ class Overlay:
                 case Read() | Get():
                     return self._read(operation)
                 case List() | Walk():
-                    return self._listing(operation.path)
+                    self._require_untouched(operation.path)
+                case Run():
+                    for word in operation.argv:
+                        self._require_untouched(word)
                 case _:
-                    return None
+                    pass
         except (OperationError, UnknownValueError) as error:
             return Reply(error=error)
+        return None
 
     def _stat(self, operation: Stat) -> Reply | None:
         state = self._state(operation.path)
@@ -91,11 +95,11 @@ class Overlay:
             raise self._unknown(operation.path)
         return Reply(state.content)
 
-    def _listing(self, path: str) -> Reply | None:
-        touched = any(known == path or known.startswith(f"{path}/") for known in self._paths)
-        if not touched and self._state(path) is None:
-            return None
-        raise self._unknown(path)
+    def _require_untouched(self, path: str) -> None:
+        """See that nothing planned changes a path, or anything below it."""
+        below = any(known.startswith(f"{path}/") for known in self._paths)
+        if below or (path.startswith("/") and self._state(path) is not None):
+            raise self._unknown(path)
 
     def _state(self, path: str) -> FileStat | None:
         """Return the planned state of a path, None where no task touches it. Raises UnknownValueError."""

@@ -24,12 +24,13 @@ class Rendezvous:
 
     async def arrive(self, host: str) -> None:
         """Wait for the others."""
-        self._waiting[host] = asyncio.get_running_loop().create_future()
+        opened = self._waiting[host] = asyncio.get_running_loop().create_future()
         self._open_when_complete()
         try:
-            await self._waiting[host]
+            await opened
         finally:
-            self._waiting.pop(host, None)
+            if self._waiting.get(host) is opened:
+                del self._waiting[host]
 
     def leave(self, host: str) -> None:
         """Stop expecting a host: it failed, or it is past the place."""
@@ -38,7 +39,9 @@ class Rendezvous:
 
     def _open_when_complete(self) -> None:
         if self._expected <= self._waiting.keys():
-            for future in self._waiting.values():
+            # Whoever comes next waits for the next meeting.
+            complete, self._waiting = self._waiting, {}
+            for future in complete.values():
                 if not future.done():
                     future.set_result(None)
 
@@ -69,6 +72,9 @@ class LiveHost:
             except HostUnreachableError as error:
                 self._lost = error
                 raise
+            except Exception as error:
+                self._lost = _broken(connection, error)
+                raise self._lost from error
 
     async def _open(self) -> Connection:
         if self._lost is not None:
@@ -89,9 +95,11 @@ class LiveHost:
             raise HostUnreachableError(error.message, hint=error.hint) from error
         try:
             await connection.connect()
-        except BaseException:
+        except BaseException as error:
             await connection.close()
-            raise
+            if isinstance(error, HostUnreachableError) or not isinstance(error, Exception):
+                raise
+            raise _broken(connection, error) from error
         return connection
 
     async def reconnect(self, timeout: float, delay: float) -> None:
@@ -159,4 +167,11 @@ class Pool:
 
     async def close(self) -> None:
         """Hang up everywhere, in parallel."""
-        await asyncio.gather(*(host.close() for host in self._hosts.values()))
+        await asyncio.gather(*(host.close() for host in self._hosts.values()), return_exceptions=True)
+
+
+def _broken(connection: Connection, error: Exception) -> HostUnreachableError:
+    """Return what an error that no connection may raise means: this host is out, the others are not."""
+    kind = type(connection).__name__
+    hint = "this is a bug of the connection's plugin; report it there"
+    return HostUnreachableError(f"the connection {kind} broke: {type(error).__name__}: {error}", hint=hint)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Self, cast
 
@@ -11,7 +10,6 @@ from pydantic import AfterValidator, model_validator
 
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.module import Module
-from jetpack_core.contracts.operations import Operation
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.files.attributes import Attributes, new_state, seen
 from jetpack_core.modules.files.content import FileName
@@ -91,21 +89,19 @@ class Link(Module):
         return plan_removal(now)
 
     async def _plan_hard(self, host: Host) -> Plan:
-        looked = await host.gather(self._questions(host, self.target or ""))
+        # POSIX 2024: true when both names are the same file.
+        is_same = host.query(["test", self.path, "-ef", self.target or ""])
+        questions = [host.stat(self.path), host.stat(self.target or "", checksum=host.planning), is_same]
+        # Plan mode asks the last one by itself: of two names that are planned, it cannot be answered.
+        looked = await host.gather(questions[:2] if host.planning else questions)
         now, target = cast("tuple[FileStat, FileStat]", looked[:2])
         if not target.exists:
             raise TaskError(f"{target.path} does not exist, so it cannot get a hard link")
         if not target.is_file:
             raise TaskError(f"{target.path} is {noun(target)}; only files have hard links")
-        if now.is_file and cast("CommandResult", looked[2]).ok:
+        if now.is_file and (await is_same if host.planning else cast("CommandResult", looked[2])).ok:
             return Plan(PlanKind.NONE)
         return await self._plan_new(host, now, None, replace(target, path=self.path))
-
-    def _questions(self, host: Host, target: str) -> Iterator[Operation[object]]:
-        yield host.stat(self.path)
-        yield host.stat(target, checksum=host.planning)
-        # POSIX 2024: true when both names are the same file.
-        yield host.query(["test", self.path, "-ef", target])
 
     async def _plan_new(self, host: Host, now: FileStat, before: str | None, state: FileStat) -> Plan:
         self._refuse_in_the_way(now)
@@ -129,6 +125,10 @@ class Link(Module):
 
     def _new_link(self, host: Host) -> FileStat:
         return new_state(host, self.path, FileKind.SYMLINK, Attributes(), _LINK_MODE)
+
+    def applies_at_once(self, plan: Plan) -> bool:
+        """Tell that a link is one operation."""
+        return True
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
         """Make, change or remove the link."""
