@@ -46,6 +46,14 @@ class Module(BaseModel, ABC):
     sets_variables: ClassVar[bool] = False
     """The keys of the outcome's result become variables of the host."""
 
+    def applies_at_once(self, plan: Plan) -> bool:
+        """Tell whether `apply` of a plan awaits a single step.
+
+        A module that says so promises that each changing operation of the step carries what the plan saw (`expect`, or
+        an operation that refuses what is already there). The items of a loop then travel together.
+        """
+        return False
+
     @abstractmethod
     async def plan(self, host: Host) -> Plan:
         """Find out what is to be done. MUST only read: it runs in plan mode, and ahead of earlier tasks.

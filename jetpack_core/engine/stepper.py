@@ -111,15 +111,17 @@ def _gather(operations: Sequence[Operation[object]], address: Address) -> Steppi
     replies: list[Reply | None] = [
         address.intercept(operation) if address.intercept is not None else None for operation in operations
     ]
-    while missing := [index for index, reply in enumerate(replies) if reply is None]:
+    while True:
+        failed = next((reply for reply in replies if reply is not None and reply.error is not None), None)
+        if failed is not None:
+            return None, failed.error
+        missing = [index for index, reply in enumerate(replies) if reply is None]
+        if not missing:
+            return tuple(reply.value for reply in replies if reply is not None), None
         answers = yield [Ask(operations[index], address) for index in missing]
         for index, reply in zip(missing, answers, strict=True):
             if reply.ran:
                 replies[index] = reply
-        failed = next((reply for reply in replies if reply is not None and reply.error is not None), None)
-        if failed is not None:
-            return None, failed.error
-    return tuple(reply.value for reply in replies if reply is not None), None
 
 
 @dataclass(slots=True)
@@ -172,6 +174,32 @@ def together(coroutines: Sequence[Coroutine[Asks, Replies, T]]) -> Stepping[list
         for strand in strands:
             strand.coroutine.close()
     return [(cast("T | None", strand.value), strand.error) for strand in strands]
+
+
+@types.coroutine
+def in_order(coroutines: Sequence[Coroutine[Asks, Replies, T]]) -> Stepping[list[Result[T]]]:
+    """Run coroutines of one step each as one frame, in order.
+
+    Returns the results of those that are done, up to the first that failed or was not reached; the rest did nothing.
+    """
+    strands = [_Strand(coroutine) for coroutine in coroutines]
+    try:
+        for strand in strands:
+            strand.step(None)
+        replies = yield [ask for strand in strands for ask in strand.asks]
+        results: list[Result[T]] = []
+        for strand in strands:
+            share, replies = replies[: len(strand.asks)], replies[len(strand.asks) :]
+            if not all(reply.ran for reply in share):
+                break
+            strand.step(share)
+            if strand.done:
+                results.append((cast("T | None", strand.value), strand.error))
+            if not strand.done or strand.error is not None:
+                break
+    finally:
+        _close(strands)
+    return results
 
 
 @types.coroutine

@@ -14,7 +14,8 @@ from jetpack_core.contracts.modifier import AttemptPolicy, Consequence
 from jetpack_core.engine.failures import Failure, failure_of
 from jetpack_core.engine.planning import following_items, plan_items, plan_task
 from jetpack_core.engine.results import Results
-from jetpack_core.engine.stepper import addressed, drive, with_followers
+from jetpack_core.engine.stepper import addressed, drive, in_order, with_followers
+from jetpack_core.engine.together import ready_together
 from jetpack_core.errors import HostUnreachableError, StaleError, TaskError, UnknownValueError
 from jetpack_core.events import HandlerNotified, HostResult, HostUnreachable, HostWaiting, TaskRetrying
 from jetpack_core.records import Outcome, Plan, PlanKind, Status
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _STALE_LIMIT: Final = 5
 """How often a task plans anew because the host changed under it, before it fails."""
+_FEWEST_TOGETHER: Final = 2
+"""Items of a loop that are worth a frame of their own kind."""
 _WAITING_NOTICE: Final = 30.0
 """Seconds after which, and every so often, a task is reported as still running."""
 
@@ -75,16 +78,35 @@ class TaskRun:
     async def _run_items(self, planned: PlannedTask) -> list[Status]:
         statuses: list[Status] = []
         results = Results(self._unit)
-        for index in range(len(planned.items)):
-            status, outcome = await self._run_item(planned, index)
-            statuses.append(status)
-            item = planned.items[index]
-            if status is Status.SKIPPED or item is None:
-                continue
-            results.keep(item, status, outcome)
-            if status.ended_badly:
+        while len(statuses) < len(planned.items):
+            together = await self._run_together(planned, len(statuses))
+            for status, outcome in together or [await self._run_item(planned, len(statuses))]:
+                item = planned.items[len(statuses)]
+                statuses.append(status)
+                if status is not Status.SKIPPED and item is not None:
+                    results.keep(item, status, outcome)
+            if statuses[-1].ended_badly:
                 break
         return statuses
+
+    async def _run_together(self, planned: PlannedTask, first: int) -> list[tuple[Status, Outcome]]:
+        """Apply the items from `first` on that may travel as one frame; returns how those that were done ended.
+
+        What fails, or is not as its plan saw it, is left to be run by itself.
+        """
+        items = ready_together(self._unit, planned, first)
+        if len(items) < _FEWEST_TOGETHER:
+            return []
+        began = time.monotonic()
+        applies = in_order([addressed(one.module.apply(one.item.host, one.plan), one.item.address) for one in items])
+        done = await self._change(applies, planned, first + len(items) - 1, items[0].item.route.host)
+        ended = []
+        for one, (outcome, error) in zip(items, done, strict=False):
+            if error is not None or outcome is None:
+                break
+            result = self._ended(one.plan, outcome, one.item)
+            ended.append((self._conclude(one.item, result, 1, began), outcome))
+        return ended
 
     async def _run_item(self, planned: PlannedTask, index: int) -> tuple[Status, Outcome]:
         began = time.monotonic()

@@ -96,6 +96,10 @@ class Copy(FileAttributes):
             payload = await payload_of_file(host, self.src)
         return await plan_file(host, self.dest, payload, self.wanted, follow=self.follow)
 
+    def applies_at_once(self, plan: Plan) -> bool:
+        """Tell that a single file without a check is one operation."""
+        return self.validate_with is None and not isinstance(plan.data, TreeWork)
+
     async def apply(self, host: Host, plan: Plan) -> Outcome:
         """Send what differs."""
         if isinstance(plan.data, TreeWork):

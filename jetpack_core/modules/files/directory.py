@@ -145,6 +145,10 @@ class Directory(FileAttributes):
             return self.wanted
         return self.wanted.model_copy(update={"mode": self.file_mode})
 
+    def applies_at_once(self, plan: Plan) -> bool:
+        """Tell that all but a removal is one step; what is removed with a directory is not in its state."""
+        return plan.kind is not PlanKind.REMOVE
+
     async def apply(self, host: Host, plan: Plan) -> Outcome:
         """Make the directory, set attributes, or remove it with its contents."""
         with explained(self.path):

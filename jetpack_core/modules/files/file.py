@@ -70,6 +70,10 @@ class File(FileAttributes):
         if now.is_directory:
             raise TaskError(f"{self.path} is {noun(now)}, not a file", hint="use !directory for it")
 
+    def applies_at_once(self, plan: Plan) -> bool:
+        """Tell that a file is one operation."""
+        return True
+
     async def apply(self, host: Host, plan: Plan) -> Outcome:
         """Make the file, set its attributes, or remove it."""
         with explained(self.path):

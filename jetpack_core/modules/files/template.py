@@ -46,6 +46,10 @@ class Template(FileAttributes):
         payload = payload_of_bytes(host.render_file(self.src).encode("utf-8", "surrogateescape"))
         return await plan_file(host, self.dest, payload, self.wanted, follow=self.follow)
 
+    def applies_at_once(self, plan: Plan) -> bool:
+        """Tell that a file without a check is one operation."""
+        return self.validate_with is None
+
     async def apply(self, host: Host, plan: Plan) -> Outcome:
         """Write the file, or set its attributes."""
         work = cast("FileWork", plan.data)

@@ -146,6 +146,10 @@ class Keep(Module):
         before = now.content.decode() if now.content is not None else None
         return Plan(kind, (Change("text", before, self.text),), effects=(PathEffect(state),), data=now)
 
+    def applies_at_once(self, plan: Plan) -> bool:
+        """Tell that a write is one step."""
+        return plan.kind is not PlanKind.REMOVE
+
     async def apply(self, host: Host, plan: Plan) -> Outcome:
         """Write the text."""
         now = plan.data if isinstance(plan.data, FileStat) else None
@@ -172,6 +176,11 @@ class Append(Module):
         content = text.encode()
         state = FileStat(self.path, FileKind.FILE, 0o644, content=content, size=len(content))
         return Plan(PlanKind.MODIFY, effects=(PathEffect(state),), data=(now, content))
+
+    def applies_at_once(self, plan: Plan) -> bool:
+        """Tell that a write is one step."""
+        del plan
+        return True
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
         """Write the file with the line."""

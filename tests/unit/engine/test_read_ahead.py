@@ -150,3 +150,13 @@ class TestRoundTrips:
         text = '- {name: p, groups: [web], tasks: [!keep {path: "/{{ item }}", text: x, with: {items: [1,2,3,4,5]}}]}'
         play(text)
         assert self.frames(play, world, text) == 1
+
+    def test_a_changed_loop_costs_two(self, play: Play, world: World) -> None:
+        text = '- {name: p, groups: [web], tasks: [!keep {path: "/{{ item }}", text: x, with: {items: [1,2,3,4,5]}}]}'
+        assert self.frames(play, world, text) == 2
+        assert sorted(world("a").files) == ["/1", "/2", "/3", "/4", "/5"]
+
+    def test_a_loop_that_changes_in_part_costs_three(self, play: Play, world: World) -> None:
+        world("a").files |= {"/1": b"x", "/4": b"x"}
+        text = '- {name: p, groups: [web], tasks: [!keep {path: "/{{ item }}", text: x, with: {items: [1,2,3,4,5]}}]}'
+        assert self.frames(play, world, text) <= 3

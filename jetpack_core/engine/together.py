@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finds the items of a loop whose changes may travel to the host as one frame.
+
+Each change carries what its plan saw, and a frame stops at the first that fails, so the host ends up as if the items
+had been applied one after the other: an item that an earlier one changed the ground under is refused, and is run by
+itself from a new plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from jetpack_core.contracts.module import Module
+    from jetpack_core.engine.planning import PlannedItem, PlannedTask, TaskOnHost
+    from jetpack_core.records import Plan
+
+_MOST: Final = 32
+"""Items in one frame, which must not grow without bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyItem:
+    """An item with a change that is planned and true."""
+
+    item: PlannedItem
+    module: Module
+    plan: Plan
+
+
+def ready_together(unit: TaskOnHost, planned: PlannedTask, first: int) -> list[ReadyItem]:
+    """Return the items from `first` on whose changes are planned, still true, and of a single step each."""
+    settings = unit.context.settings
+    found: list[ReadyItem] = []
+    if settings.planning or settings.verify or not planned.looped:
+        return found
+    stamp = unit.stamp()
+    for item in planned.items[first : first + _MOST]:
+        ready = _ready(item) if item is not None and item.stamp == stamp else None
+        if ready is None or (found and ready.item.route != found[0].item.route):
+            break
+        found.append(ready)
+    return found
+
+
+def _ready(item: PlannedItem) -> ReadyItem | None:
+    module, plan = item.module, item.plan
+    if item.error is not None or module is None or plan is None:
+        return None
+    if not plan.needed or not module.applies_at_once(plan):
+        return None
+    return ReadyItem(item, module, plan)
