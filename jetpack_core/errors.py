@@ -63,8 +63,13 @@ _WIDTH = 120
 def _excerpt(line: str, column: int) -> tuple[str, str]:
     """Return the part of a line around a column, and the blanks that put a caret below it."""
     start = max(0, column - 1 - _WIDTH // 2) if len(line) > _WIDTH else 0
-    shown = line[start : start + _WIDTH].rstrip("\r\n")
+    shown = "".join(map(_printable, line[start : start + _WIDTH].rstrip("\r\n")))
     return shown, "".join("\t" if char == "\t" else " " for char in shown[: column - 1 - start])
+
+
+def _printable(char: str) -> str:
+    """Return a character that takes one column and does nothing to the terminal."""
+    return char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}"
 
 
 class ContentError(JetpackError):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,6 +14,11 @@ from jetpack_core.errors import UsageError
 if TYPE_CHECKING:
     from jetpack_core.cli.project import Project
     from jetpack_core.inventory.model import Inventory
+
+
+_OTHER_GROUPS: Final = (
+    "a local run knows the group all only; give it an inventory with -i that has localhost in this group"
+)
 
 
 @click.command("local")
@@ -35,13 +40,14 @@ def command(**flags: Any) -> int:
 def run_locally(verb: str, flags: dict[str, Any], *, planning: bool = False, exit_on_change: bool = False) -> int:
     """Run playbooks on this machine, or plan to, and return the exit code."""
     from jetpack_core.cli.running import run, settings_for
-    from jetpack_core.cli.sources import load_playbooks, open_sources
+    from jetpack_core.cli.sources import check_groups, load_playbooks, open_sources
     from jetpack_core.inventory.load import LOCALHOST
 
     wishes = take(RunOptions, flags)
     sources = open_sources(take(ContentOptions, flags))
     inventory = _inventory(flags["inventory"], sources.project)
     playbooks = load_playbooks(sources)
+    check_groups(playbooks, inventory, "" if flags["inventory"] else _OTHER_GROUPS)
     settings = settings_for(
         verb,
         sources,

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jetpack_core.errors import UsageError
-from jetpack_core.records import Position
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -71,11 +71,12 @@ def find_project(chosen: Path | None = None) -> Project:
 
 def _nearest(folder: Path) -> Path | None:
     candidates = (parent / FILE_NAME for parent in (folder, *folder.parents))
-    return next((file for file in candidates if file.is_file()), None)
+    return next((file for file in candidates if os.path.lexists(file)), None)
 
 
 def load_project(file: Path) -> Project:
     """Load a project file. Raises ContentError with all its problems."""
+    from jetpack_core.content.files import top
     from jetpack_core.content.problems import Problems
     from jetpack_core.content.yaml import load_data
     from jetpack_core.variables.data import SourceMap
@@ -86,7 +87,7 @@ def load_project(file: Path) -> Project:
         return Project(file)
     if not isinstance(data, SourceMap):
         problems.add(
-            Position(str(file), 1, 1),
+            top(file),
             "a project file is a map",
             "write settings such as `playbook: site.yml`",
         )

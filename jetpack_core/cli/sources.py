@@ -14,7 +14,7 @@ from jetpack_core.cli.project import Project, find_project
 from jetpack_core.errors import ContentError, JetpackError, Problem, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from jetpack_core.cli.options import ContentOptions, HostOptions
     from jetpack_core.content.model import Playbook
@@ -138,7 +138,25 @@ def load_content(
     problems.run(lambda: loaded.append(load_playbooks(sources)))
     problems.run(lambda: found.append(open_inventory(options, sources.project, secrets_needed=secrets_needed)))
     problems.raise_if_any()
+    check_groups(loaded[0], found[0])
     return loaded[0], found[0]
+
+
+def check_groups(playbooks: Sequence[Playbook], inventory: Inventory, hint: str = "") -> None:
+    """Raise ContentError for plays on groups that are not in the inventory.
+
+    :param hint: what to do about it; without one, the nearest group there is.
+    """
+    from jetpack_core.content.problems import Problems
+    from jetpack_core.inventory.names import nearest
+
+    problems = Problems()
+    for play in (play for playbook in playbooks for play in playbook.plays):
+        for group in play.groups:
+            if group not in inventory.groups:
+                what = hint or nearest(group, inventory.groups) or "list what it has: jetpack show-inventory"
+                problems.add(play.position, f"the inventory has no group {group!r}", what)
+    problems.raise_if_any()
 
 
 class Gathered:

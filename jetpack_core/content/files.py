@@ -72,17 +72,18 @@ def decode(content: bytes, file: str, problems: Problems) -> str | None:
         problems.add(start, "begins with a byte order mark", "save it as UTF-8 without BOM")
         return None
     if b"\0" in content:
-        problems.add(_place(content, content.index(b"\0"), file), "holds a NUL byte, so it is no text file")
+        problems.add(place_in(content, content.index(b"\0"), file), "holds a NUL byte, so it is no text file")
         return None
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         message = f"the byte 0x{content[error.start]:02x} is not UTF-8"
-        problems.add(_place(content, error.start, file), message, "save the file as UTF-8")
+        problems.add(place_in(content, error.start, file), message, "save the file as UTF-8")
         return None
 
 
-def _place(content: bytes, offset: int, file: str) -> Position:
+def place_in(content: bytes, offset: int, file: str) -> Position:
+    """Return the line and column of a byte of a file."""
     line_start = content.rfind(b"\n", 0, offset) + 1
     column = len(content[line_start:offset].decode("utf-8", "replace")) + 1
     return Position(file, content.count(b"\n", 0, offset) + 1, column)

@@ -13,6 +13,7 @@ from jetpack_core.content.plays import PlayReader
 from jetpack_core.content.problems import Problems
 from jetpack_core.content.roles import RoleReader
 from jetpack_core.content.tasks import TaskReader
+from jetpack_core.content.template_files import check_template_files
 from jetpack_core.content.values import ValueReader
 from jetpack_core.content.yaml import parse, read
 from jetpack_core.variables.templates import Templates
@@ -50,6 +51,7 @@ def load_playbook(
     plays = PlayReader(folder, modules_paths, roles, tasks, templates, extra_vars or {}, problems)
     with paused_collection():
         found = _plays(path, text, plays, problems)
+    check_template_files(found, registry, templates, problems)
     problems.raise_if_any()
     return Playbook(path, found)
 

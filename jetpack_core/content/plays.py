@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -150,7 +151,7 @@ class PlayReader:
                 self._problems.add(node, "'~' is not expanded", "write the directory in full")
                 continue
             path = self._folder / name
-            if _exists(path):
+            if os.path.lexists(path):
                 yield read_vars_file(path, self._problems)
             else:
                 self._problems.add(node, f"there is no file {shown(path)}", suggest(path.name, _siblings(path)))
@@ -199,13 +200,6 @@ def _strategy(section: Section) -> Strategy:
     except ValueError:
         section.fault("strategy", f"must be linear or free, not {text!r}")
         return Strategy.LINEAR
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _siblings(path: Path) -> list[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -148,7 +149,7 @@ class RoleReader:
 
     def _find(self, name: str, node: Node) -> Path | None:
         candidates = [folder / name for folder in self._search]
-        found = next((path for path in candidates if _is_file(path / "role.yml")), None)
+        found = next((path for path in candidates if os.path.lexists(path / "role.yml")), None)
         if found is not None:
             return found
         without = next((path for path in candidates if path.is_dir()), None)
@@ -163,14 +164,16 @@ class RoleReader:
 
     def _read(self, path: Path) -> Role:
         file = path / "role.yml"
+        before = len(self._problems)
         node = read(file, self._problems)
         if node is not None and not isinstance(node, Mapping):
             hint = f"its keys are {', '.join(_ROLE_KEYS)}"
             self._problems.add(node, f"role.yml is a mapping, not {node.noun}", hint)
         content = node if isinstance(node, Mapping) else nothing_at(top(file))
+        sound = len(self._problems) == before
         section = Section(content, "a role", _ROLE_KEYS, self._problems)
         section.text("name")
-        if section.get("tasks") is None and _is_file(path / "tasks" / "main.yml"):
+        if sound and section.get("tasks") is None and _is_file(path / "tasks" / "main.yml"):
             hint = "files of tasks run only when they are listed: `tasks: [main.yml]`"
             self._problems.add(top(file), "tasks/main.yml is not listed", hint)
         context = role_context(path, self._folder, self._modules_paths)
@@ -188,7 +191,7 @@ class RoleReader:
                 self._problems.add(node, "'~' is not expanded", "write the directory in full")
                 continue
             file = role / key / name
-            if not _is_file(file):
+            if not os.path.lexists(file):
                 near = suggest(name, _names(role / key))
                 self._problems.add(node, f"there is no file {shown(file)}", near)
                 continue

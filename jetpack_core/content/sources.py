@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jetpack_core.content.files import shown
 from jetpack_core.contracts.fields import ParameterContext
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ class Folders:
         self._folders = folders
         self._found: dict[tuple[str, str], Path] = {}
 
-    def searched(self, kind: str) -> Sequence[Path]:
-        """Return the folders of a kind."""
-        return self._folders.get(kind, ())
+    def searched(self, kind: str) -> Sequence[str]:
+        """Return the folders of a kind as messages show them."""
+        return [shown(folder) for folder in self._folders.get(kind, ())]
 
     def find(self, kind: str, name: str) -> Path | None:
         """Return the first file or folder of a name, or None. What was found once is not looked for again."""
@@ -36,7 +37,7 @@ class Folders:
         if not name:
             return ()
         path = Path(name)
-        return [path] if path.is_absolute() else [folder / path for folder in self.searched(kind)]
+        return [path] if path.is_absolute() else [folder / path for folder in self._folders.get(kind, ())]
 
 
 def _exists(path: Path) -> bool:

@@ -6,6 +6,7 @@ Text from YAML arrives as it was written; each type turns it into its value or s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,8 @@ class ParameterContext:
 
     find_source: Callable[[str, str], Path | None]
     """(kind of folder, such as `files`; relative or absolute path) -> the file or folder, or None."""
-    searched: Callable[[str], Sequence[Path]]
-    """The folders that are searched for a kind, for the error."""
+    searched: Callable[[str], Sequence[str]]
+    """The folders that are searched for a kind, as the error shows them."""
 
 
 def _host_path(value: str) -> str:
@@ -97,6 +98,11 @@ ExpressionText = Annotated[str, AfterValidator(Expression), WithJsonSchema({"typ
 """A condition such as `rc == 0`; see `Host.evaluate`."""
 
 
+def readable(path: Path) -> bool:
+    """Tell whether the user who runs this may read a file or folder."""
+    return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
 def source(folder: str) -> BeforeValidator:
     """Return the validator of a control-side path that is looked up in a folder of the role or playbook.
 
@@ -115,8 +121,11 @@ def source(folder: str) -> BeforeValidator:
             raise ValueError(message)
         found = context.find_source(folder, value)
         if found is None:
-            places = ", ".join(str(place) for place in context.searched(folder))
-            message = f"no file {value!r} in {places}"
+            places = ", ".join(map(str, context.searched(folder)))
+            message = f"no file {value!r}" if value.startswith("/") else f"no file {value!r} in {places}"
+            raise ValueError(message)
+        if not readable(found):
+            message = f"the file {value!r} is there, and you may not read it"
             raise ValueError(message)
         return found
 

@@ -55,7 +55,7 @@ def _entries(directory: Path, draft: Draft) -> list[_Entry]:
     try:
         with os.scandir(directory) as found:
             entries = [
-                _Entry(_stem(one.name), directory / one.name, one.is_dir())
+                _Entry(_stem(one.name), directory / one.name, _is_directory(one))
                 for one in found
                 if not one.name.startswith(".") and not one.name.endswith("~")
             ]
@@ -65,6 +65,14 @@ def _entries(directory: Path, draft: Draft) -> list[_Entry]:
         draft.problems.add(whole(directory, draft.problems), f"cannot be listed: {error.strerror}")
         return []
     return sorted(entries, key=lambda one: (one.name, one.path.name))
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # Such as a link to itself; reading it says what is wrong.
+        return False
 
 
 def _stem(name: str) -> str:

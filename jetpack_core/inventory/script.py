@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from jetpack_core.content import json_text
 from jetpack_core.content.files import shown, top
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = 120.0
 """Seconds a script may take."""
+OUTPUT_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes that a script may print."""
+_PIECE: Final = 65536
 _META: Final = "_meta"
 _KEYS: Final = ("hosts", "children", "vars", "hostvars")
 _SHOWN: Final = 2000
@@ -72,24 +77,69 @@ def _run(path: Path, timeout: float) -> bytes:
         message = f"the inventory script cannot be run: {error.strerror}"
         hint = "its first line names its interpreter, such as: #!/usr/bin/env python3"
         raise UsageError(message, hint=hint) from None
-    try:
-        output, complaint = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        message = f"the inventory script did not end within {timeout:g} seconds"
-        raise UsageError(message, hint="run it by hand to see what it waits for") from None
-    finally:
-        _end(process)
+    output, complaint = _outcome(process, timeout)
+    if len(output) > OUTPUT_LIMIT:
+        message = f"the inventory script printed more than {OUTPUT_LIMIT // 1_048_576} MiB"
+        raise UsageError(message, hint="run it by hand to see what it prints")
     if process.returncode:
         hint = "run it by hand; it is called without arguments"
         raise UsageError(_failure(process.returncode, complaint), hint=hint)
     return output
 
 
+def _outcome(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, bytes]:
+    """Return what a script prints, cut off above the limit, and the end of its complaint. Raises UsageError."""
+    until = time.monotonic() + timeout
+    output, complaint = bytearray(), bytearray()
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(_stream(process.stdout), selectors.EVENT_READ, output)
+            selector.register(_stream(process.stderr), selectors.EVENT_READ, complaint)
+            while selector.get_map() and len(output) <= OUTPUT_LIMIT:
+                _take(selector, _left(until, timeout))
+                del complaint[:-_PIECE]
+        if len(output) <= OUTPUT_LIMIT:
+            process.wait(_left(until, timeout))
+    except subprocess.TimeoutExpired:
+        message = f"the inventory script did not end within {timeout:g} seconds"
+        raise UsageError(message, hint="run it by hand to see what it waits for") from None
+    finally:
+        _end(process)
+    return bytes(output), bytes(complaint)
+
+
+def _stream(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        message = "the script was started without pipes"
+        raise RuntimeError(message)
+    return stream
+
+
+def _left(until: float, timeout: float) -> float:
+    """Return the seconds that are left. Raises TimeoutExpired for none."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise subprocess.TimeoutExpired("", timeout)
+    return left
+
+
+def _take(selector: selectors.BaseSelector, patience: float) -> None:
+    """Wait for output and keep it with its stream; a stream that has ended is waited for no more."""
+    for key, _ in selector.select(patience):
+        piece = os.read(key.fd, _PIECE)
+        key.data.extend(piece)
+        if not piece:
+            selector.unregister(key.fileobj)
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a script that still runs, and whatever it started."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
 
 
 def _failure(code: int, complaint: bytes) -> str:

@@ -89,6 +89,12 @@ class Templates:
             return None
         return self._problem(Form.VALUE, text, self._values)
 
+    def check_file(self, text: str) -> SyntaxProblem | None:
+        """Return what is wrong with the syntax of a template file's text, or None."""
+        if not is_template(text):
+            return None
+        return self._problem(Form.FILE, text, self._files)
+
     def check_shell(self, text: str) -> SyntaxProblem | None:
         """Return what is wrong with a shell command's syntax, or None."""
         if not is_template(text):

@@ -61,4 +61,4 @@ def sources(folder: Path) -> ParameterContext:
         path = folder / name
         return path if path.exists() else None
 
-    return ParameterContext(find, lambda _kind: [folder])
+    return ParameterContext(find, lambda _kind: [str(folder)])
