@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from jetpack_core import __version__
+from jetpack_core.cli import collector
 from jetpack_core.cli.failures import exit_code_of, flushed
 from jetpack_core.cli.invocation import Invocation, invocation
 
@@ -63,6 +64,8 @@ class LazyGroup(click.Group):
         **extra: Any,
     ) -> int:
         """Run the command line and exit; with `standalone_mode` false, return the exit code."""
+        if standalone_mode:
+            collector.pause()
         state = Invocation()
         run = super().main
         code = exit_code_of(
@@ -71,6 +74,7 @@ class LazyGroup(click.Group):
         )
         code = flushed(code)
         if standalone_mode:
+            collector.leave()
             sys.exit(code)
         return code
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+from jetpack_core.cli import collector
 from jetpack_core.cli.invocation import warn
 from jetpack_core.cli.log import RunLog
 from jetpack_core.cli.output import output_view, plugin_views
@@ -43,6 +44,7 @@ def run(
     _warn_of_unknown_tags(playbooks, settings.tags)
     with closing(RunLog()) as log:
         views = [output_view(options), log, *plugin_views(sources.registry)]
+        collector.resume()
         return run_playbooks(playbooks, inventory, sources.registry, settings, views)
 
 
