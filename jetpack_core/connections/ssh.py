@@ -72,16 +72,18 @@ class SshConnection(Connection):
         attempt = Attempt()
         opening = asyncio.ensure_future(limiter.connecting(lambda: self._open(limiter, attempt, nonce)))
         try:
-            self._session, channel, timeout = await asyncio.shield(opening)
+            session, channel, timeout = await asyncio.shield(opening)
         except asyncio.CancelledError:
             attempt.call_off()
             opening.add_done_callback(_hang_up)
             raise
+        self._session = session
         self.channels = 1
         self._pipe = ChannelPipe(channel, channel.get_transport(), limiter)
         self._pipe.bytes_out += len(helper_payload())
         try:
             await self._start(nonce, timeout)
+            session.relax()
         except BaseException:
             await self.close()
             raise
