@@ -29,10 +29,27 @@ def jetpack_register_modules():
 """
 
 
+ALONE = """
+# Python runs this at its start: the plugins that the machine has besides are not seen.
+import importlib.metadata as metadata
+from pathlib import Path
+
+found = metadata.entry_points
+
+def entry_points(**selection):
+    here = str(Path(__file__).parent)
+    return metadata.EntryPoints(one for one in found(**selection) if str(one.dist.locate_file("")) == here)
+
+metadata.entry_points = entry_points
+"""
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
+    """Return a folder for distributions, the only one whose plugins are found."""
     folder = tmp_path / "site"
     folder.mkdir()
+    (folder / "sitecustomize.py").write_text(ALONE)
     return folder
 
 
