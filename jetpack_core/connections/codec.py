@@ -177,12 +177,17 @@ def text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
+def _become_hint(detail: str) -> str:
+    # sudo -n says "required"; our own words for other programs are "needed".
+    if detail.rstrip(".").endswith(("password is needed", "password is required")):
+        return "give the password by --ask-sudo-password, or allow it without one in sudoers"
+    return "try the password by hand" if "was not accepted" in detail else ""
+
+
 def failure(code: str, subject: str, detail: str) -> JetpackError:
     """Return the error that a failed request stands for."""
     if code == "BECOME":
-        hint = "give it by --ask-sudo-password" if detail.endswith("password is needed") else ""
-        hint = "try the password by hand" if "was not accepted" in detail else hint
-        return BecomeError(f"cannot become {subject}: {detail}", hint=hint)
+        return BecomeError(f"cannot become {subject}: {detail}", hint=_become_hint(detail))
     if code == "STALE":
         return StaleError(subject, detail)
     return OperationError(OperationCode[code], subject, detail)

@@ -259,7 +259,8 @@ class ShellClient:
             words.extend(own if word is None else [word.replace("\1", line)])
         argv = b" ".join(shell_script.quote(word) for word in words)
         self.round_trips += 1
-        await self._send_script(b"LC_ALL=C %s 2>&1" % argv)
+        # What runs as the other user is to have the login's umask, not the private one of this shell.
+        await self._send_script(b'umask "$JU"; LC_ALL=C %s 2>&1; umask 077' % argv)
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._log_in(way, nonce.encode() + boot.SHELL_MARK.encode())
