@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from jetpack_core.connections.framed import FramedClient
+from jetpack_core.connections.lean import without_invoke
 from jetpack_core.connections.limits import ConnectLimiter
 from jetpack_core.connections.payload import helper_payload, login_command
 from jetpack_core.connections.remote.helper import boot
@@ -64,7 +65,8 @@ class SshConnection(Connection):
 
     async def connect(self) -> None:
         """Reach the host, log in and start the helper; see `Connection.connect`."""
-        from jetpack_core.connections.ssh_session import Attempt
+        with without_invoke():
+            from jetpack_core.connections.ssh_session import Attempt
 
         await self.close()
         limiter = self._limiter or ConnectLimiter.of_loop()

@@ -11,6 +11,7 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from jetpack_core.connections.lean import with_invoke
 from jetpack_core.contracts.connection import Credentials, Endpoint
 from jetpack_core.errors import HostUnreachableError
 
@@ -26,6 +27,7 @@ USER_CONFIG: Final = "~/.ssh/config"
 SYSTEM_CONFIG: Final = "/etc/ssh/ssh_config"
 USER_KNOWN_HOSTS: Final = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
 GLOBAL_KNOWN_HOSTS: Final = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
+_RUNS_COMMANDS: Final = re.compile(r"\s*match\s.*\bexec\b", re.IGNORECASE)
 _LINE: Final = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.+?)\s*$")
 _DEFAULT_KEYS: Final = ("id_ed25519", "id_ecdsa", "id_rsa")
 
@@ -71,6 +73,8 @@ def read_config(files: tuple[Path, ...] | None = None) -> SSHConfig:
     lines = []
     for file in files:
         lines += [*_lines(file, file.parent, 0), "Host *"]
+    if any(_RUNS_COMMANDS.match(line) for line in lines):
+        with_invoke()
     config = SSHConfig()
     try:
         config.parse(iter(lines))

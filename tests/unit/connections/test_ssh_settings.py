@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import getpass
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,19 @@ def test_jumps(folder: Path) -> None:
     assert (six.host, six.port, six.user) == ("::1", 2222, None)
     with pytest.raises(HostUnreachableError, match="ProxyJump"):
         jump_endpoint("a:b:c", target)
+
+
+def test_match_exec_is_obeyed(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text('Match host h exec "true"\n  User yes\nMatch host h exec "false"\n  User no\n')
+    assert read_config((config,)).lookup("h")["user"] == "yes"
+
+
+def test_paramiko_comes_without_what_only_match_exec_needs() -> None:
+    code = (
+        "import sys; from jetpack_core.connections.lean import without_invoke\n"
+        "with without_invoke():\n    import paramiko\n"
+        "print('invoke' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
