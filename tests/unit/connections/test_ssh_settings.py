@@ -104,7 +104,13 @@ def test_jumps(folder: Path) -> None:
 def test_match_exec_is_obeyed(tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text('Match host h exec "true"\n  User yes\nMatch host h exec "false"\n  User no\n')
-    assert read_config((config,)).lookup("h")["user"] == "yes"
+    code = (
+        "from pathlib import Path; from jetpack_core.connections.lean import without_invoke\n"
+        "with without_invoke():\n    from jetpack_core.connections.ssh_settings import read_config\n"
+        f"print(read_config((Path({str(config)!r}),)).lookup('h')['user'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "yes"
 
 
 def test_paramiko_comes_without_what_only_match_exec_needs() -> None:
