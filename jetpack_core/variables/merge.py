@@ -6,6 +6,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from jetpack_core.contracts.unknown import Unknown
 from jetpack_core.errors import JetpackError
 from jetpack_core.variables.data import Replace, SourceMap
 
@@ -56,7 +57,8 @@ def merge(low: object, high: object, *, lists: ListRule) -> object:
     """Merge a value over a lower one into plain data that shares nothing with either.
 
     Maps merge deeply, lists as `lists` says, a null leaves a map alone, anything else replaces. A `Replace`
-    in `high` replaces whatever is below it. Raises JetpackError for data nested too deeply.
+    in `high` replaces whatever is below it. Nothing is known of an unknown value that may not be replaced wholly.
+    Raises JetpackError for data nested too deeply.
     """
     try:
         return _merge(plain(low), high, lists)
@@ -86,6 +88,8 @@ def plain(value: object) -> object:
 
 def _merge(low: object, high: object, lists: ListRule) -> object:
     """Merge over a plain value that may be changed."""
+    if isinstance(low, Unknown) and _keeps_some(high, lists):
+        return low
     match effect(low, high, lists=lists):
         case Effect.MERGED if isinstance(low, dict) and isinstance(high, dict):
             _merge_maps(low, high, lists)
@@ -95,6 +99,11 @@ def _merge(low: object, high: object, lists: ListRule) -> object:
         case Effect.IGNORED:
             return low
     return plain(high)
+
+
+def _keeps_some(high: object, lists: ListRule) -> bool:
+    """Tell whether a value can leave something of what is below it, were that a map or list."""
+    return high is None or isinstance(high, dict) or (isinstance(high, list) and lists is ListRule.CONCATENATE)
 
 
 def _merge_maps(low: dict[str, object], high: dict[str, object], lists: ListRule) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from jetpack_core.contracts.unknown import Unknown, find_unknown
 from jetpack_core.errors import UnknownValueError
+from jetpack_core.variables.data import Replace
 from jetpack_core.variables.layers import Layer, flatten
+from jetpack_core.variables.merge import ListRule
 from jetpack_core.variables.templates import Templates
 
 REASON = "task 'ask' did not run"
@@ -154,3 +156,18 @@ def test_it_travels_through_layers_and_copies() -> None:
     copied = find_unknown(copy.deepcopy([Unknown("r")]))
     assert copied is not None
     assert copied.reason == "r"
+
+
+@pytest.mark.parametrize("above", [{"a": 1}, [1], None])
+def test_what_may_keep_some_of_it_keeps_it_unknown(above: object) -> None:
+    assert find_unknown(flatten([Layer("facts", {"u": NAMES["u"]}), Layer("play vars", {"u": above})])) is NAMES["u"]
+
+
+@pytest.mark.parametrize("above", [1, "text", Replace({"a": 1}), Replace(None)])
+def test_what_replaces_it_is_known(above: object) -> None:
+    assert find_unknown(flatten([Layer("facts", {"u": NAMES["u"]}), Layer("play vars", {"u": above})])) is None
+
+
+def test_a_list_that_replaces_makes_it_known() -> None:
+    layers = [Layer("facts", {"u": NAMES["u"]}), Layer("-e", {"u": [1]}, ListRule.REPLACE)]
+    assert flatten(layers) == {"u": [1]}
