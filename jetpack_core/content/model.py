@@ -80,7 +80,7 @@ class Task:
     """A call of a module."""
 
     name: str
-    """What it is called in the output; the module's name where none is given."""
+    """What it is called in the output; where no name is given, the beginning of its command, or the module's name."""
     module: str
     module_class: type[Module]
     parameters: Mapping[str, Parameter]

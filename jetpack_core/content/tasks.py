@@ -16,7 +16,7 @@ from jetpack_core.errors import PluginError
 from jetpack_core.registry import Kind
 
 if TYPE_CHECKING:
-    from jetpack_core.content.model import ModifierUse
+    from jetpack_core.content.model import ModifierUse, Parameter
     from jetpack_core.content.problems import Problems
     from jetpack_core.content.values import ValueReader
     from jetpack_core.contracts.fields import ParameterContext
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jetpack_core.registry import Registry
 
 _KEYWORDS: Final = frozenset({"name", "with", "and"})
+_TITLE_WIDTH: Final = 60
 SUBSCRIBE: Final = "subscribe"
 
 
@@ -56,13 +57,13 @@ class TaskReader:
         pairs = self._pairs(node, module)
         modifiers: tuple[ModifierUse, ...] = ()
         parameters = []
-        name = module
+        name = ""
         for pair in pairs:
             key, value = pair
             if key.text not in _KEYWORDS:
                 parameters.append(pair)
             elif key.text == "name":
-                name = self._name(value) or module
+                name = self._name(value) or ""
             else:
                 modifiers += self._modifiers.read(key, value)
         subscribe = self._subscribe(node, modifiers, handler=handler)
@@ -71,7 +72,7 @@ class TaskReader:
             return None
         values, constant = self._parameters.read(node, module, model, parameters, context)
         return Task(
-            name,
+            name or _title(values.get(model.titled_by)) or module,
             module,
             model,
             values,
@@ -138,6 +139,16 @@ class TaskReader:
             return error.message
         parameter = next((field.shown for field in fields if field.required), "")
         return f"write `- !{named}`, and below it `{parameter}: ...`" if parameter else f"write `- !{named}`"
+
+
+def _title(parameter: Parameter | None) -> str:
+    """Return the beginning of a parameter as it is written, on one line."""
+    if parameter is None:
+        return ""
+    value = parameter.value
+    words = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    line = "; ".join(" ".join(one.split()) for one in words.splitlines() if one.strip())
+    return line if len(line) <= _TITLE_WIDTH else f"{line[: _TITLE_WIDTH - 3].rstrip()}..."
 
 
 def _unknown_hint(error: PluginError, last: str, name: str, registry: Registry) -> str:

@@ -43,6 +43,9 @@ class Module(BaseModel, ABC):
         extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True
     )
 
+    titled_by: ClassVar[str] = ""
+    """The parameter whose beginning names a task that has no name; the module's name does where this is empty."""
+
     sets_variables: ClassVar[bool] = False
     """The keys of the outcome's result become variables of the host."""
 

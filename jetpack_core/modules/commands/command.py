@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from jetpack_core.modules.commands.execution import ExecutionWithInput
 from jetpack_core.modules.commands.words import Words
@@ -31,6 +31,8 @@ class Command(ExecutionWithInput):
           name: the same, with the words one by one
           cmd: [createdb, --owner, "{{ owner }}", "{{ database }}"]
     """
+
+    titled_by: ClassVar[str] = "cmd"
 
     cmd: Words
     """The program and its arguments."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, SecretStr
 
@@ -38,6 +38,8 @@ class External(Execution):
           save: joined
           failed_when: rc != 0 or joined.state == "degraded"
     """
+
+    titled_by: ClassVar[str] = "use"
 
     use: ProgramSource
     """The executable, in `--modules`, in `modules/` beside the playbook, or in the role's `modules/`."""

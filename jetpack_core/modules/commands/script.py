@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ class Script(ExecutionWithInput):
           executable: python3
           stdin: "{{ token }}"
     """
+
+    titled_by: ClassVar[str] = "src"
 
     src: ScriptSource
     """The script, in `files` of the role or playbook."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from jetpack_core.contracts.fields import HostPath, Rendering
 from jetpack_core.modules.commands.execution import ExecutionWithInput
@@ -29,6 +29,8 @@ class Shell(ExecutionWithInput):
           changed_when: "false"
           failed_when: failed_units.out | int > 3
     """
+
+    titled_by: ClassVar[str] = "cmd"
 
     cmd: Annotated[CommandText, Rendering("shell")]
     """The command line."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
@@ -59,6 +59,8 @@ class Paint(Passive):
 class Run(Passive):
     """Run something."""
 
+    titled_by: ClassVar[str] = "cmd"
+
     cmd: Annotated[str, Rendering("shell")]
     unsafe: bool = False
     env: dict[str, str] = Field(default_factory=dict)
@@ -69,6 +71,8 @@ class Run(Passive):
 
 class Words(Passive):
     """Run a program."""
+
+    titled_by: ClassVar[str] = "cmd"
 
     cmd: Annotated[list[str], Rendering("argv")]
     stdin: Secret | None = None

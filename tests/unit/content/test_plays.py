@@ -255,6 +255,24 @@ def test_any_value_of_any_key_loads_or_is_refused(
             assert problem.position.column <= len(lines[problem.position.line - 1]) + 1
 
 
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        ("!run {cmd: uname -a}", "uname -a"),
+        ("!run {cmd: 'echo {{ word }}'}", "echo {{ word }}"),
+        ('!run {cmd: "set -e\\n\\n  make   all\\n"}', "set -e; make all"),
+        (f"!run {{cmd: {'x' * 61}}}", "x" * 57 + "..."),
+        ("!words {cmd: [ls, -l, /tmp]}", "ls -l /tmp"),
+        ("!run {cmd: uname, name: which system}", "which system"),
+        ("!run {cmd: uname, name: }", "uname"),
+        ("!probe", "probe"),
+    ],
+)
+def test_a_command_without_a_name_is_called_by_its_beginning(load: Load, task: str, name: str) -> None:
+    (play,) = load(f"- name: p\n  groups: [all]\n  tasks:\n    - {task}\n").plays
+    assert play.tasks[0].name == name
+
+
 def test_ten_thousand_tasks_load_in_reasonable_time(load: Load) -> None:
     import time
 
