@@ -118,8 +118,12 @@ class HostResult(Event):
     msg: str = ""
     hint: str = ""
     warnings: tuple[str, ...] = ()
+    result: Mapping[str, object] = field(default_factory=dict)
+    """What a task found out that changes nothing; sent only when results were asked for."""
     file: str = ""
     line: int = 0
+    fault_line: int = 0
+    """The line of the parameter that is wrong, where it is one."""
     duration: float = 0.0
     """Seconds."""
 

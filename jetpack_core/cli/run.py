@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,15 @@ import click
 
 from jetpack_core.cli import options
 from jetpack_core.cli.options import ContentOptions, HostOptions, RunOptions, take
+from jetpack_core.errors import UsageError
+from jetpack_core.records import Position
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jetpack_core.cli.adhoc import AdHoc
     from jetpack_core.cli.sources import Sources
-    from jetpack_core.content.model import Playbook
+    from jetpack_core.content.model import Play, Playbook
 
 _COMMAND = "jetpack.command"
 """The key of `Context.meta` for the words after `--`."""
@@ -59,15 +64,26 @@ def command(ctx: click.Context, /, words: tuple[str, ...], planning: bool, **fla
     from jetpack_core.cli.running import STREAMING, run, settings_for
     from jetpack_core.cli.sources import open_inventory, open_sources
 
-    request = read_words(words, ctx.meta.get(_COMMAND))
+    after = ctx.meta.get(_COMMAND)
+    _refuse_other_encodings((*words, *(after or ())))
+    request = read_words(words, after)
     hosts, wishes = take(HostOptions, flags), take(RunOptions, flags)
     # What a command says is what an ad hoc run is for.
     wishes = replace(wishes, verbosity=wishes.verbosity + STREAMING)
     sources = open_sources(take(ContentOptions, flags))
     inventory = open_inventory(hosts, sources.project, secrets_needed=not planning)
     playbook = _playbook(request, sources)
-    settings = settings_for("run", sources, hosts, wishes, planning=planning)
+    settings = replace(settings_for("run", sources, hosts, wishes, planning=planning), show_results=True)
     return run([playbook], inventory, sources, settings, wishes)
+
+
+def _refuse_other_encodings(words: Sequence[str]) -> None:
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(word).decode(errors="backslashreplace")
+            raise UsageError(f"'{shown}' is not UTF-8 text", hint="send bytes to hosts in a file, with copy") from None
 
 
 def _playbook(request: AdHoc, sources: Sources) -> Playbook:
@@ -75,7 +91,7 @@ def _playbook(request: AdHoc, sources: Sources) -> Playbook:
     from jetpack_core.cli.adhoc import playbook_text
     from jetpack_core.content.load import load_playbook
 
-    return load_playbook(
+    playbook = load_playbook(
         Path("command line"),
         registry=sources.registry,
         roles_paths=sources.roles,
@@ -83,3 +99,10 @@ def _playbook(request: AdHoc, sources: Sources) -> Playbook:
         extra_vars=sources.extra_vars,
         text=playbook_text(request).encode(errors="surrogateescape"),
     )
+    return replace(playbook, plays=tuple(map(_without_place, playbook.plays)))
+
+
+def _without_place(play: Play) -> Play:
+    """Take the lines away, which are those of a text that the user never saw."""
+    nowhere = Position("", 0, 0)
+    return replace(play, tasks=tuple(replace(task, position=nowhere) for task in play.tasks))

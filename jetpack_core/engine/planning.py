@@ -129,7 +129,7 @@ async def _first_guard(unit: TaskOnHost, scope: TaskScope) -> str | None:
 
 async def _ask_guards(guards: Sequence[Modifier], host: EngineHost, address: Address) -> str | None:
     for guard in guards:
-        reason = await addressed(guard.guard(host), address)
+        reason = await addressed(guard.guard(host), address.quiet)
         if reason is not None:
             return reason
     return None
@@ -227,4 +227,4 @@ async def _plan_module(unit: TaskOnHost, found: PlannedItem) -> Plan | None:
     found.module = module = build(unit.task, found.host.scope)
     shape = unit.shape
     found.saves = shape.sets_variables or (shape.saves and getattr(module, "save", None) is not None)
-    return await addressed(module.plan(found.host), found.address)
+    return await addressed(module.plan(found.host), found.address.quiet)

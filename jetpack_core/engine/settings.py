@@ -42,6 +42,8 @@ class RunSettings:
     """Plan every changed task once more; it must then find nothing to do."""
     stream_output: bool = False
     """Send what commands print as events while they run."""
+    show_results: bool = False
+    """Send what tasks that change nothing, such as `facts`, found out."""
     exit_on_change: bool = False
     """In plan mode: exit with 3 when anything would change."""
     read_ahead: bool = True

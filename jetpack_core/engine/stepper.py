@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, cast
 
 from jetpack_core.contracts.operations import (
@@ -54,6 +54,11 @@ class Address:
     on_output: OutputCallback | None = None
     intercept: Callable[[Operation[object]], Reply | None] | None = None
     """Plan mode: answers from what earlier tasks would have made; None passes the question on."""
+
+    @property
+    def quiet(self) -> Address:
+        """The same address for steps whose output is nobody's business, such as those that plan."""
+        return self if self.on_output is None else replace(self, on_output=None)
 
 
 @dataclass(frozen=True, slots=True)

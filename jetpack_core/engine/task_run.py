@@ -21,6 +21,8 @@ from jetpack_core.events import HandlerNotified, HostResult, HostUnreachable, Ho
 from jetpack_core.records import Outcome, Plan, PlanKind, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jetpack_core.engine.planning import PlannedItem, PlannedTask, TaskOnHost
     from jetpack_core.engine.read_ahead import ReadAhead
     from jetpack_core.engine.stepper import Asks, Replies
@@ -344,10 +346,18 @@ class TaskRun:
             msg=failure.msg if failure is not None else outcome.msg,
             hint=failure.hint if failure is not None else "",
             warnings=outcome.warnings,
+            result=self._found_out(ended),
             file=task.position.file,
-            line=failure.line if failure is not None and failure.line else task.position.line,
+            line=task.position.line,
+            fault_line=failure.line if failure is not None else 0,
             duration=duration,
         )
+
+    def _found_out(self, ended: Ended) -> Mapping[str, object]:
+        """Return what is worth showing of a task that only looked, unless it says so itself."""
+        looked = ended.plan is not None and ended.plan.kind is PlanKind.PASSIVE
+        wanted = self._context.settings.show_results and looked and not ended.outcome.msg
+        return ended.outcome.result if wanted else {}
 
     def _next_tasks(self) -> Iterator[Coroutine[Asks, Replies, None]]:
         if self._ahead is None:

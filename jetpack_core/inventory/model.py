@@ -116,9 +116,14 @@ class Inventory:
 
     def _check(self, hosts: Iterable[str], groups: Iterable[str]) -> None:
         unknown = [("host", name, nearest(name, self.hosts)) for name in sorted(hosts) if name not in self.hosts]
-        unknown += [("group", name, nearest(name, self.groups)) for name in groups if name not in self.groups]
+        unknown += [("group", name, self._no_group(name)) for name in groups if name not in self.groups]
         if unknown:
             raise _unknown(unknown)
+
+    def _no_group(self, name: str) -> str:
+        if name in self.hosts:
+            return f"{name!r} is a host: name one of its groups, such as all, and --limit-hosts {name}"
+        return nearest(name, self.groups)
 
 
 def _unknown(names: list[tuple[str, str, str]]) -> UsageError:

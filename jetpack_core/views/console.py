@@ -157,7 +157,7 @@ class ConsoleView(View):
         self._end_output(event.host)
         self._progress.end_host(event.host, looping=event.item_index is not None)
         if event.status.ended_badly:
-            place = f" ({event.file}:{event.line})" if event.file else ""
+            place = f" ({event.file}:{event.fault_line or event.line})" if event.file else ""
             self._remember(event.host, f"{event.task}{place}: {event.msg}")
         key = task_key(event)
         log = self._logs.setdefault(key, TaskLog(self._style, self._order))
@@ -261,6 +261,8 @@ class ConsoleView(View):
         alike: dict[str, list[str]] = {}
         for host, what in self._failures:
             alike.setdefault(what, []).append(host)
+        for hosts in alike.values():
+            hosts.sort(key=lambda host: self._order.get(host, len(self._order)))
         lines = [f"  {join_names(hosts)}: {what}" for what, hosts in alike.items()]
         if len(lines) > _RECAP:
             lines[_RECAP:] = [f"  and {len(lines) - _RECAP} more"]

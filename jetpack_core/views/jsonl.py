@@ -51,7 +51,7 @@ def _applies(event: Event, name: str, value: object) -> bool:
     """Tell whether an optional field says something although it looks empty."""
     if name == "item":
         return getattr(event, "item_index", None) is not None
-    return isinstance(value, int | float) and name != "line"
+    return isinstance(value, int | float) and name not in {"line", "fault_line"}
 
 
 def _plain(value: object) -> object:

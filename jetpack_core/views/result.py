@@ -126,6 +126,7 @@ def _more(event: HostResult, style: Style) -> Iterator[str]:
     if everything:
         yield from _stream("stdout", event.stdout)
         yield from _stream("stderr", event.stderr)
+    yield from (f"{one_line(name)}: {value_text(value)}" for name, value in event.result.items())
     if style.diff:
         for diff in event.diff:
             yield from diff_lines(diff, style.paint)
@@ -134,7 +135,7 @@ def _more(event: HostResult, style: Style) -> Iterator[str]:
     if event.hint and (bad or event.status is Status.UNKNOWN):
         yield f"hint: {one_line(event.hint)}"
     if bad and event.file:
-        yield f"at: {one_line(event.file)}:{event.line}"
+        yield f"at: {one_line(event.file)}:{event.fault_line or event.line}"
     if style.verbosity >= EVERYTHING and event.duration:
         yield f"took: {seconds_text(event.duration)}"
 

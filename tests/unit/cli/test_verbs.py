@@ -225,6 +225,24 @@ def test_a_command_runs_as_it_is_and_its_output_is_shown(invoke: Run, tmp_path: 
     assert "a b|{{ greeting }}|$HOME;|" in done.stdout
 
 
+def test_what_a_module_finds_out_is_shown_and_nothing_of_how(invoke: Run, tmp_path: Path) -> None:
+    inventory = inventory_of_this_machine(tmp_path / "inventory")
+    done = invoke("run", "-i", str(inventory), "here", "facts")
+    assert done.returncode == 0, done.stderr
+    assert "\n              jet_os_type: " in done.stdout
+    assert " | " not in done.stdout, "the output of the gathering script"
+    looked = invoke("run", "-i", str(inventory), "here", "stat", "path=/", "--json")
+    results = [event.get("result") for event in map(json.loads, looked.stdout.splitlines())]
+    assert [found["is_dir"] for found in results if found] == [True]
+
+
+def test_a_host_in_place_of_a_group_is_explained(invoke: Run, tmp_path: Path) -> None:
+    inventory = inventory_of_this_machine(tmp_path / "inventory")
+    done = invoke("run", "-i", str(inventory), "localhost", "facts")
+    assert done.returncode == 1
+    assert "--limit-hosts localhost" in done.stderr
+
+
 def test_a_wrong_parameter_of_an_ad_hoc_module_is_told(invoke: Run, tmp_path: Path) -> None:
     inventory = inventory_of_this_machine(tmp_path / "inventory")
     done = invoke("run", "-i", str(inventory), "here", "copy", "dest=/tmp/x", "sorce=y")

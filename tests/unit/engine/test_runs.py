@@ -508,6 +508,21 @@ class TestPlanMode:
         assert play(text, planning=True, exit_on_change=True).code == 0
 
 
+def test_a_wrong_parameter_has_its_own_line_and_the_task_keeps_its(play: Play) -> None:
+    text = """
+- name: one
+  groups: [web]
+  tasks:
+    - !keep
+      path: /a
+      remove: "{{ [1] }}"
+"""
+    ran = play(text, ["a", "b"])
+    (started,) = ran.of(TaskStarted)
+    places = [(result.line, result.fault_line) for result in ran.of(HostResult)]
+    assert (started.line, places) == (5, [(5, 7), (5, 7)])
+
+
 def test_task_events_name_only_hosts_still_in_the_run(play: Play, world: World) -> None:
     world("b").files["/here"] = b""
     ran = play("- {name: p, groups: [web], tasks: [!look {path: /here}, !do {cmd: [x]}]}", ["a", "b"])

@@ -159,6 +159,27 @@ def test_checksums_are_shortened_until_more_is_asked_for() -> None:
     assert "cd" * 32 in shown([result(changes=change)], verbosity=2)
 
 
+def test_a_wrong_parameter_is_told_below_the_one_heading_of_its_task() -> None:
+    tale = Tale("mode", "file", 3, 1.0)
+    wrong = tale.ends("h1", Status.FAILED, msg="bad mode", fault_line=5)
+    assert shown([tale.starts(), wrong]).splitlines() == [
+        "TASK mode (!file, site.yml:3)",
+        "      failed  h1: bad mode",
+        "              at: site.yml:5",
+    ]
+
+
+def test_what_was_found_out_is_listed() -> None:
+    found = {"exists": True, "size": 12, "owner": "a\x1b[2J", "tags": ["a"]}
+    text = shown([Tale("look", "stat", 3, 1.0).ends("h1", Status.PASSIVE, result=found)], verbosity=2)
+    assert [line.strip() for line in text.splitlines()[2:]] == [
+        "exists: true",
+        "size: 12",
+        "owner: a^[[2J",
+        'tags: ["a"]',
+    ]
+
+
 @pytest.mark.parametrize(
     ("items", "line"),
     [
