@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -68,7 +69,9 @@ class ProcessConnection(Connection):
         client = FramedClient(pipe, self.endpoint.host)
         try:
             async with asyncio.timeout(timeout):
-                await pipe.write(helper_payload())
+                # One that refuses may have ended by now; what it said is read next.
+                with contextlib.suppress(ConnectionError):
+                    await pipe.write(helper_payload())
                 mark = await client.start(nonce.encode("ascii"))
                 self._client = client if mark != boot.SHELL_MARK else await self._start_shell(pipe)
         except TimeoutError as error:

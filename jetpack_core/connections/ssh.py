@@ -160,7 +160,9 @@ def _open_channel(session: SshSession, target: SshSettings, nonce: str) -> Chann
     channel._event_pending()  # type: ignore[attr-defined]  # noqa: SLF001 - exec_command would wait for the answer
     transport._send_user_message(message)  # type: ignore[attr-defined]  # noqa: SLF001
     channel.settimeout(target.timeout)
-    channel.sendall(helper_payload())
+    # A login shell that refuses may be gone by now; what it said is read and shown by whoever waits for the helper.
+    with contextlib.suppress(OSError):
+        channel.sendall(helper_payload())
     return channel
 
 

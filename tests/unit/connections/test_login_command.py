@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -41,7 +42,8 @@ class LoginConnection(Connection):
         nonce = secrets.token_hex(12)
         env = {"PATH": self._path, "HOME": os.environ.get("HOME", "/"), "LC_ALL": "C"}
         self.pipe = await ProcessPipe.start([*self._argv, login_command(nonce)], env)
-        await self.pipe.write(helper_payload())
+        with contextlib.suppress(ConnectionError):
+            await self.pipe.write(helper_payload())
         client = FramedClient(self.pipe, "here")
         self.client = client
         self.mark = await client.start(nonce.encode())
