@@ -9,4 +9,6 @@ from __future__ import annotations
 import sys
 
 if "pytest" in sys.modules:
-    sys.modules["pytest"].register_assert_rewrite("jetpack_core.testing.modules")
+    sys.modules["pytest"].register_assert_rewrite(
+        *(f"jetpack_core.testing.{name}" for name in ("connections", "modifiers", "modules", "provisioners"))
+    )

@@ -33,11 +33,11 @@ class Example:
 def examples_of(module: type[Module]) -> tuple[Example, ...]:
     """Return the tasks of the block after `Example::` in a module's docstring; raises yaml.YAMLError."""
     block = textwrap.dedent(inspect.cleandoc(module.__doc__ or "").partition("Example::")[2])
-    tasks = yaml.load(block, _TaskLoader) or []  # noqa: S506 - the loader makes text, lists and mappings only
+    tasks = yaml.load(block, TaskLoader) or []  # noqa: S506 - the loader makes text, lists and mappings only
     return tuple(Example(name, _without_task_keys(values)) for name, values in tasks)
 
 
-class _TaskLoader(yaml.BaseLoader):
+class TaskLoader(yaml.BaseLoader):
     """Reads scalars as text, and `!name` before a mapping as a pair of the two."""
 
 
@@ -47,7 +47,7 @@ def _tagged(loader: yaml.BaseLoader, tag: str, node: yaml.Node) -> tuple[str, ob
     return tag, {}
 
 
-_TaskLoader.add_multi_constructor("!", _tagged)
+TaskLoader.add_multi_constructor("!", _tagged)
 
 
 def _without_task_keys(values: Mapping[str, object]) -> dict[str, object]:
@@ -63,5 +63,5 @@ def make_module(module: type[Module], parameters: Mapping[str, object], sources:
     def find(kind: str, name: str) -> Path | None:  # noqa: ARG001 - every kind of source is in the same folders
         return next((folder / name for folder in sources if (folder / name).exists()), None)
 
-    context = ParameterContext(find, lambda _: sources)
+    context = ParameterContext(find, lambda _: [str(folder) for folder in sources])
     return module.model_validate(dict(parameters), context=context)

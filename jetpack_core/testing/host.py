@@ -107,6 +107,11 @@ class TestHost(EngineHost):
         """Return all operations that were sent."""
         return [operation for frame in self.frames for operation in frame]
 
+    @property
+    def changes(self) -> list[Operation[object]]:
+        """Return the operations among them that change something; a module's plan may ask for none."""
+        return [one for one in self.operations if one.changing and not getattr(one, "read_only", False)]
+
     def drive(self, coroutine: Coroutine[object, object, T]) -> T:
         """Run a coroutine that awaits what the methods of this host return; raises what it raises."""
         address = Address(self._recorder, self._become, intercept=self._intercept)

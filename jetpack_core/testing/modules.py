@@ -13,15 +13,15 @@ from typing import ClassVar
 
 import pytest
 
-from jetpack_core.contracts.fields import Mode
 from jetpack_core.contracts.documentation import field_documentation
+from jetpack_core.contracts.fields import Mode
 from jetpack_core.contracts.module import Module
-from jetpack_core.contracts.operations import Operation
 from jetpack_core.errors import StaleError, TaskError
 from jetpack_core.records import FileKind, PathEffect, Plan, PlanKind
 from jetpack_core.registry import Kind, Registry
 from jetpack_core.testing.examples import examples_of, make_module
 from jetpack_core.testing.host import TestHost
+from jetpack_core.testing.no_python import ShellConnection
 from jetpack_core.testing.sandbox import HOSTILE_NAME, PLAIN_NAME, Sandbox
 
 
@@ -60,14 +60,16 @@ class ModuleConformance:
             module = Motd
             cases = (Case("none yet", lambda box: {"path": box.path("motd"), "text": "hi"}, expected=PlanKind.CREATE),)
 
-    Every case runs twice, the second time in a directory with a hostile name. By default it runs on this machine;
-    override the fixture `host` for another connection.
+    Every case runs twice, the second time in a directory with a hostile name. By default it runs on this machine, and
+    with `without_python = True` once more on this machine's shell alone; override the fixture `host` for others.
     """
 
     module: ClassVar[type[Module]]
     cases: ClassVar[Sequence[Case]] = ()
     sources: ClassVar[Mapping[str, str | None]] = {}
     """Files of the control machine by name, with their text, or None for a folder; cases and examples may name them."""
+    without_python: ClassVar[bool] = False
+    """The module claims to work on hosts without Python, so every case runs on such a host as well."""
 
     def __init_subclass__(cls) -> None:
         """Leave out the tests that none of the cases is for."""
@@ -78,6 +80,9 @@ class ModuleConformance:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Run a test for each case it is about."""
+        if "on_shell" in metafunc.fixturenames:
+            shells, ids = ([False, True], ["python", "shell"]) if self.without_python else ([False], ["python"])
+            metafunc.parametrize("on_shell", shells, ids=ids)
         if "case" not in metafunc.fixturenames:
             return
         wanted = _WANTED.get(str(metafunc.definition.originalname), _every)
@@ -86,9 +91,9 @@ class ModuleConformance:
         metafunc.parametrize("directory", [PLAIN_NAME, HOSTILE_NAME], ids=["plain", "hostile"])
 
     @pytest.fixture
-    def host(self) -> Iterator[TestHost]:
-        """The host to act on."""
-        with TestHost() as host:
+    def host(self, on_shell: bool) -> Iterator[TestHost]:
+        """The host to act on: this machine, as one without Python if `on_shell`."""
+        with TestHost(ShellConnection() if on_shell else None) as host:
             yield host
 
     @pytest.fixture
@@ -126,7 +131,7 @@ class ModuleConformance:
             plan = box.host.plan(module, planning=planning)
             assert plan.kind is case.expected
             assert bool(plan.changes) == (plan.kind in _WITH_CHANGES)
-        assert [one for one in box.host.operations if _changes(one)] == []
+        assert box.host.changes == []
         assert box.snapshot() == before
 
     def test_plan_mode_says_the_same(self, case: Case, box: Sandbox, folder: Path) -> None:
@@ -222,10 +227,6 @@ _WANTED: Mapping[str, Callable[[Case], bool]] = {
 
 def _every(case: Case) -> bool:  # noqa: ARG001 - one of several answers
     return True
-
-
-def _changes(operation: Operation[object]) -> bool:
-    return operation.changing and not getattr(operation, "read_only", False)
 
 
 def _module_named(name: str, own: type[Module]) -> type[Module]:

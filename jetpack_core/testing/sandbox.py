@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,6 +28,10 @@ class Sandbox:
     def path(self, name: str = "") -> str:
         """Return an absolute path; the directory itself without a name."""
         return posixpath.join(self._top, name) if name else self._top
+
+    def template(self, name: str = "") -> str:
+        """Return the same path as a template, for values that are rendered."""
+        return f"{{{{ {json.dumps(self.path(name))} }}}}"
 
     def write(self, name: str, content: str | bytes = "", *, mode: int = 0o644) -> str:
         """Put a file there and return its path."""
