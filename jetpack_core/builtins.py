@@ -148,6 +148,7 @@ def jetpack_register_commands() -> list[Reference]:
             "doc": ("doc:command", "Explain modules, modifiers and whatever else is installed"),
             "init": ("init:command", "Begin a project"),
             "local": ("local:command", "Make this machine match playbooks"),
+            "new": ("new:command", "Begin a plugin"),
             "plan": ("plan:command", "Show what `apply` would change, and change nothing"),
             "plugins": ("plugins:command", "List the installed plugins and check that they work"),
             "run": ("run:command", "Run one module or command on groups of hosts"),

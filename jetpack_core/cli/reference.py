@@ -11,6 +11,7 @@ import click
 
 from jetpack_core.cli.describe import describe
 from jetpack_core.cli.main import ALIASES, main
+from jetpack_core.cli.plugin_reference import api_page, kit_page
 from jetpack_core.registry import Kind, Registry
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def pages() -> dict[str, str]:
         "filters.md": _page(registry, "Filters and tests", (Kind.FILTER, Kind.TEST), _FILTERS),
         "modifiers.md": _page(registry, "Modifiers", (Kind.MODIFIER,), _MODIFIERS),
         "modules.md": _page(registry, "Modules", (Kind.MODULE,), _MODULES),
+        "plugin-api.md": f"{_HEAD}\n{api_page()}",
+        "test-kit.md": f"{_HEAD}\n{kit_page()}",
     }
 
 

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from jetpack_core import hookspecs
+from jetpack_core.cli.plugin_reference import API, KIT
 from jetpack_core.cli.reference import pages
 from jetpack_core.registry import Kind, Registry
 
 FOLDER = Path(__file__).parents[3] / "docs" / "reference"
 
 
-@pytest.mark.parametrize("name", ["cli.md", "filters.md", "modifiers.md", "modules.md"])
+@pytest.mark.parametrize("name", sorted(pages()))
 def test_a_page_is_up_to_date(name: str) -> None:
     message = "it is old: python -m jetpack_core.cli.reference docs/reference"
     assert (FOLDER / name).read_text(encoding="utf-8") == pages()[name], message
@@ -28,3 +30,22 @@ def test_every_module_modifier_and_verb_has_a_section() -> None:
         assert f"\n## {name}\n" in found["modifiers.md"]
     for name in registry.entries(Kind.COMMAND):
         assert f"\n## jetpack {name}\n" in found["cli.md"]
+
+
+def test_every_hook_is_there_with_its_signature() -> None:
+    page = pages()["plugin-api.md"]
+    for kind in Kind:
+        hook = getattr(hookspecs, f"jetpack_register_{kind.value}")
+        assert (
+            f"### `{hook.__name__}() -> {hook.__annotations__['return']}`\n\n{hook.__doc__.splitlines()[0]}\n" in page
+        )
+
+
+def test_every_contract_and_every_part_of_the_kit_is_there() -> None:
+    root = FOLDER.parents[1] / "jetpack_core"
+    told = {name for names in (*API.values(), *KIT.values()) for name in names}
+    for folder, left_out in (("contracts", {"documentation", "unknown"}), ("testing", set())):
+        files = {path.stem for path in (root / folder).glob("[a-z]*.py") if not path.stem.startswith("connection")}
+        assert {f"{folder}.{name}" for name in files - left_out} <= told
+    assert "#### class `Module(BaseModel, ABC)`" in pages()["plugin-api.md"]
+    assert "#### `run_playbook -> PlaybookRunner`" in pages()["test-kit.md"]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: {{ cookiecutter.licence }}
+{% include cookiecutter.kind ~ "/code.py" %}
