@@ -25,9 +25,7 @@ def hosts(debian_host: SshHost, nopython_host: SshHost, busybox_host: SshHost) -
     return {host.image: host for host in (debian_host, nopython_host, busybox_host)}
 
 
-def over_ssh(
-    fleet: Fleet, host: SshHost, user: str, command: str, stdin: str = ""
-) -> subprocess.CompletedProcess[str]:
+def over_ssh(fleet: Fleet, host: SshHost, user: str, command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     argv = [*fleet.ssh_argv(host, user), command]
     return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False, timeout=60)
 
@@ -51,9 +49,7 @@ def test_deploy_needs_no_password_for_sudo_and_ops_needs_its_own(
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_doas_lets_deploy_in_without_a_password_only(
-    fleet: Fleet, hosts: dict[str, SshHost], image: str
-) -> None:
+def test_doas_lets_deploy_in_without_a_password_only(fleet: Fleet, hosts: dict[str, SshHost], image: str) -> None:
     assert over_ssh(fleet, hosts[image], "deploy", "doas -n id -u").stdout == "0\n"
     assert over_ssh(fleet, hosts[image], "ops", "doas -n id -u").returncode != 0
 
@@ -106,9 +102,7 @@ def test_files_are_written_and_read_from_outside(new_host: Callable[[str], SshHo
     assert host.shell('stat -c %a "/srv/odd dir/it\'s"') == "640\n"
 
 
-def test_snapshot_sees_every_change_and_nothing_else(
-    fleet: Fleet, new_host: Callable[[str], SshHost]
-) -> None:
+def test_snapshot_sees_every_change_and_nothing_else(fleet: Fleet, new_host: Callable[[str], SshHost]) -> None:
     host = new_host("debian")
     before = host.snapshot()
     over_ssh(fleet, host, "deploy", "sudo true; cat /etc/passwd")
@@ -130,9 +124,7 @@ def test_killed_host_drops_its_connections(fleet: Fleet, new_host: Callable[[str
         assert client.wait(20) == 255
 
 
-def test_paused_host_answers_nothing_until_it_goes_on(
-    fleet: Fleet, new_host: Callable[[str], SshHost]
-) -> None:
+def test_paused_host_answers_nothing_until_it_goes_on(fleet: Fleet, new_host: Callable[[str], SshHost]) -> None:
     host = new_host("nopython")
     host.pause()
     with pytest.raises(subprocess.TimeoutExpired):

@@ -16,18 +16,14 @@ EXPECTED_FAILURE = "import pytest\n\n@pytest.mark.xfail\ndef test_one():\n    as
 PASSING = "def test_one():\n    pass\n"
 
 
-def run_suite(
-    folder: Path, content: str, require_all: str, *options: str
-) -> subprocess.CompletedProcess[str]:
+def run_suite(folder: Path, content: str, require_all: str, *options: str) -> subprocess.CompletedProcess[str]:
     guard = Path(__file__).parents[1] / "conftest.py"
     (folder / "conftest.py").write_text(guard.read_text())
     (folder / "test_it.py").write_text(content)
     (folder / "pytest.ini").write_text("[pytest]\n")
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(folder)]
     environment = os.environ | {"JETPACK_REQUIRE_ALL": require_all}
-    return subprocess.run(
-        argv, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
+    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize("options", [[], ["-n", "1"]], ids=["one process", "workers"])

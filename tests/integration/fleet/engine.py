@@ -15,9 +15,7 @@ class EngineError(Exception):
 
 def run_docker(*args: str, stdin: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
     """Run one docker command, raising EngineError when it fails and `check` is set."""
-    done = subprocess.run(
-        ["docker", *args], input=stdin, capture_output=True, check=False, timeout=DOCKER_TIMEOUT
-    )
+    done = subprocess.run(["docker", *args], input=stdin, capture_output=True, check=False, timeout=DOCKER_TIMEOUT)
     if check and done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip()
         raise EngineError(f"docker {' '.join(args)}: exit {done.returncode}: {said}")

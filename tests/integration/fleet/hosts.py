@@ -38,9 +38,7 @@ class SshHost:
         self, argv: Sequence[str], *, stdin: bytes = b"", user: str = "root", check: bool = True
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command inside through the engine, without SSH."""
-        return run_docker(
-            "exec", "--interactive", "--user", user, self.container, *argv, stdin=stdin, check=check
-        )
+        return run_docker("exec", "--interactive", "--user", user, self.container, *argv, stdin=stdin, check=check)
 
     def shell(self, script: str, *, user: str = "root") -> str:
         """Return what a shell script run inside through the engine printed."""
@@ -63,9 +61,7 @@ class SshHost:
 
     def known_hosts_lines(self, address: str | None = None, port: int | None = None) -> str:
         """Return known_hosts lines for this host, or for another way to reach it such as a proxy."""
-        return "".join(
-            f"{_host_pattern(address or self.address, port or self.port)} {key}\n" for key in self.host_keys
-        )
+        return "".join(f"{_host_pattern(address or self.address, port or self.port)} {key}\n" for key in self.host_keys)
 
     def kill(self) -> None:
         """End every process inside at once, as a power cut does."""

@@ -105,9 +105,7 @@ def _import_tree(tree: str, tag: str) -> None:
     skipped = ("./proc/*", "./sys/*", "./dev/*", "./run/*", "./tmp/*")
     argv = ["tar", "--numeric-owner", *(f"--exclude={path}" for path in skipped), "-C", tree, "-c", "."]
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as packer:
-        subprocess.run(
-            ["docker", "import", "-", tag], stdin=packer.stdout, check=True, stdout=subprocess.DEVNULL
-        )
+        subprocess.run(["docker", "import", "-", tag], stdin=packer.stdout, check=True, stdout=subprocess.DEVNULL)
     if packer.returncode != 0:
         raise ImageUnavailableError(f"tar of {tree}: exit {packer.returncode}")
 

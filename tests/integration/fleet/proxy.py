@@ -148,9 +148,7 @@ class DelayingProxy:
         if size:
             self._last_up = up
 
-    async def _deliver(
-        self, waiting: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter
-    ) -> None:
+    async def _deliver(self, waiting: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:
         while True:
             due, chunk = await waiting.get()
             await asyncio.sleep(max(0.0, due - self._loop.time()))

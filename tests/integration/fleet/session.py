@@ -28,9 +28,7 @@ class Fleet:
         self._hosts: list[SshHost] = []
         remove_leftovers()
 
-    def start(
-        self, image: str = "debian", *, name: str | None = None, extra_run_args: Sequence[str] = ()
-    ) -> SshHost:
+    def start(self, image: str = "debian", *, name: str | None = None, extra_run_args: Sequence[str] = ()) -> SshHost:
         """Start one host and return it once its sshd answers (about a second)."""
         host = start_host(
             image,
