@@ -47,7 +47,10 @@ def _host_path(value: str) -> str:
     return value if value == "/" else value.rstrip("/") or "/"
 
 
-HostPath = Annotated[str, AfterValidator(_host_path), WithJsonSchema({"type": "string", "format": "host-path"})]
+HOST_PATH: Final = WithJsonSchema({"type": "string", "format": "host-path"})
+"""The note by which a field is known to name a path on the host."""
+
+HostPath = Annotated[str, AfterValidator(_host_path), HOST_PATH]
 """An absolute path on the host; a trailing slash is dropped."""
 
 _MODE_HINT: Final = "write it as 0o644 or '0644'"

@@ -39,9 +39,7 @@ class Module(BaseModel, ABC):
                 return Outcome()
     """
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True)
 
     titled_by: ClassVar[str] = ""
     """The parameter whose beginning names a task that has no name; the module's name does where this is empty."""

@@ -219,8 +219,8 @@ def _meet(unit: TaskOnHost, scope: TaskScope, route: Route) -> tuple[EngineHost,
         groups=context.groups,
         files=context.files,
     )
-    intercept = context.overlay(route.host).answer if context.settings.planning else None
-    return host, Address(live, context.become(unit.play, route.user), unit.on_output, intercept)
+    foresight = context.overlay(route.host) if context.settings.planning else None
+    return host, Address(live, context.become(unit.play, route.user), unit.on_output, foresight)
 
 
 async def _plan_module(unit: TaskOnHost, found: PlannedItem) -> Plan | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from jetpack_core.content.model import Strategy
 from jetpack_core.contracts.modifier import Selection
 from jetpack_core.engine.context import World
+from jetpack_core.engine.doubts import doubt
 from jetpack_core.engine.planning import TaskOnHost
 from jetpack_core.engine.pool import Rendezvous
 from jetpack_core.engine.read_ahead import ReadAhead
@@ -138,6 +139,7 @@ class PlayRun:
         if maybe:
             self._announce(handler, maybe)
         for host in maybe:
+            doubt(TaskOnHost(self._context, self._play, handler, host))
             self._context.events.send(self._maybe(handler, host))
 
     def _maybe(self, handler: Task, host: HostRun) -> HostResult:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, cast
 
@@ -45,6 +45,22 @@ class Target(Protocol):
         """Drop the connection and open it again."""
 
 
+class Foresight(Protocol):
+    """Plan mode: answers questions from what earlier tasks would have made of a host."""
+
+    def answer(self, operation: Operation[object]) -> Reply | None:
+        """Return what is known already; None where the host is to be asked."""
+
+    def questions(self, operations: Iterable[Operation[object]]) -> Sequence[Operation[object]]:
+        """Return what the host is to be asked as well, in the same frame and before the operations."""
+
+    def learn(self, operation: Operation[object], reply: Reply) -> None:
+        """Take note of an answer of the host."""
+
+    def settle(self, operation: Operation[object], reply: Reply) -> Reply:
+        """Return the host's answer, or what it would be by then; all answers of the frame are learnt by now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where a coroutine's steps go, and as whom."""
@@ -52,8 +68,8 @@ class Address:
     target: Target
     become: Become | None = None
     on_output: OutputCallback | None = None
-    intercept: Callable[[Operation[object]], Reply | None] | None = None
-    """Plan mode: answers from what earlier tasks would have made; None passes the question on."""
+    foresight: Foresight | None = None
+    """Plan mode: what earlier tasks would have made."""
 
     @property
     def quiet(self) -> Address:
@@ -96,15 +112,14 @@ def _answer(step: object, address: Address) -> Stepping[tuple[object, Exception 
     if not isinstance(step, Step):
         message = f"a module may only await the methods of its host, not {type(step).__name__}"
         return None, TypeError(message)
-    reply = yield from _ask(step, address)
+    if address.foresight is not None and isinstance(step, Operation):
+        (reply,) = yield from _foreseen((step,), address, address.foresight)
+    else:
+        reply = yield from _ask(step, address)
     return reply.value, reply.error
 
 
 def _ask(step: Step[object], address: Address) -> Stepping[Reply]:
-    if address.intercept is not None and isinstance(step, Operation):
-        known = address.intercept(step)
-        if known is not None:
-            return known
     ask = (Ask(step, address),)
     while True:
         (reply,) = yield ask
@@ -113,20 +128,45 @@ def _ask(step: Step[object], address: Address) -> Stepping[Reply]:
 
 
 def _gather(operations: Sequence[Operation[object]], address: Address) -> Stepping[tuple[object, Exception | None]]:
-    replies: list[Reply | None] = [
-        address.intercept(operation) if address.intercept is not None else None for operation in operations
-    ]
-    while True:
-        failed = next((reply for reply in replies if reply is not None and reply.error is not None), None)
-        if failed is not None:
-            return None, failed.error
-        missing = [index for index, reply in enumerate(replies) if reply is None]
-        if not missing:
-            return tuple(reply.value for reply in replies if reply is not None), None
-        answers = yield [Ask(operations[index], address) for index in missing]
-        for index, reply in zip(missing, answers, strict=True):
-            if reply.ran:
-                replies[index] = reply
+    if address.foresight is None:
+        replies = yield from _ask_all(operations, address)
+    else:
+        replies = yield from _foreseen(operations, address, address.foresight)
+    failed = next((reply for reply in replies if reply.error is not None), None)
+    if failed is not None:
+        return None, failed.error
+    return tuple(reply.value for reply in replies), None
+
+
+def _foreseen(
+    operations: Sequence[Operation[object]], address: Address, foresight: Foresight
+) -> Stepping[Sequence[Reply]]:
+    """Plan mode: answer what is known, and ask the host for the rest."""
+    known = [foresight.answer(operation) for operation in operations]
+    asked = [operation for operation, reply in zip(operations, known, strict=True) if reply is None]
+    if not asked:
+        return [reply for reply in known if reply is not None]
+    beside = foresight.questions(asked)
+    answers = yield from _ask_all(asked, address, beside)
+    for operation, answer in zip((*beside, *asked), answers, strict=True):
+        foresight.learn(operation, answer)
+    settled = iter([foresight.settle(*pair) for pair in zip(asked, answers[len(beside) :], strict=True)])
+    return [next(settled) if reply is None else reply for reply in known]
+
+
+def _ask_all(
+    operations: Sequence[Operation[object]], address: Address, beside: Sequence[Operation[object]] = ()
+) -> Stepping[Sequence[Reply]]:
+    """Ask until everything was answered, or one of the operations failed; what is asked beside them may fail."""
+    asking = (*beside, *operations)
+    replies = [Reply(ran=False)] * len(asking)
+    while missing := [index for index, reply in enumerate(replies) if not reply.ran]:
+        answers = yield [Ask(asking[index], address) for index in missing]
+        for index, answer in zip(missing, answers, strict=True):
+            replies[index] = answer
+        if any(reply.error is not None for reply in replies[len(beside) :]):
+            break
+    return replies
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from jetpack_core.contracts.modifier import AttemptPolicy, Consequence
+from jetpack_core.engine.doubts import doubt
 from jetpack_core.engine.failures import Failure, failure_of
 from jetpack_core.engine.planning import following_items, plan_items, plan_task
 from jetpack_core.engine.results import Results
@@ -273,6 +274,8 @@ class TaskRun:
             ended = self._failed(error, item)
             consequence = Consequence(ended.status)
         status = ended.status if unknown else consequence.status
+        if status is Status.UNKNOWN:
+            self._touch(doubt(self._unit, item))
         if status is not ended.status:
             ended = replace(ended, status=status)
         self._send(ended, item, attempt, time.monotonic() - began)
