@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from jetpack_plugin_download.client import Impossible, Refused, Session, fetch
+from jetpack_plugin_download.client import Session, address_key, fetch
 from jetpack_plugin_download.sharing import (
     cache_folder,
     forget_unused,
@@ -35,7 +35,8 @@ class Stored:
     sha256: str
     size: int
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """`url` (as a digest), `final_url`, `status`, `etag`, `last_modified`, `received` (bytes moved just now)."""
+    """`url` (as a digest), `final_url`, `status`, `etag`, `last_modified`; of a transfer just now also
+    `received` and `resumed` (bytes) and `elapsed` (seconds)."""
     from_cache: bool = False
 
 
@@ -50,16 +51,24 @@ class Cache:
         self._files = private_folder(self._root / "files")
         self._answers = private_folder(self._root / "answers")
 
-    def fetch(self, request: Mapping[str, Any], *, anew: bool = False) -> Stored:
+    def fetch(
+        self, request: Mapping[str, Any], *, anew: bool = False, validators: Mapping[str, Any] | None = None
+    ) -> Stored:
         """Return the file a request asks for, fetched unless it is here. Raises Refused, Impossible, OSError.
 
         What another host of this run fetched is taken as it is; what is left of an earlier run is asked for anew,
         on the condition that it changed. A SHA-256 that is here needs no asking at all, unless `anew`.
+
+        :param validators: `etag` and `last_modified` of the file as the server was just seen to have it.
         """
         key = _key(request)
         with locked(self._root, key):
             known = self._known(key)
-            if known is not None and self._may_serve(known, request, anew=anew):
+            if (
+                known is not None
+                and _is_current(known, validators or {})
+                and self._may_serve(known, request, anew=anew)
+            ):
                 return known
             if not anew and (held := self._held(request)) is not None:
                 return held
@@ -103,12 +112,18 @@ class Cache:
         store_json(self._answers / key, kept)
         forget_unused(self._files)
         forget_unused(self._answers)
-        return Stored(path, facts["sha256"], facts["size"], {**kept, "received": facts["received"]})
+        moved = {name: facts[name] for name in ("received", "resumed", "elapsed")}
+        return Stored(path, facts["sha256"], facts["size"], {**kept, **moved})
 
 
 def _key(request: Mapping[str, Any]) -> str:
     chosen = {name: request.get(name) for name in _OF_THE_FILE}
     return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
+
+
+def _is_current(stored: Stored, validators: Mapping[str, Any]) -> bool:
+    """Tell whether a file may still be the one that the server has."""
+    return all(stored.facts.get(name) == value for name, value in validators.items() if value is not None)
 
 
 def _fits(stored: Stored, request: Mapping[str, Any]) -> bool:
@@ -121,14 +136,9 @@ def _fits(stored: Stored, request: Mapping[str, Any]) -> bool:
     if wanted[0] == "sha256":
         return bool(wanted[1] == stored.sha256)
     with stored.path.open("rb") as file:
-        return hashlib.file_digest(file, wanted[0]).hexdigest() == wanted[1]
+        return hashlib.file_digest(file, wanted[0]).hexdigest() == str(wanted[1])
 
 
 def _said(facts: Mapping[str, Any]) -> dict[str, Any]:
-    from jetpack_plugin_download.client import address_key
-
     names = ("status", "etag", "last_modified", "final_url")
     return {**{name: facts.get(name) for name in names}, "url": address_key(facts["url"])}
-
-
-__all__ = ["Cache", "Impossible", "Refused", "Stored"]

@@ -76,8 +76,6 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self, req: "Any", fp: "Any", code: int, msg: str, headers: "Any", newurl: str
     ) -> "urllib.request.Request":
         here, there = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
-        if there.scheme not in ("http", "https"):
-            raise Refused(f"it redirects to {shown(newurl)}, which is no web address")
         if here.scheme == "https" and there.scheme == "http":
             raise Refused(f"it redirects to {shown(newurl)}, which is not encrypted")
         known = dict(req.headers)
@@ -85,8 +83,15 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             known = {name: value for name, value in known.items() if name.lower() in req.travels}
         return _request(newurl, req.get_method(), known, req.travels)
 
+    def http_error_302(self, req: "Any", fp: "Any", code: int, msg: str, headers: "Any") -> "Any":
+        """Follow a redirect, once it is seen to lead to a web address."""
+        there = urllib.parse.urljoin(req.full_url, headers.get("Location") or "")
+        if urllib.parse.urlsplit(there).scheme not in ("http", "https"):
+            raise Refused(f"it redirects to {shown(there)}, which is no web address")
+        return urllib.request.HTTPRedirectHandler.http_error_302(self, req, fp, code, msg, headers)
+
     # Python knows 308 only since 3.11.
-    http_error_308 = urllib.request.HTTPRedirectHandler.http_error_302
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def _request(url: str, method: str, headers: "dict[str, str]", travels: "frozenset[str]") -> "urllib.request.Request":

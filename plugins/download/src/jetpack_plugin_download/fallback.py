@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,6 +31,8 @@ _NOT_MODIFIED: Final = 304
 _SAFE: Final = frozenset({"accept", "accept-encoding", "accept-language", "user-agent", "if-none-match"})
 _CERTIFICATE: Final = frozenset({51, 60, 77, 83, 90})
 _PASSING_ENDS: Final = frozenset({5, 6, 7, 18, 28, 35, 52, 55, 56, 92})
+_WHOLE: Final = 20
+"""Limits of silence after which a tool that cannot notice silence is stopped."""
 _TOO_LARGE: Final = 63
 _CANNOT_WRITE: Final = 23
 
@@ -117,12 +120,7 @@ class Curl:
 
     async def _ask(self, url: str, headers: Mapping[str, str], how: tuple[str, str], *, trusted: bool) -> Answer:
         settings = self._settings(url, headers, trusted=trusted)
-        settings += {
-            "head": [("head", None)],
-            "output": [("output", how[1])],
-        }.get(how[0], [how])
-        if how[0] == "head":
-            settings.append(("output", "/dev/null"))
+        settings += [("head", None), ("output", "/dev/null")] if how[0] == "head" else [how]
         said = await self._host.run(
             ("curl", "--disable", "--config", "-"),
             stdin=_config(settings).encode("utf-8", "surrogateescape"),
@@ -261,22 +259,23 @@ async def wget(host: Host, request: Request, tool: str, url: str, path: str, cer
         argv += [f"--output-document={path}", "--input-file=-"]
         said = await host.run(argv, stdin=url.encode() + b"\n")
     else:
-        said = await host.run(["wget", "-q", "-T", timeout, "-O", path, url])
+        # Some of busybox's wgets crash when they are given a time limit (-T), so only the whole is limited.
+        said = await host.run(["wget", "-q", "-O", path, url], timeout=_WHOLE * float(timeout))
         if said.ok:
             return {"status": 200, "url": url, "final_url": shown(url), "size": None}
     return _wget_reply(said, url)
 
 
+_STATUS_LINE: Final = re.compile(r"^\s*HTTP/(?=\d)", re.MULTILINE)
 _WGET_CERTIFICATE: Final = 5
 _WGET_NO_USE: Final = frozenset({2, 3, 6})
 
 
 def _wget_reply(said: CommandResult, url: str) -> Reply:
     """Read what wget told of the answers, and judge how it ended: see EXIT STATUS in wget(1)."""
-    blocks = [block for block in said.stderr.replace("\r", "").split("HTTP/")[1:] if block[:1].isdigit()]
-    answers = [
-        _answer_in("HTTP/" + "\n".join(line.strip() for line in block.splitlines()) + "\n\n") for block in blocks
-    ]
+    blocks = _STATUS_LINE.split(said.stderr.replace("\r", ""))[1:]
+    trimmed = ["\n".join(line.strip() for line in block.splitlines()) for block in blocks]
+    answers = [_answer_in(f"HTTP/{block}\n\n") for block in trimmed]
     here = url
     for answer in answers:
         if answer.status in _REDIRECTS and "location" in answer.headers:

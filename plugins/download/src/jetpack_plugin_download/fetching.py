@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import posixpath
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +49,13 @@ class Obtained:
         return Record(key, self.sha256, self.size, etag, date)
 
 
-async def obtain(host: Host, via: str, request: Request, seen: Seen, *, force: bool) -> Obtained:
-    """Download on the host, or on the control machine. Raises TaskError."""
+async def obtain(
+    host: Host, via: str, request: Request, seen: Seen, *, force: bool, validators: Mapping[str, Any]
+) -> Obtained:
+    """Download on the host, or on the control machine. Raises TaskError.
+
+    :param validators: `etag` and `last_modified`, where the server has been asked already.
+    """
     if via != "control":
         for tool in _means(seen, request):
             found = await _on_host(host, tool, request, seen)
@@ -61,7 +66,7 @@ async def obtain(host: Host, via: str, request: Request, seen: Seen, *, force: b
                 f"{host.name} has nothing that can download this: no Python 3.6, no curl, and no wget that will do",
                 hint="say `via: auto` or `via: control`, or install curl",
             )
-    stored = await on_control(host, lambda: Cache().fetch(request, anew=force), FAILED)
+    stored = await on_control(host, lambda: Cache().fetch(request, anew=force, validators=validators), FAILED)
     facts = {**stored.facts, "from_cache": stored.from_cache}
     if not facts.get("url"):
         facts["url"] = address_key(request["urls"][0])

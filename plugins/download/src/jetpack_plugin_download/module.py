@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
@@ -87,6 +88,15 @@ HeaderValue = Annotated[str | Secret, AfterValidator(_header_text)]
 Size = Annotated[int, BeforeValidator(_size), Field(ge=0), WithJsonSchema({"type": "string"})]
 Addresses = Annotated[list[Address], BeforeValidator(_one_or_many), Field(min_length=1)]
 SumOrAddress = Annotated[Checksum | str, BeforeValidator(_checksum), WithJsonSchema({"type": "string"})]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A transfer that is to be made."""
+
+    placement: Placement
+    checksum: Checksum | None = None
+    validators: Mapping[str, str] = field(default_factory=dict)
 
 
 class Download(FileAttributes):
@@ -184,7 +194,7 @@ class Download(FileAttributes):
         if not self.validate_certs:
             host.warn("the server's certificate is not checked (validate_certs: false)")
         with explained(self.dest):
-            seen = await look(host, self.dest, self._kind, await self._questions(host))
+            seen = await look(host, self.dest, self._kind, self._questions())
         refuse_in_the_way(seen.now, hint="'dest' is the file's own name, not the directory it goes into")
         if isinstance(self.checksum, str):
             return await self._by_checksum(host, seen, await self._read_sums(host, seen, self.checksum))
@@ -199,21 +209,21 @@ class Download(FileAttributes):
             return self.checksum.kind
         return None
 
-    async def _questions(self, host: Host) -> list[Request]:
+    def _questions(self) -> list[Request]:
         """Return what the host's Python is to ask the server while it looks."""
         if self.via == "control":
             return []
         if isinstance(self.checksum, str):
-            return [{**await self._request(host), "action": "read", "urls": [self.checksum], "limit": SUMS_LIMIT}]
+            return [{**self._request(), "action": "read", "urls": [self.checksum], "limit": SUMS_LIMIT}]
         if self.checksum is None and self._asks:
-            return [{**await self._request(host), "action": "check", "dest": self.dest}]
+            return [{**self._request(), "action": "check", "dest": self.dest}]
         return []
 
     @property
     def _asks(self) -> bool:
         return self.conditional and not self.force
 
-    async def _request(self, host: Host, checksum: Checksum | None = None) -> Request:
+    def _request(self, checksum: Checksum | None = None) -> Request:
         authorization = None
         if self.token is not None:
             authorization = f"Bearer {self.token.get_secret_value()}"
@@ -238,7 +248,7 @@ class Download(FileAttributes):
     async def _read_sums(self, host: Host, seen: Seen, where: str) -> Checksum:
         """Return what the file with checksums says. Raises TaskError."""
         what = f"the checksums at {shown(where)} cannot be read"
-        request = {**await self._request(host), "urls": [where]}
+        request = {**self._request(), "urls": [where]}
         if seen.replies:
             reply = succeeded(seen.replies[0], what)
         elif self._by_curl(seen):
@@ -277,11 +287,11 @@ class Download(FileAttributes):
             return await self._transfer(host, seen, change, known=found)
         if found.verdict is Verdict.UNKNOWN and host.planning:
             raise UnknownValueError(f"whether {self.dest} is {what} can only be told by fetching it")
-        return await self._transfer(host, seen, Change("content", f"sha256:{now.checksum}", what))
+        return await self._transfer(host, seen, Change("content", f"sha256:{now.checksum}", what), known=found)
 
     async def _ask_server(self, host: Host, seen: Seen) -> Judgement:
         record = seen.record.map() if seen.record is not None else None
-        request = await self._request(host)
+        request = self._request()
         what = f"the server cannot be asked about {self.dest}"
         if seen.replies:
             reply = succeeded(seen.replies[0], what)
@@ -295,7 +305,7 @@ class Download(FileAttributes):
         """Return the plan of fetching it whatever is known."""
         if host.planning:
             raise UnknownValueError(f"`force` fetches {self.dest} in any case, and only that tells whether it differs")
-        return Plan(PlanKind.EXECUTE, data=(self._placement(seen), None))
+        return Plan(PlanKind.EXECUTE, data=_Work(self._placement(seen)))
 
     def _in_place(self, seen: Seen) -> Plan:
         """Return the plan for a file whose content is right."""
@@ -335,7 +345,7 @@ class Download(FileAttributes):
             (change, *changes),
             (),
             tuple(effects),
-            data=(self._placement(seen, backup=backup), checksum),
+            data=_Work(self._placement(seen, backup=backup), checksum, known.validators if known else {}),
         )
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
@@ -344,9 +354,11 @@ class Download(FileAttributes):
             if isinstance(plan.data, Placement):
                 await host.gather(attribute_steps(host, plan.data.seen.now, plan.data.changed))
                 return plan.outcome
-            placement, checksum = cast("tuple[Placement, Checksum | None]", plan.data)
-            request = await self._request(host, checksum)
-            obtained = await obtain(host, self.via, request, placement.seen, force=self.force)
+            work = cast("_Work", plan.data)
+            placement, request = work.placement, self._request(work.checksum)
+            obtained = await obtain(
+                host, self.via, request, placement.seen, force=self.force, validators=work.validators
+            )
             changed = await place(host, placement, obtained)
         result = {**result_of(obtained, shown(self.url[0])), "backup": placement.backup if changed else None}
         if not changed:
