@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_arg
 from pydantic import AfterValidator, AliasChoices, BaseModel, SecretStr
 from typing_extensions import TypeAliasType
 
-from jetpack_core.contracts.fields import Expression, Rendering
+from jetpack_core.contracts.fields import HOST_PATH, Expression, Rendering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +39,8 @@ class Reading:
     wants_text: bool = False
     """Numbers and booleans that a template gave are turned into text, as if they stood there."""
     secret: bool = False
+    host_path: bool = False
+    """It names a path on the host."""
     item: Reading | None = None
     """For the elements of a list."""
     value: Reading | None = None
@@ -127,6 +129,7 @@ def _reading(annotation: Any, metadata: tuple[object, ...] = (), inherited: str 
         style=style,
         wants_text=any(map(_is_textual, bases)) and not any(_is_class(base, _NATIVE) for base in bases),
         secret=SecretStr in bases,
+        host_path=any(note is HOST_PATH for _, notes in members for note in notes),
         item=_inner(members, _LISTS, 0, inherited),
         value=_inner(members, _MAPS, 1, inherited),
         model=next((base for base in bases if _is_class(base, BaseModel)), None),

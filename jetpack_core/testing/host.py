@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import ClassVar, Self, TypeVar
 
@@ -82,7 +82,7 @@ class TestHost(EngineHost):
         )
         self._become = become
         self._recorder = Recorder(connection or LocalConnection(Endpoint(name)))
-        self._intercept: Callable[[Operation[object]], Reply | None] | None = None
+        self._overlay: Overlay | None = None
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Self:
@@ -114,7 +114,7 @@ class TestHost(EngineHost):
 
     def drive(self, coroutine: Coroutine[object, object, T]) -> T:
         """Run a coroutine that awaits what the methods of this host return; raises what it raises."""
-        address = Address(self._recorder, self._become, intercept=self._intercept)
+        address = Address(self._recorder, self._become, foresight=self._overlay)
         return self._runner.run(drive(addressed(coroutine, address)))
 
     def ask(self, step: Step[T]) -> T:
@@ -138,13 +138,13 @@ class TestHost(EngineHost):
         """Let modules plan one after the other in plan mode, each on what those before it would have made."""
         overlay = Overlay()
         plans: list[Plan] = []
-        self._intercept = overlay.answer
+        self._overlay = overlay
         try:
             for module in modules:
                 plans.append(self.plan(module, planning=True))
                 overlay.add(plans[-1].effects, type(module).__name__)
         finally:
-            self._intercept = None
+            self._overlay = None
         return plans
 
     def apply(self, module: Module, plan: Plan) -> Outcome:
