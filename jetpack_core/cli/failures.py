@@ -14,6 +14,7 @@ from jetpack_core.errors import ContentError, JetpackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TextIO
 
 FINE: Final = 0
 WRONG_INPUT: Final = 1
@@ -81,6 +82,20 @@ def _tell_abort(error: click.Abort) -> int:
         return WRONG_INPUT
     click.echo("interrupted", err=True)
     return INTERRUPTED
+
+
+def ensure_streams() -> None:
+    """Put nowhere in the place of standard output or standard error where the caller has closed them."""
+    if sys.stdout is None:
+        sys.stdout = _nowhere()
+    if sys.stderr is None:
+        sys.stderr = _nowhere()
+
+
+def _nowhere() -> TextIO:
+    from pathlib import Path
+
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def flushed(code: int) -> int:

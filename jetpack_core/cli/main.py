@@ -11,7 +11,7 @@ import click
 
 from jetpack_core import __version__
 from jetpack_core.cli import collector
-from jetpack_core.cli.failures import exit_code_of, flushed
+from jetpack_core.cli.failures import ensure_streams, exit_code_of, flushed
 from jetpack_core.cli.invocation import Invocation, invocation
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class LazyGroup(click.Group):
         **extra: Any,
     ) -> int:
         """Run the command line and exit; with `standalone_mode` false, return the exit code."""
+        ensure_streams()
         if standalone_mode:
             collector.pause()
         state = Invocation()

@@ -65,8 +65,20 @@ def take(record: type[T], flags: dict[str, Any]) -> T:
 
 
 def split_paths(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Take apart values that hold several names with colons between them."""
+    """Take apart values that hold several names with colons between them. Raises BadParameter for an empty one.
+
+    An empty value is most often a variable of the shell that is not set, and must not mean "all of them".
+    """
+    if not all(value.strip(": ") for value in values):
+        raise click.BadParameter("it is empty")
     return tuple(part for value in values for part in value.split(":") if part)
+
+
+def not_empty(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Return a value as it is. Raises BadParameter for an empty one."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty")
+    return value
 
 
 def from_environment(name: str) -> tuple[str, ...]:
@@ -153,7 +165,9 @@ def host_options() -> Callable[[F], F]:
 def connection_options() -> Callable[[F], F]:
     """Add the flags that say how hosts are reached and as whom."""
     return _stack(
-        click.option("-u", "--user", metavar="NAME", help="User to log in as; beats host variables."),
+        click.option(
+            "-u", "--user", metavar="NAME", callback=not_empty, help="User to log in as; beats host variables."
+        ),
         click.option("--port", type=click.IntRange(1, WIDEST_PORT), help="SSH port; beats host variables."),
         click.option("--ask-login-password", is_flag=True, help="Ask for the password to log in with."),
         click.option("--forward-agent", is_flag=True, help="Let hosts use this machine's SSH agent."),
@@ -178,7 +192,7 @@ def connection_options() -> Callable[[F], F]:
 def sudo_options() -> Callable[[F], F]:
     """Add the flags for becoming another user."""
     return _stack(
-        click.option("--sudo", metavar="NAME", help="User to become; beats plays, not tasks."),
+        click.option("--sudo", metavar="NAME", callback=not_empty, help="User to become; beats plays, not tasks."),
         click.option("--ask-sudo-password", is_flag=True, help="Ask once for the password that sudo wants."),
     )
 

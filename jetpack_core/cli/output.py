@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class UntilClosed(View):
-    """Passes events on until the reader of the output goes away, as `head` does: the run itself goes on."""
+    """Passes events on while they can be written: the run itself goes on when `head` has gone or the disk is full."""
 
     def __init__(self, view: View) -> None:
         self._view: View | None = view
@@ -30,16 +30,21 @@ class UntilClosed(View):
         try:
             if self._view is not None:
                 self._view.handle(event)
-        except BrokenPipeError:
-            self._view = None
+        except OSError as error:
+            self._give_up(error)
 
     def close(self) -> None:
         """Close the view."""
         try:
             if self._view is not None:
                 self._view.close()
-        except BrokenPipeError:
-            self._view = None
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        self._view = None
+        if not isinstance(error, BrokenPipeError):
+            warn(f"cannot write to standard output: {error.strerror}; the run goes on without it")
 
 
 def output_view(options: RunOptions) -> View:

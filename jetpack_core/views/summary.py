@@ -25,7 +25,7 @@ _Row = tuple[str, "Mapping[str, int]"]
 
 def summary_lines(event: RunFinished, style: Style) -> list[str]:
     """Return the table of hosts, what became of the run in one sentence, and how long it took."""
-    lines = [*_table(event, style), ""] if event.hosts else []
+    lines = [*_table(event, style), ""] if _total(event).total() else []
     lines.append(style.paint(headline(event), _colour(event)))
     if event.error:
         lines.append(style.paint(f"The run stopped: {one_line(event.error)}", "bold red"))
@@ -110,8 +110,12 @@ def _bad_parts(event: RunFinished) -> list[str]:
 
 def _calm(event: RunFinished) -> str:
     hosts = len(event.hosts)
-    if event.error or event.interrupted or not hosts:
+    if event.interrupted:
+        return "no change was reported"
+    if event.error or not hosts:
         return "nothing was changed"
+    if not _total(event).total():
+        return "there was nothing to do"
     who = "the host matches" if hosts == 1 else f"all {hosts} hosts match"
     return f"{who}, nothing {'would change' if event.planned else 'was changed'}"
 

@@ -191,6 +191,47 @@ def inventory_of_this_machine(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("flag", ["--limit-hosts", "--limit-groups", "--tags", "--sudo", "-u", "-i", "-p"])
+@pytest.mark.parametrize("value", ["", " ", ":"])
+def test_an_empty_value_is_refused_rather_than_left_out(project: Path, invoke: Run, flag: str, value: str) -> None:
+    if (flag, value) in {("--sudo", ":"), ("-u", ":")}:
+        return
+    done = invoke("plan", flag, value, cwd=project)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "it is empty" in done.stderr
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_a_full_disk_stops_the_output_and_not_the_run(project: Path, flags: tuple[str, ...], tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "jetpack_core.cli", "local", *flags],
+            cwd=project,
+            env={**os.environ, "HOME": str(tmp_path), "NO_COLOR": "1"},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (tmp_path / "motd").exists()
+    told = "warning: cannot write to standard output: No space left on device; the run goes on without it\n"
+    assert (done.returncode, done.stderr) == (0, told)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_stop_nothing(project: Path, tmp_path: Path, closed: str) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "jetpack_core.cli", "local"],
+        cwd=project,
+        env={**os.environ, "HOME": str(tmp_path), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "motd").read_text() == "This machine is looked after by nobody in particular.\n"
+
+
 def test_one_module_runs_on_a_group(invoke: Run, tmp_path: Path) -> None:
     inventory = inventory_of_this_machine(tmp_path / "inventory")
     arguments = (

@@ -169,6 +169,11 @@ def test_a_wrong_parameter_is_told_below_the_one_heading_of_its_task() -> None:
     ]
 
 
+def test_a_run_in_which_nothing_happened_has_no_table() -> None:
+    ended = RunFinished(hosts={"a": {}, "b": {}}, elapsed=1.0)
+    assert shown([ended]) == "There was nothing to do.\n1 s\n"
+
+
 def test_what_was_found_out_is_listed() -> None:
     found = {"exists": True, "size": 12, "owner": "a\x1b[2J", "tags": ["a"]}
     text = shown([Tale("look", "stat", 3, 1.0).ends("h1", Status.PASSIVE, result=found)], verbosity=2)
@@ -255,7 +260,7 @@ def test_output_is_streamed_by_line_whatever_the_pieces() -> None:
             RunFinished(hosts={"a": {"failed": 2}, "b": {"unreachable": 1}}),
             "1 of 2 hosts failed, 1 of 2 hosts could not be reached.",
         ),
-        (RunFinished(interrupted=True, exit_code=130, hosts={"a": {}}), "Interrupted: nothing was changed."),
+        (RunFinished(interrupted=True, exit_code=130, hosts={"a": {}}), "Interrupted: no change was reported."),
         (RunFinished(error="no host is left", exit_code=2), "Nothing was changed.\nThe run stopped: no host is left"),
     ],
 )
