@@ -72,7 +72,7 @@ async def plan_file(host: Host, path: str, payload: Payload, wanted: Attributes,
     refuse_in_the_way(now, hint="'dest' is the file's own name, not the directory it goes into")
     if not now.is_file:
         if not now.exists:
-            await require_parent(host, path)
+            await require_parent(host, path, follow=follow)
         return plan_new(host, now, payload, wanted)
     return compare(now, payload, wanted)
 

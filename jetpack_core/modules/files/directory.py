@@ -26,7 +26,7 @@ from jetpack_core.modules.files.attributes import (
     seen,
     with_attributes,
 )
-from jetpack_core.modules.files.failures import explained, noun
+from jetpack_core.modules.files.failures import explained, noun, refuse_dangling
 from jetpack_core.modules.files.removal import is_vital, plan_removal
 from jetpack_core.records import Change, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
 
@@ -167,7 +167,7 @@ class Directory(FileAttributes):
         except OperationError as error:
             if error.code is not OperationCode.EXISTS:
                 raise
-            _refuse_dangling(await host.stat(self.path))
+            refuse_dangling(await host.stat(self.path))
             raise StaleError(self.path) from error
 
     async def _missing_parents(self, host: Host) -> tuple[str, ...]:
@@ -176,7 +176,7 @@ class Directory(FileAttributes):
         while (path := posixpath.dirname(path)) != "/":
             above.append(path)
         itself, *states = await host.gather([host.stat(self.path), *(host.stat(one, follow=True) for one in above)])
-        _refuse_dangling(itself)
+        refuse_dangling(itself)
         nearest = next((now for now in states if now.exists), None)
         if nearest is not None and not nearest.is_directory:
             raise TaskError(f"{nearest.path} is {noun(nearest)}, and a directory is to be there")
@@ -196,9 +196,3 @@ def _set(host: Host, top: str, work: DirectoryWork) -> list[Operation[None]]:
         )
         for now, wanted in work.settings
     ]
-
-
-def _refuse_dangling(now: FileStat) -> None:
-    if now.kind is FileKind.SYMLINK:
-        message = f"{now.path} is a link to {now.target}, which does not exist"
-        raise TaskError(message, hint="make that directory, or remove the link with !link")

@@ -119,7 +119,7 @@ class TextEdit(FileAttributes):
             return Plan(PlanKind.NONE)
         if not self.create:
             raise TaskError(f"{self.path} does not exist", hint="say `create: true` to make it")
-        await require_parent(host, self.path)
+        await require_parent(host, self.path, follow=True)
         payload = payload_of_bytes(self.edit(Document()).to_bytes())
         plan = plan_new(host, now, payload, self.wanted)
         return replace(plan, data=EditWork(cast("FileWork", plan.data)))

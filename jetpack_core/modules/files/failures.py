@@ -54,13 +54,16 @@ def noun(now: FileStat) -> str:
     return _NOUNS.get(now.kind, "nothing")
 
 
-async def require_parent(host: Host, path: str) -> None:
+async def require_parent(host: Host, path: str, *, follow: bool = False) -> None:
     """In plan mode, see that the directory is there in which `path` is to be made; raises TaskError.
 
-    A real run asks nothing: making the path there tells the same.
+    With `follow`, a link that leads nowhere yet means that its target is made. A real run asks nothing: making
+    the path tells the same.
     """
     if not host.planning:
         return
+    if follow:
+        path = await _end_of_links(host, path)
     parent = posixpath.dirname(path)
     now = await host.stat(parent, follow=True)
     if not now.exists:
@@ -69,7 +72,21 @@ async def require_parent(host: Host, path: str) -> None:
         raise TaskError(f"{path} cannot be made: {parent} is {noun(now)}, not a directory")
 
 
+async def _end_of_links(host: Host, path: str) -> str:
+    """Return what a link leads to; a circle of links has been an error before."""
+    while (now := await host.stat(path)).kind is FileKind.SYMLINK:
+        path = posixpath.join(posixpath.dirname(path), now.target or "")
+    return path
+
+
 def refuse_in_the_way(now: FileStat, *, hint: str = "") -> None:
     """Raise TaskError where something is at the path that a file must not replace."""
     if now.kind in {FileKind.DIRECTORY, FileKind.OTHER}:
         raise TaskError(f"{now.path} is {noun(now)}, and a file is to be there", hint=hint)
+
+
+def refuse_dangling(now: FileStat) -> None:
+    """Raise TaskError where a directory is to be made, and a link that leads nowhere has its name."""
+    if now.kind is FileKind.SYMLINK:
+        message = f"{now.path} is a link to {now.target}, which does not exist"
+        raise TaskError(message, hint="make that directory, or remove the link with !link")

@@ -47,7 +47,7 @@ class File(FileAttributes):
         self._refuse_directory(now)
         if now.exists:
             return plan_attributes(now, self.wanted)
-        await require_parent(host, self.path)
+        await require_parent(host, self.path, follow=True)
         return plan_new(host, now, payload_of_bytes(b""), self.wanted)
 
     async def _plan_removal(self, host: Host) -> Plan:

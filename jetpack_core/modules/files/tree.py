@@ -17,7 +17,7 @@ from jetpack_core.contracts.operations import Operation
 from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
 from jetpack_core.modules.files.attributes import NEW_DIRECTORY_MODE, Attributes, additions, new_state, prefixed, seen
 from jetpack_core.modules.files.content import FileWork, compare, operation, plan_attributes, plan_new
-from jetpack_core.modules.files.failures import explained, noun, refuse_in_the_way, require_parent
+from jetpack_core.modules.files.failures import explained, noun, refuse_dangling, refuse_in_the_way, require_parent
 from jetpack_core.modules.files.payload import DIFF_LIMIT, Payload, read_payload, unreadable
 from jetpack_core.records import Change, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
 
@@ -101,8 +101,10 @@ async def plan_tree(host: Host, folder: Path, dest: str, wanted: Attributes, dir
     """Compare every entry of a folder with the host; one round trip however many there are."""
     entries = await host.in_thread(lambda: scan(folder))
     with explained(dest):
-        states = await host.gather([_question(host, dest, entry) for entry in entries])
+        questions = [_question(host, dest, entry) for entry in entries]
+        itself, *states = await host.gather([host.stat(dest), *questions])
     if not states[0].exists:
+        refuse_dangling(itself)
         await require_parent(host, dest)
     planner = _Planner(host, wanted, wanted.model_copy(update={"mode": directory_mode}))
     items = planner.differing(entries, states)

@@ -145,6 +145,20 @@ def test_follow_changes_the_file_a_link_points_to(host: TestHost, box: Sandbox) 
     assert host.plan(module).kind is PlanKind.NONE
 
 
+@pytest.mark.parametrize("planning", [False, True])
+def test_following_a_link_to_nowhere_makes_the_file_or_names_the_missing_directory(
+    host: TestHost, box: Sandbox, planning: bool
+) -> None:
+    host.ask(host.link(box.path("l"), "d/f"))
+    module = Copy(content="x", dest=box.path("l"), follow=True)
+    with pytest.raises(TaskError, match="there is no directory"):
+        host.apply(module, host.plan(module, planning=planning))
+    box.make_directory("d")
+    assert host.plan(module, planning=planning).kind is PlanKind.CREATE
+    host.converge(module)
+    assert box.read("d/f") == b"x"
+
+
 def test_a_link_is_replaced_and_what_it_points_to_left_alone(host: TestHost, box: Sandbox) -> None:
     box.write("real", "old")
     link = box.link("link", "real")
@@ -301,6 +315,13 @@ def test_something_else_in_the_way_of_a_tree_is_refused(
         box.make_directory(path)
     with pytest.raises(TaskError, match="is to be there"):
         host.plan(Copy(src=tree, dest=box.path("d")))
+
+
+@pytest.mark.parametrize("planning", [False, True])
+def test_a_tree_below_a_link_to_nowhere_is_an_error(host: TestHost, box: Sandbox, tree: Path, planning: bool) -> None:
+    host.ask(host.link(box.path("l"), "nowhere"))
+    with pytest.raises(TaskError, match="a link to nowhere, which does not exist"):
+        host.plan(Copy(src=tree, dest=box.path("l")), planning=planning)
 
 
 def test_a_link_of_the_tree_replaces_a_file_but_no_directory(host: TestHost, box: Sandbox, tree: Path) -> None:
