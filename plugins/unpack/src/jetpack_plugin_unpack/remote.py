@@ -121,32 +121,41 @@ async def plan_remotely(host: Host, request: Mapping[str, object], source: Path 
     dest, src = str(request["dest"]), str(request["src"])
     folder = state_directory({"XDG_STATE_HOME": user.state_home}, user.uid, user.home)
     manifest_path = posixpath.join(folder, name_for(dest))
+    parents = _parents(dest)
     noted, top, *more = await host.gather(
         [
             host.stat(manifest_path, content=_LARGEST_MANIFEST),
             host.stat(dest, follow=True),
+            *(host.stat(parent) for parent in parents),
             *([] if source else [host.stat(src, follow=True, checksum=True)]),
         ]
     )
+    above = [now.path for now in more[: len(parents)] if not now.exists]
     below = await host.walk(dest, checksum=True) if top.is_directory else ()
     owner, group = cast("str | None", request["owner"]), cast("str | None", request["group"])
     disk = RemoteDisk(replace(top, path=dest), below, owner, group)
     manifest = parse((noted.content or b"").decode("utf-8", "surrogateescape"), dest)
-    known = _known(manifest, request, await _digest(host, source) if source else more[0].checksum)
+    known = _known(manifest, request, await _digest(host, source) if source else more[-1].checksum)
     fetched = None
     if known is None and source is None:
-        fetched = await _fetch(host, more[0])
+        fetched = await _fetch(host, more[-1])
     record = known or await _listing(host, source or (fetched.path if fetched else None), request)
     comparison = _compared(record, request, disk, manifest, known)
-    answer = reply(record, comparison)
+    answer = reply(record, comparison, above)
     if not answer["count"]:
         return plan_of(host, dest, answer, owner, group, None)
-    if source is None and not more[0].exists and any(step.action != comparing.REMOVE for step in comparison.steps):
+    if source is None and not more[-1].exists and any(step.action != comparing.REMOVE for step in comparison.steps):
         message = f"{comparison.steps[0].path or dest} differs from what was unpacked, and the archive {src} is gone"
         raise TaskError(message, hint="bring it back")
     plan = plan_of(host, dest, answer, owner, group, None)
     work = Writing(request, comparison.steps, record, manifest, manifest_path, disk, source, fetched, plan.outcome)
     return replace(plan, data=work)
+
+
+def _parents(path: str) -> list[str]:
+    """Return the directories above a path, from the top."""
+    parts = path.split("/")[1:-1]
+    return ["/" + "/".join(parts[: count + 1]) for count in range(len(parts))]
 
 
 async def _digest(host: Host, source: Path) -> str:

@@ -20,7 +20,11 @@ _PACKAGE: Final = "jetpack_plugin_unpack.onhost"
 _MODULES: Final = ("trouble", "streams", "archives", "vetting", "manifest", "comparing", "writing", "program")
 """In the order in which each needs only those before it."""
 _BOOT: Final = """\
-import base64,json,sys,types,zlib
+import os,sys
+if sys.version_info < (3, 6):
+    print(os.getuid(),os.environ.get("HOME",""),os.environ.get("XDG_STATE_HOME",""),sep=chr(10))
+    sys.exit(96)
+import base64,json,types,zlib
 given=json.load(sys.stdin)
 for name,text in json.loads(zlib.decompress(base64.b64decode(given["program"])).decode()):
     made=sys.modules[name]=types.ModuleType(name)
@@ -31,9 +35,7 @@ json.dump(made.run(given["request"]),sys.stdout)
 """
 _PICK: Final = """\
 for p in python3 /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python; do
-    command -v "$p" >/dev/null 2>&1 || continue
-    "$p" -ISc 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/null || continue
-    exec "$p" -ISBc "$1"
+    command -v "$p" >/dev/null 2>&1 && exec "$p" -ISBc "$1"
 done
 printf '%s\\n%s\\n%s\\n' "$(id -u)" "$HOME" "$XDG_STATE_HOME"
 exit 96

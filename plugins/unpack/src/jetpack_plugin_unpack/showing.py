@@ -15,6 +15,8 @@ _SHOWN: Final = 200
 """Members; of the others only the number is told."""
 _KINDS: Final = {"f": FileKind.FILE, "d": FileKind.DIRECTORY, "l": FileKind.SYMLINK, "o": FileKind.OTHER}
 _LINK_MODE: Final = 0o777
+_ABOVE: Final = {"kind": "d", "mode": 0o755}
+"""A directory above the destination."""
 
 Step = Mapping[str, Any]
 """As `program.shown` makes it."""
@@ -33,12 +35,14 @@ def plan_of(
     new = any(step["path"] == "" and step["action"] == "create" for step in steps)
     effects = [_effect(host, dest, step, owner, group) for step in steps]
     if count > len(steps):
-        effects = [PathEffect(_state(host, dest, {"kind": "d", "mode": 0o755}, owner, group), tree=True)]
+        effects = [PathEffect(_state(host, dest, _ABOVE, owner, group), tree=True)]
+    above = cast("Sequence[str]", answer["above"]) if new else ()
+    made = [PathEffect(_state(host, path, _ABOVE, None, None)) for path in above]
     shown = [step["path"] or dest for step in steps]
     return Plan(
         PlanKind.CREATE if new else PlanKind.MODIFY,
-        tuple(_changes(dest, steps, count, owner, group)),
-        effects=tuple(effects),
+        (*(Change(path, None, _described(_ABOVE)) for path in above), *_changes(dest, steps, count, owner, group)),
+        effects=(*made, *effects),
         outcome=Outcome({**result, "changed": shown}, warnings=warnings),
         data=data,
     )

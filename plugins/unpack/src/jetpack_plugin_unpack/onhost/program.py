@@ -17,8 +17,10 @@ from jetpack_plugin_unpack.onhost.vetting import Output, Rules, vet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, Optional
 
+    from jetpack_plugin_unpack.onhost.archives import Member
     from jetpack_plugin_unpack.onhost.comparing import Step
 
 _SHOWN = 1000
@@ -37,13 +39,28 @@ def signature_of(request: "dict[str, Any]") -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def listing_of(archive: Archive, rules: Rules, digest: str, signature: str) -> Record:
-    """Read and vet an archive."""
-    listing = vet((member for member, _ in archive.members()), rules, archive.size)
+def listing_of(archive: Archive, rules: Rules, digest: str, signature: str, thorough: bool = True) -> Record:
+    """Read and vet an archive; if `thorough`, the contents of its members as well, which may lie about their sizes."""
+    members = _measured(archive, rules.limits) if thorough else (member for member, _ in archive.members())
+    listing = vet(members, rules, archive.size)
     record = Record(digest, [], signature, archive.format, listing.outputs)
     record.warnings = listing.warnings
     record.skipped = listing.skipped
     return record
+
+
+def _measured(archive: Archive, limits: Limits) -> "Iterator[Member]":
+    """Yield the members after their contents were read once. A tar archive is read to its end in any case."""
+    total = 0
+    for member, content in archive.members():
+        if content is not None and archive.kind != "tar":
+            size = 0
+            for part in copy_parts(content, None if member.size < 0 else member.size):
+                size += len(part)
+                limits.check_size(total + size, archive.size)
+            total += size
+            member.size = size
+        yield member
 
 
 def checksums(archive: Archive, wanted: "set[int]", limits: Limits) -> "dict[int, str]":
@@ -102,7 +119,8 @@ class Job:
     def apply(self) -> "dict[str, object]":
         """Do what was planned. Raises Trouble `stale` when anything is not what the plan saw."""
         there = os.path.exists(self._request["archive"])
-        record = self._read_record() if there else self._known_record()
+        # What is the same archive by its digest was read thoroughly for the plan.
+        record = self._read_record(thorough=False) if there else self._known_record()
         if record is None:
             raise Trouble("stale", self._dest)
         known = self._manifest.records.get(self._request["src"])
@@ -133,7 +151,7 @@ class Job:
             return record
         return record if seen == record.seen else None
 
-    def _read_record(self) -> "Optional[Record]":
+    def _read_record(self, thorough: bool = True) -> "Optional[Record]":
         if self._request["archive"] is None:
             return self._given_record()
         self._open()
@@ -144,7 +162,7 @@ class Job:
         if wanted is not None and wanted != digest:
             message = "the SHA-256 of the archive is {}, not {}".format(digest, wanted)
             raise Trouble("refused", message, "fetch it again, or correct checksum")
-        record = listing_of(self._archive, self._rules, digest, self._signature)
+        record = listing_of(self._archive, self._rules, digest, self._signature, thorough)
         record.seen = self._seen
         return record
 
@@ -194,7 +212,12 @@ class Job:
         if restoring and self._request["archive"] is not None and not os.path.exists(self._request["archive"]):
             message = "{} differs from what was unpacked, and the archive {} is gone"
             raise Trouble("missing", message.format(restoring[0].path, self._request["archive"]), "bring it back")
-        return reply(record, comparison)
+        above = []  # type: list[str]
+        parent = os.path.dirname(self._dest)
+        while not os.path.lexists(parent):
+            above.insert(0, parent)
+            parent = os.path.dirname(parent)
+        return reply(record, comparison, above)
 
     def _note(self, record: Record) -> "Optional[str]":
         """Keep what was made, and how each file looks now."""
@@ -211,14 +234,15 @@ class Job:
         return manifest.save(self._manifest)
 
 
-def reply(record: Record, comparison: Comparison) -> "dict[str, object]":
-    """Return a plan as JSON holds it."""
+def reply(record: Record, comparison: Comparison, above: "list[str]") -> "dict[str, object]":
+    """Return a plan as JSON holds it; `above` are the directories that are missing above the destination."""
     return {
         "digest": record.digest,
         "format": record.form,
         "files": sum(1 for one in record.outputs.values() if one.kind == FILE),
         "skipped": record.skipped,
         "warnings": record.warnings,
+        "above": above,
         "count": len(comparison.steps),
         "steps": [shown(step) for step in comparison.steps[:_SHOWN]],
         "token": comparison.token(record.digest),
