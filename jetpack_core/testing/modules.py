@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import pytest
 
+from jetpack_core.content.fields import fields_of
 from jetpack_core.contracts.documentation import field_documentation
 from jetpack_core.contracts.fields import Mode
 from jetpack_core.contracts.module import Module
@@ -203,7 +204,7 @@ class ModuleConformance:
         assert examples, "the docstring has no block after 'Example::'"
         for example in examples:
             module = _module_named(example.module, self.module)
-            assert set(example.parameters) <= set(module.model_fields)
+            assert set(example.parameters) <= set(fields_of(module).by_name)
             if not example.templated:
                 make_module(module, example.parameters, [folder])
 
