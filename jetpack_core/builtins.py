@@ -19,6 +19,7 @@ def jetpack_register_modules() -> list[Reference]:
         "modules.",
         {
             "assert": ("control.assert_:Assert", "Fail unless conditions hold"),
+            "authorized_key": ("access.authorized_key:AuthorizedKey", "See that public keys may log in, or may not"),
             "block": ("files.block:Block", "Keep a block of lines in a text file"),
             "command": ("commands.command:Command", "Run a program without a shell"),
             "copy": ("files.copy:Copy", "Copy a file or folder to the host"),
@@ -30,6 +31,7 @@ def jetpack_register_modules() -> list[Reference]:
             "fail": ("control.fail:Fail", "Fail on purpose"),
             "fetch": ("files.fetch:Fetch", "Fetch a file from the host"),
             "file": ("files.file:File", "See that a file exists, or does not"),
+            "group": ("access.group:Group", "See that a group exists, or does not"),
             "line": ("files.line:Line", "Keep a line in a text file"),
             "link": ("files.link:Link", "See that a link exists and where it points"),
             "pause": ("control.pause:Pause", "Let some time pass"),
@@ -39,6 +41,7 @@ def jetpack_register_modules() -> list[Reference]:
             "shell": ("commands.shell:Shell", "Run a command line with a shell"),
             "stat": ("files.stat:Stat", "Look at a path of the host"),
             "template": ("files.template:Template", "Render a template to a file of the host"),
+            "user": ("access.user:User", "See that a user exists and is as wanted, or does not exist"),
             "wait_for": ("control.wait_for:WaitFor", "Wait for a port, a path, a command or a web page"),
             "wait_for_host": ("control.wait_for_host:WaitForHost", "Wait until the host can be logged in to"),
             "wait_for_http": ("control.wait_for_http:WaitForHttp", "Wait until a web page answers"),
