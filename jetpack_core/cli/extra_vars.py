@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.errors import UsageError
+from jetpack_core.records import Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*", re.ASCII)
+
+_PLACE: Final = Position("-e", 1, 1)
+"""Where an assignment stands."""
 
 
 def read_extra_vars(pieces: Iterable[str]) -> dict[str, object]:
@@ -31,8 +35,16 @@ def overlay_maps(low: Mapping[str, object], high: Mapping[str, object]) -> dict[
 
     Values marked `!replace` keep their mark, for they have yet to meet the variables of hosts.
     """
+    from jetpack_core.variables.data import SourceMap
+
     both = {key: _overlay(low[key], high[key]) for key in low.keys() & high.keys()}
-    return {**low, **high, **both}
+    return SourceMap({**low, **high, **both}.items(), {**_positions(low), **_positions(high)})
+
+
+def _positions(values: Mapping[str, object]) -> dict[str, Position]:
+    from jetpack_core.variables.data import SourceMap
+
+    return values.positions if isinstance(values, SourceMap) else {}
 
 
 def _overlay(low: object, high: object) -> object:
@@ -85,11 +97,12 @@ def _read_assignment(piece: str) -> Mapping[str, object]:
     if not _NAME.fullmatch(name):
         raise UsageError(f"-e {piece!r}: {name!r} is no variable name", hint="letters, digits, _ and dots between")
     from jetpack_core.content.yaml import plain_scalar
+    from jetpack_core.variables.data import SourceMap
 
     first, *rest = name.split(".")
     value: object = text
     if text:
         value = plain_scalar(text)
     for part in reversed(rest):
-        value = {part: value}
-    return {first: value}
+        value = SourceMap([(part, value)], {part: _PLACE})
+    return SourceMap([(first, value)], {first: _PLACE})

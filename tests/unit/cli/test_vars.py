@@ -59,6 +59,17 @@ def test_one_name_and_a_dotted_name(invoke: Run, project: Path) -> None:
     assert [line for line in lines if not line.startswith(" ")] == ['nginx.user: "www"', "nginx.workers: 4"]
 
 
+def test_variables_of_the_command_line_have_their_place(invoke: Run, project: Path) -> None:
+    (project / "x.yml").write_text("\nsizes:\n  big: 2\n")
+    done = invoke("vars", "h1", "sizes", "-i", "inventory", "-e", "@x.yml", "-e", "sizes.small=1")
+    assert done.stdout.splitlines() == [
+        "sizes.big: 2",
+        "    x.yml:3:3  -e  set 2",
+        "sizes.small: 1",
+        "    -e:1:1     -e  set 1",
+    ]
+
+
 def test_plays_roles_and_extra_variables(invoke: Run, project: Path) -> None:
     arguments = ("-i", "inventory", "-p", "site.yml", "-e", "nginx.workers=9")
     text = invoke("vars", "h1", *arguments).stdout
