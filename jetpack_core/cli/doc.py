@@ -96,14 +96,12 @@ def _show_entries(registry: Registry, entries: Sequence[Registered], *, as_json:
 def _text(doc: EntryDoc) -> str:
     formatter = click.HelpFormatter(max_width=100)
     formatter.write(f"{doc.kind} {doc.name}, of {doc.owner}\n")
-    formatter.write_paragraph()
-    for part in (doc.summary, doc.description):
-        if part:
-            with formatter.indentation():
-                formatter.write_text(part)
-            formatter.write_paragraph()
+    for part in filter(None, (doc.summary, doc.description)):
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(part)
     if doc.usage:
-        formatter.write(f"  Written {doc.usage}\n")
+        formatter.write(f"\n  Written {doc.usage}\n")
     if doc.listed:
         with formatter.section("Parameters"):
             formatter.write_dl([(one.name, _parameter(one)) for one in doc.listed])
