@@ -8,20 +8,14 @@ that sees the libraries of this one.
 from __future__ import annotations
 
 import filecmp
-import os
-import shlex
-import site
-import subprocess
 import sys
-import sysconfig
-import venv
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from jetpack_core.cli.new import KINDS
 from jetpack_core.testing.documents import code_blocks
+from tests.integration.plugins.conftest import Workshop
 
 ROOT = Path(__file__).parents[3]
 SHORT, LONG = "x", "abcdefghijklmn_pqrstuvwxyz_bcd"
@@ -29,67 +23,27 @@ SHORT, LONG = "x", "abcdefghijklmn_pqrstuvwxyz_bcd"
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cookiecutter")]
 
 
-@dataclass(frozen=True)
-class Workshop:
-    """An environment, and what was generated and installed into it."""
-
-    folder: Path
-
-    @property
-    def python(self) -> str:
-        return str(self.folder / "env" / "bin" / "python")
-
-    def package(self, kind: str) -> Path:
-        group = "provisioner" if kind == "provisioner" else "plugin"
-        return self.folder / "made" / f"jetpack-{group}-sample-{kind}"
-
-    def run(self, *words: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("JET_", "PYTEST_", "PYTHON"))}
-        kept |= {"HOME": str(self.folder), "NO_COLOR": "1", **environment}
-        return subprocess.run(
-            [str(word) for word in words], cwd=cwd, env=kept, capture_output=True, text=True, check=False, timeout=120
-        )
-
-    def works(self, *words: str | Path, cwd: Path, **environment: str) -> str:
-        done = self.run(*words, cwd=cwd, **environment)
-        assert done.returncode == 0, f"{shlex.join(map(str, words))}\n{done.stdout}{done.stderr}"
-        return done.stdout
-
-    def jetpack(self, *words: str, cwd: Path, **environment: str) -> str:
-        return self.works(self.python, "-m", "jetpack_core.cli", *words, cwd=cwd, **environment)
+def package(workshop: Workshop, kind: str) -> Path:
+    """Return the folder of the package of a kind."""
+    group = "provisioner" if kind == "provisioner" else "plugin"
+    return workshop.folder / "made" / f"jetpack-{group}-sample-{kind}"
 
 
-@pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    shop = Workshop(tmp_path_factory.mktemp("cookiecutter"))
-    venv.create(shop.folder / "env", with_pip=False)
-    libraries = shop.folder / "env" / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
-    here = [path for path in (*site.getsitepackages(), site.getusersitepackages()) if Path(path).is_dir()]
-    (libraries / "here.pth").write_text("".join(f"import site; site.addsitedir({path!r})\n" for path in here))
+@pytest.fixture(scope="module", autouse=True)
+def _packages(workshop: Workshop) -> None:
+    """Generate a package of every kind, build all of them, and install the wheels."""
     for kind in KINDS:
-        shop.jetpack(
-            "new",
-            "plugin",
-            f"sample_{kind}",
-            "--kind",
-            kind,
-            "--author",
-            'Ada "B"',
-            "--folder",
-            "made",
-            cwd=shop.folder,
-        )
-        shop.works(shop.python, "-m", "hatchling", "build", "-d", shop.folder / "dist", cwd=shop.package(kind))
-    wheels = sorted((shop.folder / "dist").glob("*.whl"))
-    pip = [sys.executable, "-m", "pip", "--python", shop.python, "install", "--no-index", "--no-deps", "--quiet"]
-    shop.works(*pip, *wheels, cwd=shop.folder)
-    return shop
+        words = [f"sample_{kind}", "--kind", kind, "--author", 'Ada "B"', "--folder", "made"]
+        workshop.jetpack("new", "plugin", *words, cwd=workshop.folder)
+        build: list[str | Path] = [workshop.python, "-m", "hatchling", "build", "-d", workshop.folder / "dist"]
+        workshop.works(*build, cwd=package(workshop, kind))
+    workshop.pip_install(*sorted((workshop.folder / "dist").glob("*.whl")))
 
 
 def test_every_package_builds_both_ways(workshop: Workshop) -> None:
     dist = workshop.folder / "dist"
     for kind in KINDS:
-        name = f"{workshop.package(kind).name.replace('-', '_')}-0.1.0"
+        name = f"{package(workshop, kind).name.replace('-', '_')}-0.1.0"
         assert (dist / f"{name}-py3-none-any.whl").exists()
         assert (dist / f"{name}.tar.gz").exists()
 
@@ -97,7 +51,7 @@ def test_every_package_builds_both_ways(workshop: Workshop) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_its_tests_pass(workshop: Workshop, kind: str) -> None:
     said = workshop.works(
-        workshop.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", cwd=workshop.package(kind)
+        workshop.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", cwd=package(workshop, kind)
     )
     assert " passed" in said
     assert " skipped" not in said
@@ -108,7 +62,7 @@ def test_its_tests_pass(workshop: Workshop, kind: str) -> None:
 def test_it_types(workshop: Workshop, kind: str) -> None:
     cache = workshop.folder / "mypy"
     mypy: list[str | Path] = [workshop.python, "-m", "mypy", "--strict", "--cache-dir", cache, "src", "tests"]
-    assert "Success" in workshop.works(*mypy, cwd=workshop.package(kind))
+    assert "Success" in workshop.works(*mypy, cwd=package(workshop, kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -121,7 +75,7 @@ def test_it_lints_and_is_formatted_whatever_its_name(workshop: Workshop, kind: s
 
 def example(workshop: Workshop, kind: str, folder: Path) -> None:
     """Write the README's playbook where it is to be run, with paths of its own."""
-    (playbook,) = code_blocks(workshop.package(kind) / "README.md", "yaml")
+    (playbook,) = code_blocks(package(workshop, kind) / "README.md", "yaml")
     (folder / "site.yml").write_text(playbook.replace("/tmp", str(folder)))
 
 
@@ -179,10 +133,10 @@ def test_cookiecutter_makes_the_same(workshop: Workshop, kind: str, tmp_path: Pa
     template = str(ROOT / "cookiecutter-module")
     workshop.works(*cookiecutter, template, *(f"{name}={value}" for name, value in answers.items()), cwd=tmp_path)
     (made,) = tmp_path.glob("jetpack-*")
-    difference = filecmp.dircmp(made, workshop.package(kind), ignore=["__pycache__"])
+    difference = filecmp.dircmp(made, package(workshop, kind), ignore=["__pycache__"])
     assert (difference.left_only, difference.right_only, difference.diff_files) == ([], [], [])
     for file in (path for path in made.rglob("*") if path.is_file()):
-        assert file.read_bytes() == (workshop.package(kind) / file.relative_to(made)).read_bytes()
+        assert file.read_bytes() == (package(workshop, kind) / file.relative_to(made)).read_bytes()
 
 
 def test_the_wheel_of_the_core_has_the_template(workshop: Workshop, tmp_path: Path) -> None:
