@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module `dnf`, also known as `yum`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final
+
+from jetpack_core.contracts.operations import Run
+from jetpack_core.errors import TaskError
+from jetpack_core.modules.packages.names import Request
+from jetpack_core.modules.packages.rpm import RpmTransaction, shown
+from jetpack_core.modules.packages.transaction import Work, last_words
+from jetpack_core.records import CommandResult
+
+_LOCKED: Final = 200
+_HOLDER: Final = re.compile(r"(?:locked by|with PID|with pid) (\d+)(?:[^\n]* is: (\S+))?")
+_NAMED: Final = re.compile(r"with PID \d+ is: (\S+)")
+_ADDING: Final = ("Installing", "Upgrading", "Downgrading", "Reinstalling")
+# A row of the table may be broken anywhere, so rows are found by their shape.
+_ROW: Final = re.compile(
+    r"(\S+)\s+(noarch|src|[a-z][a-z0-9_]*)\s+((?:\d+:)?\S+-\S+)\s+(\S+)\s+[\d.]+\s*(?:[kKMGTi]*B?)\b"
+)
+
+
+class Dnf(RpmTransaction):
+    """Install, update and remove packages of Fedora, Red Hat Enterprise Linux and their family.
+
+    All packages of a task go into one transaction. The plan names every package that would change, dependencies
+    included; what dnf weighs as optional may be left out by it. The module's other name is `yum`. On hosts that have
+    only yum, that is used.
+
+    dnf itself renews an index that its own settings call expired, and keeps a log, even when asked what it would do.
+
+    Example::
+
+        - !dnf
+          package: [nginx, postgresql-server >= 15]
+        - !dnf
+          package: nginx
+          version: 1.20.1-14.el9
+          downgrade: true
+        - !dnf
+          name: install security updates
+          upgrade: security
+          refresh: true
+    """
+
+    tool: ClassVar[str] = "dnf"
+    index_path: ClassVar[str] = "/var/cache/dnf"
+    source_paths: ClassVar[tuple[str, ...]] = ("/etc/yum.repos.d",)
+
+    def simulated(self, todo: Sequence[Request]) -> Run | None:
+        """Return the transaction, answered with no."""
+        words = self._words(todo)
+        return None if words is None else self._dnf("--assumeno", *words)
+
+    def transaction(self, work: Work) -> Run:
+        """Return the transaction."""
+        return self._dnf("--assumeyes", "--setopt=exit_on_lock=True", *(self._words(work.todo) or ()))
+
+    def _words(self, todo: Sequence[Request]) -> tuple[str, ...] | None:
+        if self.upgrade is not None:
+            return ("upgrade", "--security") if self.upgrade == "security" else ("upgrade",)
+        if not todo:
+            return None
+        names = [word for one in todo for word in self._specs(one)]
+        if self.remove:
+            clean = f"--setopt=clean_requirements_on_remove={self.autoremove}"
+            return ("remove", clean, *names)
+        # Without this a package that is installed is left at its version.
+        best = ("--best",) if self.update else ()
+        return ("install", *best, *names)
+
+    def _specs(self, request: Request) -> list[str]:
+        if not request.constraints:
+            return [request.name]
+        found = []
+        for one in request.constraints:
+            if one.operator == "!=" or ("*" in one.version and one.operator != "="):
+                raise TaskError(f"dnf cannot be asked for {request.name} {one}")
+            exact = f"{request.name}-{one.version}"
+            found.append(exact if one.operator == "=" else f"{request.name} {one.operator} {one.version}")
+        return found
+
+    def _dnf(self, *words: str) -> Run:
+        # Where dnf is missing, yum has the same words.
+        script = 'program=dnf; command -v dnf >/dev/null || program=yum; exec "$program" "$@"'
+        return Run(("/bin/sh", "-c", script, "dnf", *words))
+
+    def targets(self, ended: CommandResult) -> Mapping[str, str | None]:
+        """Return what dnf's table says. It leaves with 1 both when answered with no and when it fails."""
+        found: dict[str, str | None] = {}
+        section = ""
+        for heading, body in _sections(ended.stdout):
+            section = heading.split()[0].rstrip(":")
+            if section not in {*_ADDING, "Removing"}:
+                continue
+            for row in _ROW.finditer(body):
+                found[row[1]] = None if section == "Removing" else shown(row[3])
+        if not found and not ended.ok:
+            raise TaskError(f"dnf would fail: {self.last_words(ended)}")
+        return found
+
+    def lock_holder(self, ended: CommandResult) -> str | None:
+        """Return who holds one of dnf's locks."""
+        said = ended.stdout + ended.stderr
+        if ended.rc != _LOCKED:
+            return None
+        pid, name = _HOLDER.search(said), _NAMED.search(said)
+        who = f"process {pid[1]}" if pid else "another process"
+        return f"the lock of dnf is held by {who}" + (f" ({name[1]})" if name else "")
+
+    def last_words(self, ended: CommandResult) -> str:
+        """Return dnf's errors without its notes."""
+        errors = ended.stderr.partition("Error")
+        text = "".join(errors[1:]) or ended.stderr or ended.stdout
+        return last_words(CommandResult(ended.argv, ended.rc, stderr=text))
+
+    def refresh_words(self) -> tuple[str, ...]:
+        """Return the command that refreshes the index."""
+        return (*self._dnf("--setopt=skip_if_unavailable=False", "makecache").argv,)
+
+
+def _sections(table: str) -> list[tuple[str, str]]:
+    """Return the parts of dnf's table, each with its heading; lines of packages begin with a space."""
+    found: list[tuple[str, str]] = []
+    for line in table.splitlines():
+        if line.startswith(" ") and found:
+            found[-1] = (found[-1][0], f"{found[-1][1]}\n{line}")
+        elif line.rstrip().endswith(":"):
+            found.append((line, ""))
+        elif not line.startswith(" "):
+            found.append(("-", ""))
+    return found

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `dnf` and `zypper` share: rpm's database, and how versions are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final, Literal, Self
+
+from pydantic import model_validator
+
+from jetpack_core.contracts.operations import Operation, Run
+from jetpack_core.errors import TaskError
+from jetpack_core.modules.packages.indexed import ListedTransaction
+from jetpack_core.modules.packages.names import Request
+from jetpack_core.modules.packages.transaction import Package, State, as_results, last_words
+from jetpack_core.modules.packages.versions import RPM
+from jetpack_core.records import CommandResult
+
+_FORMAT: Final = r"%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{ARCH}\n"
+
+# Which package a file holds is known only once it was read, and its state is wanted in the same round trip.
+_FILES_SCRIPT: Final = """
+format=$1; shift
+for file; do
+  told=$(rpm -qp --nosignature --qf "$format" -- "$file" 2>&1) || told="!$told"
+  printf 'file\\t%s\\t%s\\n' "$file" "$told"
+  case $told in !*) ;; *) rpm -q --qf "$format" -- "${told%%\t*}" 2>/dev/null ;; esac
+done
+"""
+
+
+def shown(version: str) -> str:
+    """Return a version without an epoch of zero, as rpm itself shows it."""
+    return version.removeprefix("0:").removeprefix("(none):")
+
+
+class RpmTransaction(ListedTransaction):
+    """Packages of rpm's kind."""
+
+    autoremove: bool = False
+    """With `remove`: also remove what was installed as a dependency and is needed no more."""
+
+    upgrade: Literal["all", "security"] | None = None
+    """Bring every installed package to its newest version, or only those that a security notice is about."""
+
+    order: ClassVar = RPM
+    listing: ClassVar[str] = r"rpm -qa --qf '%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n'"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.upgrade is not None and (self.package is not None or self.remove):
+            message = "`upgrade` is about the whole system; name packages in a task of their own"
+            raise ValueError(message)
+        if self.autoremove and not self.remove:
+            message = "`autoremove` goes with `remove`"
+            raise ValueError(message)
+        return self
+
+    def nothing_to_do(self) -> str:
+        """Say what is missing."""
+        return "give a `package`, or `upgrade` or `refresh`"
+
+    def has_transaction(self) -> bool:
+        """Tell whether the whole system is concerned."""
+        return self.upgrade is not None
+
+    @property
+    def foresees_at_once(self) -> bool:
+        """Tell whether only the manager can tell if there is anything to do."""
+        return self.has_transaction() or self.update
+
+    def queries(self) -> list[Operation[object]]:
+        """Return what tells the state of the packages, and of the index where it matters."""
+        requests = self.requests()
+        names = [one.name for one in requests if not one.is_file]
+        files = [one.name for one in requests if one.is_file]
+        found: list[Operation[object]] = [self.versions_query(names)] if names else []
+        if files:
+            found.append(Run(("/bin/sh", "-c", _FILES_SCRIPT, "files", _FORMAT, *files), read_only=True))
+        return [*found, *self.index_queries()]
+
+    def state(self, replies: Sequence[object]) -> State:
+        """Return the state of the packages."""
+        index = self.index_queries()
+        own = replies[: len(replies) - len(index)]
+        lines = [line.split("\t") for result in as_results(own) for line in result.stdout.splitlines()]
+        contents = {row[1]: row[2:] for row in lines if row[0] == "file"}
+        packages: dict[str, Package] = {}
+        versions: dict[str, str] = {}
+        for request in self.requests():
+            name = request.name
+            if request.is_file:
+                name, versions[name] = _contents(name, contents.get(name, ()))
+            found = self._installed(request, name, [row for row in lines if len(row) == _COLUMNS])
+            if found is not None:
+                packages[request.name] = found
+        return State(packages, index_age=self.index_age(replies[len(own) :]) if index else None, in_files=versions)
+
+    def _installed(self, request: Request, name: str, rows: Sequence[Sequence[str]]) -> Package | None:
+        """Return a package that is installed: one that will do, or else the newest, as several kernels may be."""
+        found = [shown(row[1]) for row in rows if row[0] != "file" and name in {row[0], f"{row[0]}.{row[2]}"}]
+        good = [version for version in found if request.accepts(version, self.order)]
+        best = ""
+        for version in good or found:
+            best = version if not best or self.order.compare(version, best) > 0 else best
+        return Package(name, best) if best else None
+
+    def versions_query(self, names: Sequence[str]) -> Run:
+        """Return the question for packages in rpm's database; what it says of missing ones has no tabs."""
+        return Run(("rpm", "-q", "--qf", _FORMAT, "--", *names), read_only=True)
+
+    def versions(self, reply: CommandResult) -> Mapping[str, Package]:
+        """Return the installed packages, with versions as rpm shows them."""
+        rows = [line.split("\t") for line in reply.stdout.splitlines()]
+        found: dict[str, Package] = {}
+        for row in (row for row in rows if len(row) > 1):
+            now = Package(row[0], shown(row[1]))
+            if now.name not in found or self.order.compare(now.version, found[now.name].version) > 0:
+                found[now.name] = now
+        return found
+
+
+_COLUMNS: Final = 3
+
+
+def _contents(path: str, told: Sequence[str]) -> tuple[str, str]:
+    """Return the name and the version of the package in a file. Raises TaskError."""
+    if len(told) != _COLUMNS:
+        words = last_words(CommandResult((), 1, stderr="\n".join(told).removeprefix("!")))
+        raise TaskError(f"{path} cannot be read as a package: {words}", hint="put the file there first, with !copy")
+    return told[0], shown(told[1])

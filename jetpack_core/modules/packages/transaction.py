@@ -1,0 +1,448 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all package managers share: packages are looked at together, and changed in one transaction."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Final, Self
+
+from pydantic import model_validator
+
+from jetpack_core.contracts.host import Host
+from jetpack_core.contracts.module import Module
+from jetpack_core.contracts.operations import Operation, Run
+from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
+from jetpack_core.modules.commands.execution import ResultName
+from jetpack_core.modules.packages.names import (
+    Duration,
+    Order,
+    PackageNames,
+    Request,
+    VersionText,
+    parse_constraints,
+    parse_request,
+    span_text,
+)
+from jetpack_core.records import Change, CommandResult, FileStat, Outcome, Plan, PlanKind
+
+INDEX: Final = "package index"
+_LAST_WORDS: Final = 6
+_POLL: Final = 1.0
+_STALE: Final = 75
+"""The exit code by which a guarded command says that it was not run (EX_TEMPFAIL of sysexits.h)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package that is on the host."""
+
+    name: str
+    version: str
+    complete: bool = True
+    """Whether it is installed and configured."""
+    held: bool = False
+
+    def __str__(self) -> str:
+        return self.version if self.complete else f"{self.version} (not configured)"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the host says about the packages that were asked for."""
+
+    packages: Mapping[str, Package] = field(default_factory=dict)
+    """By the name of the request; what is not there is missing."""
+    available: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The versions the repositories have, newest first, of requests that leave a choice."""
+    expect: FileStat | None = None
+    """The manager's own database."""
+    index_age: float | None = None
+    """Seconds since the index was refreshed; None where that is not known or its sources are newer."""
+    in_files: Mapping[str, str] = field(default_factory=dict)
+    """The version in each package file that was asked for."""
+    findings: Mapping[str, object] = field(default_factory=dict)
+    """What else the task's result tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One package that a transaction changes; None stands for "not installed"."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a transaction would do."""
+
+    steps: tuple[Step, ...] = ()
+    digest: str = ""
+    """A checksum of all that is installed, where the database has no one file that could be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a plan hands to apply."""
+
+    state: State
+    todo: tuple[Request, ...]
+    foreseen: Foreseen = Foreseen()
+    refresh: bool = False
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Return what the transaction would do."""
+        return self.foreseen.steps
+
+
+class Transaction(Module):
+    """Packages that are there, or not, in one transaction."""
+
+    package: PackageNames | None = None
+    """The package, or a list of them: `nginx`, `nginx=1.22.1-9`, `nginx >= 1.22`."""
+
+    version: VersionText | None = None
+    """The version of every package that does not name its own: exact, with `*`, or conditions like `>= 1.2, < 2`."""
+
+    update: bool = False
+    """Bring the packages to the newest version there is."""
+
+    remove: bool = False
+    """See that the packages are not installed."""
+
+    downgrade: bool = False
+    """Let a package go back to an older version where `version` asks for that; else the task fails."""
+
+    lock_timeout: Duration = 60.0
+    """How long to wait while another program holds the package manager's lock."""
+
+    save: ResultName | None = None
+    """The variable to keep the result in: `changed`, a map of package to its versions `before` and `after`."""
+
+    order: ClassVar[Order]
+    name_pattern: ClassVar[re.Pattern[str] | None] = None
+    """Which names the manager knows, where that is not the usual."""
+    environment: ClassVar[Mapping[str, str]] = {}
+    tool: ClassVar[str]
+    """The program, for errors."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        try:
+            self.requests()
+        except ValueError as error:
+            message = f"package: {error}"
+            raise ValueError(message) from error
+        if self.package is None and not self.has_other_work():
+            message = self.nothing_to_do()
+            raise ValueError(message)
+        if self.remove and (self.version is not None or self.update):
+            message = "`remove` goes without `version` and `update`"
+            raise ValueError(message)
+        if self.update and self.version is not None:
+            message = "`update` takes the newest version, so it goes without `version`"
+            raise ValueError(message)
+        return self
+
+    def has_other_work(self) -> bool:
+        """Tell whether the task is about more than named packages."""
+        return False
+
+    def nothing_to_do(self) -> str:
+        """Say what is missing in a task without packages."""
+        return "`package` is missing"
+
+    def requests(self) -> tuple[Request, ...]:
+        """Return the packages the task is about. Raises ValueError."""
+        options = {} if self.name_pattern is None else {"pattern": self.name_pattern}
+        found = [parse_request(text, **options) for text in self.package or ()]
+        general = parse_constraints(self.version) if self.version is not None else ()
+        if self.remove and any(one.constraints for one in found):
+            message = "what is to be removed has no version"
+            raise ValueError(message)
+        return tuple(one if one.constraints or one.is_file else replace(one, constraints=general) for one in found)
+
+    # What a package manager answers.
+
+    @abstractmethod
+    def queries(self) -> Sequence[Operation[object]]:
+        """Return what tells the state of all requests, in one round trip."""
+
+    @abstractmethod
+    def state(self, replies: Sequence[object]) -> State:
+        """Return the state from the replies to `queries`. Raises TaskError."""
+
+    @abstractmethod
+    def simulation(self, todo: Sequence[Request], state: State | None) -> Sequence[Operation[object]]:
+        """Return what tells the steps of the transaction and changes nothing."""
+
+    @abstractmethod
+    def foresee(self, replies: Sequence[object], state: State) -> Foreseen:
+        """Return the steps from the replies to `simulation`. Raises TaskError where the manager refuses."""
+
+    @abstractmethod
+    def transaction(self, work: Work) -> Run:
+        """Return the one command that makes all changes."""
+
+    @abstractmethod
+    def versions_query(self, names: Sequence[str]) -> Run:
+        """Return the question which versions of packages are installed."""
+
+    @abstractmethod
+    def versions(self, reply: CommandResult) -> Mapping[str, Package]:
+        """Return the installed packages by name."""
+
+    def guarded(self, run: Run, digest: str) -> Run:
+        """Return a command that runs only while all that is installed still has a checksum."""
+        return run
+
+    def aftermath(self) -> Sequence[Operation[object]]:
+        """Return what else is asked with the state, and again after the transaction."""
+        return ()
+
+    def findings(self, replies: Sequence[object]) -> Mapping[str, object]:
+        """Return what the replies to `aftermath` add to the result."""
+        return {}
+
+    def lock_holder(self, ended: CommandResult) -> str | None:
+        """Return who holds the lock, where the transaction failed for that alone and should be tried again."""
+        return None
+
+    def last_words(self, ended: CommandResult) -> str:
+        """Return what the tool said in the end."""
+        return last_words(ended)
+
+    def refresh_command(self) -> Run | None:
+        """Return what refreshes the index, where the manager has one and the task may refresh it."""
+        return None
+
+    def refresh_due(self, state: State) -> bool:
+        """Tell whether the index is to be refreshed before anything is installed."""
+        return False
+
+    # What can be asked in the first round trip already, because it depends on nothing.
+
+    @property
+    def foresees_at_once(self) -> bool:
+        """Tell whether only the manager itself can tell if there is anything to do."""
+        return self.update and not any(one.ranged for one in self.requests())
+
+    async def plan(self, host: Host) -> Plan:
+        """Look at the packages, and ask the manager what it would do. Raises TaskError where it refuses."""
+        at_once = self.foresees_at_once
+        queries = self.queries()
+        ahead = self.simulation(self.requests(), None) if at_once else ()
+        aftermath = self.aftermath()
+        replies = await self._ask(host, [*queries, *aftermath, *ahead])
+        first, second = len(queries), len(queries) + len(aftermath)
+        state = replace(self.state(replies[:first]), findings=self.findings(replies[first:second]))
+        todo = self.todo(host, state)
+        if not todo and not self.has_other_work():
+            return self.finish_plan(host, Work(state, ()))
+        if self.refresh_due(state):
+            return self._plan_refresh(state, todo)
+        if at_once and len(todo) == len(self.requests()):
+            foreseen = self.foresee(replies[second:], state)
+        else:
+            foreseen = await self._foresee(host, todo, state)
+        return self.finish_plan(host, Work(state, todo, foreseen))
+
+    async def _ask(self, host: Host, operations: Sequence[Operation[object]]) -> tuple[object, ...]:
+        try:
+            return await host.gather(operations)
+        except OperationError as error:
+            if error.code is OperationCode.NOT_FOUND:
+                hint = "choose the module of the host's own package manager, or `package`, which does that"
+                raise TaskError(f"there is no {self.tool} on the host ({error.subject})", hint=hint) from error
+            raise
+
+    async def _foresee(self, host: Host, todo: tuple[Request, ...], state: State) -> Foreseen:
+        simulation = self.simulation(todo, state)
+        if not simulation:
+            return Foreseen()
+        return self.foresee(await self._ask(host, simulation), state)
+
+    def todo(self, host: Host, state: State) -> tuple[Request, ...]:
+        """Return the requests that the host does not fulfil, or may not."""
+        return tuple(one for one in self.requests() if not self.fulfils(host, one, state))
+
+    def fulfils(self, host: Host, request: Request, state: State) -> bool:
+        """Tell whether a package is as the task wants it."""
+        now = state.packages.get(request.name)
+        if self.remove:
+            return now is None
+        if now is None or not now.complete:
+            return False
+        if request.is_file:
+            return now.version == state.in_files.get(request.name)
+        if not request.accepts(now.version, self.order):
+            return False
+        return not self.update or bool(request.constraints)
+
+    def finish_plan(self, host: Host, work: Work) -> Plan:
+        """Return the plan for the steps that were foreseen. Raises TaskError where one goes back unasked."""
+        self.check_steps(work.steps)
+        changes = tuple(Change(step.name, step.before, step.after) for step in work.steps)
+        if not changes:
+            return Plan(PlanKind.NONE, outcome=Outcome(result=_result({}, work.state.findings)))
+        return Plan(self._kind(work), changes, data=work)
+
+    def check_steps(self, steps: Sequence[Step]) -> None:
+        """Raise TaskError where a package would go back to an older version and the task does not allow that."""
+        for step in steps:
+            if self.downgrade or step.before is None or step.after is None:
+                continue
+            # A package that is not configured says so behind its version.
+            if self.order.compare(step.after, step.before.split()[0]) < 0:
+                message = f"{step.name} would go back from {step.before} to {step.after}"
+                raise TaskError(message, hint="`downgrade: true` allows that")
+
+    def _kind(self, work: Work) -> PlanKind:
+        if self.remove:
+            return PlanKind.REMOVE
+        missing = any(one.name not in work.state.packages for one in work.todo)
+        return PlanKind.CREATE if missing else PlanKind.MODIFY
+
+    def _plan_refresh(self, state: State, todo: tuple[Request, ...]) -> Plan:
+        """Return a plan that cannot name versions, because the index that would tell them is too old."""
+        age = "unknown or older than its sources" if state.index_age is None else f"{span_text(state.index_age)} old"
+        changes = [Change(INDEX, age, "refreshed")]
+        for request in todo:
+            now = state.packages.get(request.name)
+            wanted = request.wanted or "the newest that the refreshed index has"
+            changes.append(Change(request.name, None if now is None else str(now), wanted))
+        work = Work(state, todo, refresh=True)
+        return Plan(self._kind(work), tuple(changes), data=work)
+
+    async def apply(self, host: Host, plan: Plan) -> Outcome:
+        """Make the transaction. Fails with the manager's last words, and says what had changed by then."""
+        work = plan.data
+        if not isinstance(work, Work):
+            message = "apply was given another module's plan"
+            raise TypeError(message)
+        if work.refresh:
+            work = await self._refresh(host, work)
+            if not work.steps:
+                return Outcome(result=_result({}, work.state.findings), msg="the package index was refreshed")
+        return await self._carry_out(host, work)
+
+    async def _refresh(self, host: Host, work: Work) -> Work:
+        """Refresh the index and look again; what is to be done is known only then."""
+        command = self.refresh_command()
+        if command is None:
+            return work
+        ended = await self._patiently(host, lambda: self._run_alone(command))
+        if not ended.ok:
+            raise TaskError(f"the package index cannot be refreshed: {self.last_words(ended)}")
+        if not work.todo and not self.has_transaction():
+            return replace(work, refresh=False)
+        queries = self.queries()
+        simulation = () if any(one.ranged for one in work.todo) else self.simulation(work.todo, work.state)
+        replies = await self._ask(host, [*queries, *simulation])
+        state = self.state(replies[: len(queries)])
+        if simulation:
+            foreseen = self.foresee(replies[len(queries) :], state)
+        else:
+            foreseen = await self._foresee(host, work.todo, state)
+        self.check_steps(foreseen.steps)
+        return Work(state, work.todo, foreseen)
+
+    def has_transaction(self) -> bool:
+        """Tell whether the task changes packages even where it names none."""
+        return False
+
+    async def _carry_out(self, host: Host, work: Work) -> Outcome:
+        run = self.transaction(work)
+        replies: list[object] = []
+
+        async def attempt() -> CommandResult:
+            replies[:] = await self._attempt(host, run, work)
+            return _ended(replies[0])
+
+        ended = replace(await self._patiently(host, attempt), argv=run.argv)
+        if ended.rc == _STALE and work.foreseen.digest:
+            raise StaleError(self.tool, "other packages were installed or removed meanwhile")
+        return self._judge(ended, work, self.versions(_ended(replies[1])), self.findings(replies[2:]))
+
+    async def _patiently(self, host: Host, attempt: Callable[[], Coroutine[Any, Any, CommandResult]]) -> CommandResult:
+        """Try again for as long as somebody else holds the lock. Raises TaskError when time is up."""
+        waited = 0.0
+        while True:
+            ended = await attempt()
+            holder = None if ended.ok else self.lock_holder(ended)
+            if holder is None:
+                return ended
+            if waited >= self.lock_timeout:
+                message = f"{holder}, still after {span_text(waited)}; nothing was changed"
+                raise TaskError(message, hint="`lock_timeout` says how long to wait")
+            await host.sleep(_POLL)
+            waited += _POLL
+
+    async def _run_alone(self, command: Run) -> CommandResult:
+        return await command
+
+    async def _attempt(self, host: Host, run: Run, work: Work) -> tuple[object, ...]:
+        """Run the transaction, unless somebody else changed packages since, and see in the same trip what became."""
+        guard: list[Operation[object]] = []
+        if work.state.expect is not None:
+            # Sets nothing: it fails the frame where the database is not the one the plan was made for.
+            guard.append(host.set_attributes(work.state.expect.path, expect=work.state.expect))
+        if work.foreseen.digest:
+            run = self.guarded(run, work.foreseen.digest)
+        look = self.versions_query([step.name for step in work.steps])
+        return (await self._ask(host, [*guard, run, look, *self.aftermath()]))[len(guard) :]
+
+    def _judge(
+        self, ended: CommandResult, work: Work, now: Mapping[str, Package], findings: Mapping[str, object]
+    ) -> Outcome:
+        became = {}
+        for step in work.steps:
+            package = now.get(step.name)
+            after = None if package is None else str(package)
+            if after != step.before:
+                became[step.name] = {"before": step.before, "after": after}
+        outcome = Outcome(
+            result=_result(became, findings),
+            rc=ended.rc,
+            stdout=ended.stdout,
+            stderr=ended.stderr,
+            command=ended.argv,
+            changed=None if ended.ok else bool(became),
+            failed=not ended.ok,
+        )
+        if ended.ok:
+            return replace(outcome, msg=_told(became))
+        so_far = f"changed by then: {_told(became)}" if became else "no package was changed"
+        return replace(outcome, msg=f"{self.tool}: {self.last_words(ended)}; {so_far}")
+
+
+def _ended(reply: object) -> CommandResult:
+    if not isinstance(reply, CommandResult):
+        message = f"a command was answered with {type(reply).__name__}"
+        raise TypeError(message)
+    return reply
+
+
+def _result(became: Mapping[str, Mapping[str, str | None]], findings: Mapping[str, object]) -> dict[str, object]:
+    return {"changed": dict(became), **findings}
+
+
+def _told(became: Mapping[str, Mapping[str, str | None]]) -> str:
+    parts = [f"{name} {one['before'] or 'none'} -> {one['after'] or 'none'}" for name, one in became.items()]
+    return ", ".join(parts)
+
+
+def last_words(ended: CommandResult) -> str:
+    """Return the last lines a command wrote, its errors before its output, as one."""
+    lines = [line.strip() for line in (ended.stderr or ended.stdout).splitlines() if line.strip()]
+    return " | ".join(lines[-_LAST_WORDS:]) or f"exit code {ended.rc} without a word"
+
+
+def as_results(replies: Sequence[object]) -> list[CommandResult]:
+    """Return the ends of commands among replies."""
+    return [reply for reply in replies if isinstance(reply, CommandResult)]

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module `zypper`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from html import unescape
+from typing import ClassVar, Final
+
+from jetpack_core.contracts.operations import Run
+from jetpack_core.errors import TaskError
+from jetpack_core.modules.packages.names import Request
+from jetpack_core.modules.packages.rpm import RpmTransaction, shown
+from jetpack_core.modules.packages.transaction import Work, last_words
+from jetpack_core.records import CommandResult
+
+_LOCKED: Final = 7
+# zypper(8): 100 to 103 only tell of patches and restarts; 106 that a repository was left out.
+_FINE: Final = frozenset({0, 100, 101, 102, 103, 106})
+_TAG: Final = re.compile(r"<(to-[a-z-]+|solvable)\b([^>]*)>")
+_ATTRIBUTE: Final = re.compile(r'([a-z-]+)="([^"]*)"')
+_MESSAGE: Final = re.compile(
+    r'<message type="error">(.*?)</message>|<description>(Problem: .*?)</description>', re.DOTALL
+)
+_HOLDER: Final = re.compile(r"pid (\d+)(?: \(([^)]*)\))?")
+
+
+class Zypper(RpmTransaction):
+    """Install, update and remove packages of SUSE and its family.
+
+    All packages of a task go into one transaction. The plan names every package that would change, dependencies
+    included.
+
+    Example::
+
+        - !zypper
+          package: [nginx, postgresql-server >= 15]
+        - !zypper
+          package: nginx=1.21.5
+          downgrade: true
+        - !zypper
+          name: install security updates
+          upgrade: security
+          refresh: true
+    """
+
+    recommends: bool | None = None
+    """Whether recommended packages are installed too; as the host's configuration has it unless said."""
+
+    tool: ClassVar[str] = "zypper"
+    environment: ClassVar[Mapping[str, str]] = {"ZYPP_LOCK_TIMEOUT": "0"}
+    index_path: ClassVar[str] = "/var/cache/zypp/raw"
+    source_paths: ClassVar[tuple[str, ...]] = ("/etc/zypp/repos.d",)
+
+    def simulated(self, todo: Sequence[Request]) -> Run | None:
+        """Return the transaction as a simulation."""
+        words = self._words(todo, simulated=True)
+        return None if words is None else self._zypper("--xmlout", "--no-refresh", words=words)
+
+    def transaction(self, work: Work) -> Run:
+        """Return the transaction."""
+        return self._zypper("--no-refresh", words=self._words(work.todo) or ())
+
+    def _words(self, todo: Sequence[Request], *, simulated: bool = False) -> tuple[str, ...] | None:
+        dry = ("--dry-run",) if simulated else ()
+        agree = ("--auto-agree-with-licenses",)
+        if self.upgrade is not None:
+            kind = ("patch", "--category", "security") if self.upgrade == "security" else ("update",)
+            return (*kind, *dry, *agree)
+        if not todo:
+            return None
+        names = [word for one in todo for word in _specs(one)]
+        if self.remove:
+            return ("remove", *dry, "--clean-deps" if self.autoremove else "--no-clean-deps", *names)
+        back = ("--oldpackage",) if simulated or self.downgrade else ()
+        more = () if self.recommends is None else ("--recommends" if self.recommends else "--no-recommends",)
+        return ("install", *dry, *agree, *back, *more, *names)
+
+    def _zypper(self, *options: str, words: Sequence[str]) -> Run:
+        return Run(("zypper", "--non-interactive", *options, *words), env=self.environment)
+
+    def targets(self, ended: CommandResult) -> Mapping[str, str | None]:
+        """Return what zypper's summary says."""
+        if ended.rc not in _FINE:
+            raise TaskError(f"zypper would fail: {self.last_words(ended)}")
+        found: dict[str, str | None] = {}
+        section = ""
+        for tag in _TAG.finditer(ended.stdout):
+            if tag[1] != "solvable":
+                section = tag[1]
+                continue
+            told = {key: unescape(value) for key, value in _ATTRIBUTE.findall(tag[2])}
+            if told.get("type") == "package":
+                found[told["name"]] = None if section == "to-remove" else shown(told["edition"])
+        return found
+
+    def lock_holder(self, ended: CommandResult) -> str | None:
+        """Return who holds zypper's lock."""
+        if ended.rc != _LOCKED:
+            return None
+        match = _HOLDER.search(ended.stdout + ended.stderr)
+        who = f"process {match[1]}" + (f" ({match[2]})" if match[2] else "") if match else "another process"
+        return f"the lock of zypper is held by {who}"
+
+    def last_words(self, ended: CommandResult) -> str:
+        """Return zypper's errors, which are in its output where that is XML."""
+        errors = [unescape(one or other) for one, other in _MESSAGE.findall(ended.stdout)]
+        return last_words(CommandResult(ended.argv, ended.rc, ended.stdout, "\n".join(errors) or ended.stderr))
+
+    def refresh_words(self) -> tuple[str, ...]:
+        """Return the command that refreshes the index."""
+        return ("zypper", "--non-interactive", "refresh")
+
+
+def _specs(request: Request) -> list[str]:
+    if any("*" in one.version or one.operator == "!=" for one in request.constraints):
+        raise TaskError(f"zypper cannot be asked for {request.name} {request.wanted}")
+    return [f"{request.name}{one.operator}{one.version}" for one in request.constraints] or [request.name]
