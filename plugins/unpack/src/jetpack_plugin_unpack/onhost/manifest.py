@@ -107,7 +107,7 @@ def parse(text: str, dest: str) -> Manifest:
             return manifest
         for src, one in data["records"].items():
             manifest.records[src] = _record(one)
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return Manifest(dest)
     return manifest
 
