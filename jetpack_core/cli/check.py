@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 def command(**flags: Any) -> None:
     """Find mistakes in playbooks, roles, templates, inventory and plugins, without touching a host.
 
-    All of them are told at once. Without an inventory, playbooks alone are checked.
+    All of them are told at once. Without an inventory, playbooks alone are checked; with one, there is a warning
+    for each variable that a task needs and nothing defines.
     """
+    from jetpack_core.cli.invocation import warn
     from jetpack_core.cli.sources import Gathered, check_groups, load_playbooks, open_inventory, open_sources
+    from jetpack_core.cli.undefined import undefined_variables
 
     sources = open_sources(take(ContentOptions, flags))
     hosts = take(HostOptions, flags)
@@ -38,6 +41,9 @@ def command(**flags: Any) -> None:
     for inventory in inventories:
         found.run(lambda inventory=inventory: check_groups(playbooks, inventory))  # type: ignore[misc]
     found.raise_if_any()
+    for inventory in inventories:
+        for position, name in undefined_variables(playbooks, inventory, sources.registry, sources.extra_vars):
+            warn(f"{position}: nothing defines the variable {name!r} for the hosts of this play")
     click.echo(_summary(playbooks, inventories))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from jetpack_core.content.model import Play, Task
+    from jetpack_core.content.model import Parameter, Play, Task
     from jetpack_core.content.problems import Problems
     from jetpack_core.contracts.module import Module
     from jetpack_core.registry import Registry
@@ -51,17 +51,18 @@ def _decode(content: bytes, file: str, problems: Problems) -> str | None:
 def _files(plays: Iterable[Play]) -> Iterator[Path]:
     for play in plays:
         for task in (*play.tasks, *play.handlers):
-            yield from _files_of(task)
+            yield from (file for _, file in template_files(task))
 
 
-def _files_of(task: Task) -> Iterator[Path]:
+def template_files(task: Task) -> Iterator[tuple[Parameter, Path]]:
+    """Yield the template files a task names, as far as that is known before the run."""
     for name in _template_fields(task.module_class):
         parameter = task.parameters.get(name)
         if parameter is not None and not parameter.templated:
             found = task.context.find_source(_KIND, str(parameter.value))
             # One that may not be read was told already, where it is named.
             if found is not None and readable(found):
-                yield found
+                yield parameter, found
 
 
 @cache

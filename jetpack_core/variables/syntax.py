@@ -243,6 +243,16 @@ def _expression_texts(environment: VariablesEnvironment, text: str) -> Iterator[
             inside.append(value)
 
 
+_GUARDS: Final = frozenset({"default", "d", "defined", "undefined"})
+
+
+def guarded_names(tree: nodes.Node) -> Iterator[str]:
+    """Yield the variables that may be undefined without harm: they have a default, or it is asked for."""
+    for node in walk(tree):
+        if isinstance(node, nodes.Filter | nodes.Test) and node.name in _GUARDS and node.node is not None:
+            yield from (inner.name for inner in walk(node.node) if isinstance(inner, nodes.Name))
+
+
 def value_paths(tree: nodes.Node) -> Iterator[tuple[object, ...]]:
     """Yield the paths that a template looks values up by: a variable's name, then keys."""
     for node in walk(tree):

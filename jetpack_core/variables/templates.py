@@ -105,13 +105,19 @@ class Templates:
         """Return what is wrong with an expression's syntax, or None."""
         return self._problem(Form.EXPRESSION, text, self._expressions)
 
-    def names(self, expression: str) -> frozenset[str]:
-        """Return the variables that an expression mentions. Raises TemplateError."""
-        return self._names(Form.EXPRESSION, expression)
+    def names(self, expression: str, *, needed: bool = False) -> frozenset[str]:
+        """Return the variables that an expression mentions. Raises TemplateError.
 
-    def template_names(self, text: str) -> frozenset[str]:
-        """Return the variables that a template mentions and does not set itself. Raises TemplateError."""
-        return self._names(Form.VALUE, text) if is_template(text) else frozenset()
+        :param needed: leave out those that it gives a default, or asks whether they are defined.
+        """
+        return self._names(Form.EXPRESSION, expression, needed=needed)
+
+    def template_names(self, text: str, *, needed: bool = False) -> frozenset[str]:
+        """Return the variables that a template mentions and does not set itself. Raises TemplateError.
+
+        :param needed: leave out those that it gives a default, or asks whether they are defined.
+        """
+        return self._names(Form.VALUE, text, needed=needed) if is_template(text) else frozenset()
 
     def _value(self, text: str) -> Program:
         return self._compile(Form.VALUE, text, self._values)
@@ -145,13 +151,13 @@ class Templates:
                 return error.problem
         return None
 
-    def _names(self, form: Form, text: str) -> frozenset[str]:
+    def _names(self, form: Form, text: str, *, needed: bool) -> frozenset[str]:
         from jetpack_core.variables.faults import uncompilable
         from jetpack_core.variables.programs import undeclared
         from jetpack_core.variables.syntax import SyntaxFaultError
 
         try:
-            return undeclared(self._environment, form, text)
+            return undeclared(self._environment, form, text, needed=needed)
         except SyntaxFaultError as error:
             raise uncompilable(text, error.problem) from error
 
