@@ -37,6 +37,7 @@ def jetpack_register_modules() -> list[Reference]:
             "pause": ("control.pause:Pause", "Let some time pass"),
             "reboot": ("control.reboot:Reboot", "Restart the host and wait until it is back"),
             "script": ("commands.script:Script", "Run a script of the control machine on the host"),
+            "sd_service": ("system.sd_service:SdService", "Start, stop, enable and restart a unit of systemd"),
             "set": ("control.set:Set", "Set variables of the host"),
             "shell": ("commands.shell:Shell", "Run a command line with a shell"),
             "stat": ("files.stat:Stat", "Look at a path of the host"),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tests.integration.fleet.engine import EngineError, docker, run_docker
-from tests.integration.fleet.images import OPS_PASSWORD, ROOT_PASSWORD, ensure_image
+from tests.integration.fleet.images import OPS_PASSWORD, ROOT_PASSWORD, RUN_ARGS, ensure_image
 from tests.integration.fleet.keys import ClientKeys
 from tests.integration.fleet.snapshot import LOGIN_TRACES, Entry, take_snapshot
 
@@ -96,11 +96,11 @@ def start_host(
     labels: Sequence[str] = (),
     extra_run_args: Sequence[str] = (),
 ) -> SshHost:
-    """Start a container of an image (`debian`, `nopython`, `busybox`) and wait until its sshd answers."""
+    """Start a container of an image (`debian`, `nopython`, `busybox`, `systemd`) and wait until its sshd answers."""
     tag = ensure_image(image)
     labelled = [part for label in labels for part in ("--label", label)]
     settings = ["--hostname", name, "--env", f"FLEET_AUTHORIZED_KEYS={ssh_keys.authorized_lines()}"]
-    container = docker("run", "--detach", *labelled, *settings, *extra_run_args, tag)
+    container = docker("run", "--detach", *labelled, *settings, *RUN_ARGS.get(image, ()), *extra_run_args, tag)
     try:
         return _await_host(name, image, container)
     except BaseException:

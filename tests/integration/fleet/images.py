@@ -22,6 +22,14 @@ DEFAULT_MIRROR = "http://deb.debian.org/debian"
 ROOT_PASSWORD = "root of the fleet"
 OPS_PASSWORD = "ops' secret $1"
 
+# systemd as process 1 needs a control group tree of its own and may mount; where --privileged is refused, this is not.
+RUN_ARGS = {
+    "systemd": (
+        *("--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--cgroupns=private"),
+        *("--tmpfs", "/run", "--tmpfs", "/run/lock"),
+    )
+}
+
 _RECIPES = Path(__file__).parent / "recipes"
 _ENTRY = '["/bin/sh", "/usr/local/sbin/fleet-init"]'
 
