@@ -177,6 +177,8 @@ class Outcome:
     command: tuple[str, ...] = ()
     """The command's argv, shown when it fails."""
     warnings: tuple[str, ...] = ()
+    variables: Mapping[str, object] = field(default_factory=dict)
+    """Variables to set besides, by name: those that the parameters in `Module.names_variables` name."""
 
 
 @dataclass(frozen=True, slots=True)

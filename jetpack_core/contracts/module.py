@@ -46,6 +46,8 @@ class Module(BaseModel, ABC):
 
     sets_variables: ClassVar[bool] = False
     """The keys of the outcome's result become variables of the host."""
+    names_variables: ClassVar[tuple[str, ...]] = ()
+    """The parameters, besides `save`, that name a variable which the outcome's `variables` set."""
 
     def applies_at_once(self, plan: Plan) -> bool:
         """Tell whether `apply` of a plan awaits a single step.

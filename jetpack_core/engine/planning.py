@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jetpack_core.content.parameters import build
 from jetpack_core.contracts.modifier import Route
+from jetpack_core.engine.failures import blamed_on
 from jetpack_core.engine.host_view import EngineHost
 from jetpack_core.engine.stepper import Address, addressed, guarded, with_followers
 from jetpack_core.records import Plan, PlanKind
@@ -129,7 +130,8 @@ async def _first_guard(unit: TaskOnHost, scope: TaskScope) -> str | None:
 
 async def _ask_guards(guards: Sequence[Modifier], host: EngineHost, address: Address) -> str | None:
     for guard in guards:
-        reason = await addressed(guard.guard(host), address.quiet)
+        with blamed_on(guard):
+            reason = await addressed(guard.guard(host), address.quiet)
         if reason is not None:
             return reason
     return None
@@ -137,7 +139,8 @@ async def _ask_guards(guards: Sequence[Modifier], host: EngineHost, address: Add
 
 def _expand(unit: TaskOnHost, scope: TaskScope, planned: PlannedTask) -> None:
     for modifier in unit.shape.expand:
-        items = modifier.expand(scope)
+        with blamed_on(modifier):
+            items = modifier.expand(scope)
         if items is not None:
             planned.looped = True
             planned.scopes = [
@@ -199,7 +202,8 @@ def _route(unit: TaskOnHost, scope: TaskScope, found: PlannedItem) -> None:
         return
     scope = scope.with_names({"delegate_host": unit.host.name})
     for modifier in unit.shape.route:
-        found.route = modifier.route(scope, found.route)
+        with blamed_on(modifier):
+            found.route = modifier.route(scope, found.route)
     found.host, found.address = _meet(unit, scope, found.route)
 
 
@@ -226,5 +230,6 @@ def _meet(unit: TaskOnHost, scope: TaskScope, route: Route) -> tuple[EngineHost,
 async def _plan_module(unit: TaskOnHost, found: PlannedItem) -> Plan | None:
     found.module = module = build(unit.task, found.host.scope)
     shape = unit.shape
-    found.saves = shape.sets_variables or (shape.saves and getattr(module, "save", None) is not None)
+    naming = ("save", *module.names_variables) if shape.saves else module.names_variables
+    found.saves = shape.sets_variables or any(getattr(module, name, None) is not None for name in naming)
     return await addressed(module.plan(found.host), found.address.quiet)

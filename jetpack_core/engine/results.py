@@ -25,13 +25,14 @@ class Results:
 
     def keep(self, item: PlannedItem, status: Status, outcome: Outcome) -> None:
         """Keep how the task, or one of its items, ended; the last item's result comes with those of all of them."""
-        if not (self._shape.sets_variables or self._shape.saves):
+        if not (self._shape.sets_variables or self._shape.saves or self._unit.task.module_class.names_variables):
             return
         if status is Status.UNKNOWN or self._did_not_run(item):
             self._found.append(self._unknown())
             self.nothing_known(item)
             return
         self._found.append(outcome.result)
+        self._save(outcome.variables)
         if self._shape.sets_variables:
             self._save(outcome.result)
         name = self._name(item)
@@ -42,6 +43,7 @@ class Results:
     def nothing_known(self, item: PlannedItem | None = None) -> None:
         """Plan mode: only a run can tell what the task finds, or whether it acts at all."""
         names = _names_set(self._unit.task.parameters) if self._shape.sets_variables else []
+        names += self._named(item)
         name = self._name(item)
         self._save(dict.fromkeys([*names, name] if name is not None else names, self._unknown()))
 
@@ -53,14 +55,19 @@ class Results:
 
     def _name(self, item: PlannedItem | None) -> str | None:
         """Return the variable that the task saves its result in; a task without a module has it as it is written."""
-        if not self._shape.saves:
-            return None
+        return self._text_of("save", item) if self._shape.saves else None
+
+    def _named(self, item: PlannedItem | None) -> list[str]:
+        names = [self._text_of(parameter, item) for parameter in self._unit.task.module_class.names_variables]
+        return [name for name in names if name is not None]
+
+    def _text_of(self, parameter: str, item: PlannedItem | None) -> str | None:
         if item is not None and item.module is not None:
-            name = getattr(item.module, "save", None)
+            text = getattr(item.module, parameter, None)
         else:
-            written = self._unit.task.parameters.get("save")
-            name = written.value if written is not None and not written.templated else None
-        return name if isinstance(name, str) else None
+            written = self._unit.task.parameters.get(parameter)
+            text = written.value if written is not None and not written.templated else None
+        return text if isinstance(text, str) else None
 
     def _save(self, values: Mapping[str, object]) -> None:
         if values:
