@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -94,14 +94,11 @@ class TestWithPython(ModuleConformance):
 
     module = unpack.Unpack
     sources: ClassVar = {"site.zip": ""}
-    cases = CASES
+    cases: ClassVar[Sequence[Case]] = CASES
 
 
-class WithoutPython(ModuleConformance):
+class WithoutPython:
     """The host has a shell only."""
-
-    module = unpack.Unpack
-    sources: ClassVar = {"site.zip": ""}
 
     @pytest.fixture
     def host(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestHost]:
@@ -115,10 +112,12 @@ class WithoutPython(ModuleConformance):
         return True
 
 
-class TestWithoutPython(WithoutPython):
+class TestWithoutPython(WithoutPython, ModuleConformance):
     """The archive is on the host."""
 
-    cases = tuple(replace(case, round_trips=20) for case in CASES)
+    module = unpack.Unpack
+    sources: ClassVar = {"site.zip": ""}
+    cases: ClassVar[Sequence[Case]] = tuple(replace(case, round_trips=20) for case in CASES)
 
     def test_round_trips(self, case: Case, box: Sandbox, folder: Path) -> None:
         """Without Python a plan takes up to three: to learn that, to look at the archive, and to list the files."""

@@ -18,9 +18,8 @@ from jetpack_plugin_unpack.unpack import Unpack
 
 from plugins.unpack.tests.making import COMPRESSORS, directory, file, hard_link, link, tar, zip_info, zipped
 
-PART = st.text(
-    st.characters(blacklist_characters="/\0\\:", blacklist_categories=("Cs",)), min_size=1, max_size=8
-).filter(lambda part: part not in {".", ".."} and not part.isspace())
+CHARACTERS = st.characters(exclude_characters="/\0\\:", exclude_categories=["Cs"])
+PART = st.text(CHARACTERS, min_size=1, max_size=8).filter(lambda part: part not in {".", ".."} and not part.isspace())
 HONEST = st.lists(PART, min_size=1, max_size=3).map("/".join)
 HOSTILE = st.one_of(
     HONEST,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from jetpack_core.contracts.host import Host
-from jetpack_core.errors import OperationCode, OperationError, TaskError
+from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
 from jetpack_core.records import FileKind, FileStat, Outcome, Plan
 from jetpack_plugin_unpack.control import local_digest, read_listing
 from jetpack_plugin_unpack.onhost import comparing
@@ -235,7 +235,12 @@ async def _begin(host: Host, work: Writing, step: Step) -> None:
         await host.remove(path, expect=work.expect(step))
     if makes_directory and output is not None:
         mode = output.mode | _FOR_OWNER
-        await host.make_directory(path, mode=mode, owner=work.owner, group=work.group, parents=not step.path)
+        try:
+            await host.make_directory(path, mode=mode, owner=work.owner, group=work.group, parents=not step.path)
+        except OperationError as error:
+            if error.code is not OperationCode.EXISTS:
+                raise
+            raise StaleError(path) from error
 
 
 async def _write_files(host: Host, work: Writing) -> int:
