@@ -12,6 +12,9 @@ NO_SUCH_PROGRAM: Final = 127
 """How a shell ends when a program is not there (POSIX)."""
 
 
+_LINES: Final = 6
+
+
 def chain(commands: Sequence[Sequence[str]]) -> tuple[str, ...]:
     """Return one command that runs commands in order until one fails, and ends as that one did.
 
@@ -30,4 +33,4 @@ def chain(commands: Sequence[Sequence[str]]) -> tuple[str, ...]:
 def last_words(ended: CommandResult) -> str:
     """Return what a command said at its end, on one line."""
     lines = [line.strip() for line in (ended.stderr or ended.stdout).splitlines() if line.strip()]
-    return "; ".join(lines[-3:]) or f"exit code {ended.rc}"
+    return "; ".join(lines[-_LINES:]) or f"exit code {ended.rc}"

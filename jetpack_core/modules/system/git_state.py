@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a checkout and its remote say: parsed from git's plumbing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+# $1: the directory, then git's words before its verb. Prints one fact a line, and nothing where there is no checkout.
+LOOK: Final = """
+cd -- "$1" 2>/dev/null || exit 0
+shift
+[ -e .git ] || { [ -z "$(ls -A)" ] || echo occupied; exit 0; }
+echo checkout
+"$@" rev-parse --git-dir >/dev/null || exit 3
+echo "head $("$@" rev-parse -q --verify HEAD)"
+echo "branch $("$@" symbolic-ref -q --short HEAD)"
+echo "url $("$@" config --get remote.origin.url)"
+"$@" rev-parse -q --verify HEAD >/dev/null && echo "local $("$@" rev-list -n 1 HEAD --not --remotes --tags)"
+"$@" status --porcelain --untracked-files=no --ignore-submodules=all | sed 's/^/dirty /'
+"$@" submodule status --recursive | sed 's/^/submodule /'
+exit 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A checkout as it is."""
+
+    head: str = ""
+    branch: str = ""
+    """Empty where no branch is checked out."""
+    url: str = ""
+    has_commits: bool = False
+    """There are commits that the remote did not have when it was last asked."""
+    dirty: tuple[str, ...] = ()
+    """Files that were changed since they were checked out."""
+    open_submodules: tuple[str, ...] = ()
+    """Submodules that are not there, or at another commit than is recorded."""
+
+
+def parse_checkout(text: str) -> Checkout | None:
+    """Return what LOOK printed; None where there is no checkout."""
+    first, *lines = text.splitlines() or [""]
+    if first != "checkout":
+        return None
+    said: dict[str, list[str]] = {}
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        said.setdefault(word, []).append(rest)
+    submodules = said.get("submodule", [])
+    return Checkout(
+        head="".join(said.get("head", [])),
+        branch="".join(said.get("branch", [])),
+        url="".join(said.get("url", [])),
+        has_commits=any(said.get("local", [])),
+        dirty=tuple(line[3:] for line in said.get("dirty", [])),
+        open_submodules=tuple(line[1:].split()[1] for line in submodules if line[:1] in {"-", "+", "U"}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What is wanted, as the remote has it."""
+
+    commit: str
+    branch: str = ""
+
+
+def parse_remote(text: str, branch: str | None, tag: str | None) -> Remote | None:
+    """Return the commit in what `git ls-remote --symref` printed; None where it is not there."""
+    names: dict[str, str] = {}
+    default = ""
+    for line in text.splitlines():
+        value, _, name = line.partition("\t")
+        if value.startswith("ref: refs/heads/"):
+            default = value.removeprefix("ref: refs/heads/") if name == "HEAD" else default
+        elif name:
+            names[name] = value
+    if tag is not None:
+        commit = names.get(f"refs/tags/{tag}^{{}}") or names.get(f"refs/tags/{tag}")
+        return Remote(commit) if commit else None
+    commit = names.get("HEAD" if branch is None else f"refs/heads/{branch}")
+    return Remote(commit, branch or default) if commit else None
