@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jetpack_core.errors import BecomeError, JetpackError, OperationError, ParameterError, TaskError
+from jetpack_core.errors import BecomeError, JetpackError, OperationError, ParameterError, PluginError, TaskError
 
 if TYPE_CHECKING:
     from jetpack_core.content.model import Task
+    from jetpack_core.contracts.modifier import Modifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,18 @@ def failure_of(error: Exception, task: Task) -> Failure:
         f"the module !{task.module} broke: {type(error).__name__}: {error}",
         "this is a bug of the module; run with --traceback and report it",
     )
+
+
+@contextmanager
+def blamed_on(modifier: Modifier) -> Iterator[None]:
+    """Say of an error that no modifier may raise whose it is. Raises PluginError."""
+    try:
+        yield
+    except JetpackError:
+        raise
+    except Exception as error:
+        message = f"the modifier {type(modifier).__name__} broke: {type(error).__name__}: {error}"
+        raise PluginError(message, hint="this is a bug of the plugin that has it; report it there") from error
 
 
 def _of_parameters(error: ParameterError, task: Task) -> Failure:

@@ -25,16 +25,13 @@ class Links:
         self._others: set[str] = set()
 
     def learn(self, now: FileStat) -> None:
-        """Take note of what was found at a path, links not followed."""
+        """Take note of what is at a path, or would be by then; links not followed."""
         if now.kind is FileKind.SYMLINK and now.target:
+            self._others.discard(now.path)
             self._targets[now.path] = now.target
         else:
+            self._targets.pop(now.path, None)
             self._others.add(now.path)
-
-    def forget(self, path: str) -> None:
-        """Take note that an earlier task would put something else at a path."""
-        self._targets.pop(path, None)
-        self._others.add(path)
 
     def is_link(self, path: str) -> bool:
         """Tell whether a link is known to be at a path."""
@@ -44,9 +41,14 @@ class Links:
         """Return the path without the links on the way to it; with `follow`, of what it points to."""
         return deque(self._walk(path, follow=follow), maxlen=1).pop()
 
+    def crossed(self, path: str, *, follow: bool) -> list[str]:
+        """Return the links on the way."""
+        return [one for one in list(self._walk(path, follow=follow))[:-1] if one in self._targets]
+
     def unseen(self, path: str, *, follow: bool) -> list[str]:
         """Return what lies on the way, as far as it is known, and has not been looked at."""
-        return [one for one in self._walk(path, follow=follow) if one not in self._others and one not in self._targets]
+        way = list(self._walk(path, follow=follow))[:-1]
+        return [one for one in way if one not in self._others and one not in self._targets]
 
     def _walk(self, path: str, *, follow: bool) -> Iterator[str]:
         """Yield each place on the way to a path, and last the path itself; it is a link only unless `follow`."""

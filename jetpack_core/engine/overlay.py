@@ -63,7 +63,7 @@ class Overlay:
         if effect.tree or not effect.state.exists:
             for below in [known for known in self._paths if _is_below(known, path)]:
                 del self._paths[below]
-        self._links.forget(path)
+        self._links.learn(replace(effect.state, path=path))
         self._paths[path] = (effect, cause)
 
     def questions(self, operations: Iterable[Operation[object]]) -> Sequence[Stat]:
@@ -114,6 +114,7 @@ class Overlay:
         if state is None:
             return None
         if operation.follow and state.kind is FileKind.SYMLINK:
+            # A circle of links.
             raise self._unknown(operation.path)
         if operation.checksum and state.is_file and state.checksum is None:
             if state.content is None:
@@ -146,6 +147,7 @@ class Overlay:
 
     def _state(self, path: str, *, follow: bool) -> FileStat | None:
         """Return the planned state of a path, None where no task touches it. Raises UnknownValueError."""
+        planned_links = [one for one in self._links.crossed(path, follow=follow) if one in self._paths]
         path = self._links.real(path, follow=follow)
         if any(path == doubted or _is_below(path, doubted) for doubted in self._doubts):
             raise self._unknown(path)
@@ -161,8 +163,11 @@ class Overlay:
             effect, _ = above
             if not effect.state.exists:
                 return FileStat(path)
-            if effect.tree or effect.state.kind is FileKind.SYMLINK:
+            if effect.tree:
                 raise self._unknown(path)
+        if planned_links:
+            # The host does not have the link yet, so it cannot be asked by this name.
+            raise self._unknown(planned_links[0])
         return None
 
     def _unknown(self, path: str) -> UnknownValueError:

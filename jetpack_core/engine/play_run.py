@@ -14,6 +14,7 @@ from jetpack_core.content.model import Strategy
 from jetpack_core.contracts.modifier import Selection
 from jetpack_core.engine.context import World
 from jetpack_core.engine.doubts import doubt
+from jetpack_core.engine.failures import blamed_on
 from jetpack_core.engine.planning import TaskOnHost
 from jetpack_core.engine.pool import Rendezvous
 from jetpack_core.engine.read_ahead import ReadAhead
@@ -31,6 +32,7 @@ from jetpack_core.records import Status
 
 if TYPE_CHECKING:
     from jetpack_core.content.model import Play, Task
+    from jetpack_core.contracts.modifier import Modifier
     from jetpack_core.engine.context import HostRun, RunContext
 
 
@@ -89,7 +91,7 @@ class PlayRun:
         wanted = self._context.settings.tags
         inherited = task.role.tags if task.role is not None else frozenset()
         selection = Selection(wanted, inherited, task.handler)
-        opinions = {use.modifier.select(selection) for use in task.modifiers}
+        opinions = {_opinion(use.modifier, selection) for use in task.modifiers}
         if False in opinions:
             return False
         return True in opinions or task.handler or not wanted or bool(wanted & inherited)
@@ -260,6 +262,11 @@ class PlayRun:
                 planned=self._planning,
             )
         )
+
+
+def _opinion(modifier: Modifier, selection: Selection) -> bool | None:
+    with blamed_on(modifier):
+        return modifier.select(selection)
 
 
 class HostWalk:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from jetpack_core.contracts.modifier import AttemptPolicy, Consequence
 from jetpack_core.engine.doubts import doubt
-from jetpack_core.engine.failures import Failure, failure_of
+from jetpack_core.engine.failures import Failure, blamed_on, failure_of
 from jetpack_core.engine.planning import following_items, plan_items, plan_task
 from jetpack_core.engine.results import Results
 from jetpack_core.engine.stepper import addressed, drive, in_order, with_followers
@@ -269,7 +269,8 @@ class TaskRun:
         consequence = Consequence(Status.EXECUTED if unknown else ended.status)
         try:
             for modifier in self._unit.shape.after:
-                consequence = modifier.after(scope, consequence)
+                with blamed_on(modifier):
+                    consequence = modifier.after(scope, consequence)
         except Exception as error:  # noqa: BLE001 - a modifier that fails fails the task
             ended = self._failed(error, item)
             consequence = Consequence(ended.status)

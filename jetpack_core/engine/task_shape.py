@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jetpack_core.contracts.modifier import AttemptPolicy, Modifier
+from jetpack_core.engine.failures import blamed_on
 
 if TYPE_CHECKING:
     from jetpack_core.content.model import Task
@@ -26,7 +27,8 @@ class TaskShape:
         self.after = _acting(modifiers, "after")
         self.policy = AttemptPolicy()
         for one in modifiers:
-            self.policy = one.attempt(self.policy)
+            with blamed_on(one):
+                self.policy = one.attempt(self.policy)
         self.sets_variables = task.module_class.sets_variables
         self.saves = "save" in task.module_class.model_fields
 
