@@ -49,9 +49,8 @@ class FramedClient:
     dead_after: float = 60.0
     """Seconds without an answer after which the host counts as lost."""
 
-    def __init__(self, pipe: Pipe, host: str, *, packing: bool = True) -> None:
+    def __init__(self, pipe: Pipe, *, packing: bool = True) -> None:
         self.pipe = pipe
-        self.host = host
         self.packing = packing
         self.round_trips = 0
         self.user = ""
@@ -81,7 +80,7 @@ class FramedClient:
                 message = error.message + (f", it said: {said}" if said else "")
                 raise HostUnreachableError(message, hint=hint) from error
             if len(seen) > BANNER_LIMIT:
-                raise HostUnreachableError(f"{self.host}: the login shell prints without end")
+                raise HostUnreachableError("the login shell prints without end")
             if nonce in seen and seen.endswith(boot.SHELL_MARK.encode()):
                 return boot.SHELL_MARK
         rest = seen[seen.index(nonce) + len(nonce) + 1 :]
@@ -297,7 +296,7 @@ class FramedClient:
 
     def _lost(self) -> HostUnreachableError:
         why = self.pipe.diagnosis
-        return HostUnreachableError(f"{self.host}: the connection was lost" + (f" ({why})" if why else ""))
+        return HostUnreachableError("the connection was lost" + (f" ({why})" if why else ""))
 
 
 async def _finished(receiver: Receiver, reply: Reply) -> Reply:

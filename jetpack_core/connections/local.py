@@ -112,8 +112,8 @@ class LocalConnection(Connection):
         try:
             pipe = await ProcessPipe.start(argv)
         except OSError as error:
-            raise HostUnreachableError(f"{self.endpoint.host}: {sys.executable} cannot be started: {error}") from error
-        client = FramedClient(pipe, self.endpoint.host, packing=False)
+            raise HostUnreachableError(f"{sys.executable} cannot be started: {error}") from error
+        client = FramedClient(pipe, packing=False)
         await pipe.write(payload)
         await client.start(nonce.encode("ascii"))
         return client

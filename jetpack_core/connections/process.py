@@ -56,7 +56,7 @@ class ProcessConnection(Connection):
         try:
             pipe = await ProcessPipe.start(argv)
         except OSError as error:
-            message = f"{self.endpoint.host}: {argv[0]} cannot be started: {error.strerror}"
+            message = f"{argv[0]} cannot be started: {error.strerror}"
             raise HostUnreachableError(message, hint=f"is {argv[0]} installed here?") from error
         try:
             await self._start(pipe, nonce)
@@ -66,7 +66,7 @@ class ProcessConnection(Connection):
 
     async def _start(self, pipe: ProcessPipe, nonce: str) -> None:
         timeout = self.endpoint.connect_timeout
-        client = FramedClient(pipe, self.endpoint.host)
+        client = FramedClient(pipe)
         try:
             async with asyncio.timeout(timeout):
                 # One that refuses may have ended by now; what it said is read next.
@@ -76,19 +76,19 @@ class ProcessConnection(Connection):
                 self._client = client if mark != boot.SHELL_MARK else await self._start_shell(pipe)
         except TimeoutError as error:
             pipe.abort("it did not answer in time")
-            raise HostUnreachableError(f"{self.endpoint.host} did not start the helper in {timeout:g} s") from error
+            raise HostUnreachableError(f"it did not start the helper in {timeout:g} s") from error
         except ConnectionError as error:
-            raise HostUnreachableError(f"{self.endpoint.host}: {pipe.diagnosis or error}") from error
+            raise HostUnreachableError(f"{pipe.diagnosis or error}") from error
 
     async def _start_shell(self, pipe: ProcessPipe) -> ShellClient:
-        client = ShellClient(pipe, self.endpoint.host)
+        client = ShellClient(pipe)
         await client.start()
         return client
 
     async def execute(self, frame: Sequence[Request]) -> Sequence[Reply]:
         """Carry out the requests in order; see `Connection.execute`."""
         if self._client is None:
-            raise HostUnreachableError(f"{self.endpoint.host} is not connected")
+            raise HostUnreachableError("it is not connected")
         return await self._client.execute(frame)
 
     async def close(self) -> None:

@@ -36,9 +36,8 @@ PATIENCE: Final = 40.0
 class ShellClient:
     """The control side of a shell. One frame is under way at a time."""
 
-    def __init__(self, pipe: Pipe, host: str) -> None:
+    def __init__(self, pipe: Pipe) -> None:
         self.pipe = pipe
-        self.host = host
         self.round_trips = 0
         self.user = ""
         self._nonces: list[str] = []
@@ -62,7 +61,7 @@ class ShellClient:
         await self._send(b"%d\n%s" % (len(program), program))
         ready = await self._token()
         if ready.words != b"0 ":
-            raise HostUnreachableError(f"{self.host}: no place for private files was found")
+            raise HostUnreachableError("no place for private files was found")
         self._nonces.append(nonce)
         return codec.text((await self._token()).before.strip())
 
@@ -314,7 +313,7 @@ class ShellClient:
 
     def _lost(self) -> HostUnreachableError:
         why = self.pipe.diagnosis
-        return HostUnreachableError(f"{self.host}: the connection was lost" + (f" ({why})" if why else ""))
+        return HostUnreachableError("the connection was lost" + (f" ({why})" if why else ""))
 
 
 def _next_batch(rest: Sequence[Request]) -> list[Request]:

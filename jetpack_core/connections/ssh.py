@@ -106,8 +106,8 @@ class SshConnection(Connection):
 
     async def _start(self, nonce: str, timeout: float) -> None:
         if self._pipe is None:
-            raise HostUnreachableError(f"{self.endpoint.host} is not connected")
-        client = FramedClient(self._pipe, self.endpoint.host)
+            raise HostUnreachableError("it is not connected")
+        client = FramedClient(self._pipe)
         self._client = client
         try:
             async with asyncio.timeout(timeout):
@@ -115,17 +115,17 @@ class SshConnection(Connection):
                 if mark == boot.SHELL_MARK:
                     from jetpack_core.connections.shell import ShellClient
 
-                    self._client = ShellClient(self._pipe, self.endpoint.host)
+                    self._client = ShellClient(self._pipe)
                     await self._client.start()
         except TimeoutError as error:
             hint = "does its login shell wait for something?"
-            message = f"{self.endpoint.host} lets us in, but did not start the helper in {timeout:g} s"
+            message = f"it lets us in, but did not start the helper in {timeout:g} s"
             raise HostUnreachableError(message, hint=hint) from error
 
     async def execute(self, frame: Sequence[Request]) -> Sequence[Reply]:
         """Carry out the requests in order; see `Connection.execute`."""
         if self._client is None:
-            raise HostUnreachableError(f"{self.endpoint.host} is not connected")
+            raise HostUnreachableError("it is not connected")
         return await self._client.execute(frame)
 
     async def close(self) -> None:

@@ -205,7 +205,7 @@ def _connect(target: SshSettings, through: paramiko.Transport | None, end: float
         raise HostUnreachableError(f"{target.where} did not answer in {target.timeout:g} s", hint=hint) from error
     except ConnectionRefusedError as error:
         hint = "is sshd running, and is the port right?"
-        raise HostUnreachableError(f"{target.where} refused the connection at port {target.port}", hint=hint) from error
+        raise HostUnreachableError(f"{target.where} refused the connection", hint=hint) from error
     except OSError as error:
         raise HostUnreachableError(f"{target.where} cannot be reached: {error.strerror or error}") from error
     _tune(sock)

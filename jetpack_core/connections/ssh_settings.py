@@ -59,9 +59,8 @@ class SshSettings:
 
     @property
     def where(self) -> str:
-        """Return the host with its address, where they differ, for messages."""
-        place = self.address if self.port == 22 else f"{self.address} port {self.port}"  # noqa: PLR2004 - SSH's own
-        return self.host if place == self.host else f"{self.host} ({place})"
+        """Return the address, with its port unless that is SSH's own; who reads it knows the host's name."""
+        return self.address if self.port == 22 else f"{self.address} port {self.port}"  # noqa: PLR2004
 
 
 def read_config(files: tuple[Path, ...] | None = None) -> SSHConfig:
@@ -120,7 +119,7 @@ def settings(endpoint: Endpoint, config: SSHConfig | None = None) -> SshSettings
         found = config.lookup(alias)
         port = endpoint.port or int(found.get("port", 22))
     except (ImportError, KeyError, ValueError, OSError) as error:
-        raise HostUnreachableError(f"{endpoint.host}: ~/.ssh/config cannot be used: {error}") from error
+        raise HostUnreachableError(f"~/.ssh/config cannot be used: {error}") from error
     keys = _listed(found.get("identityfile"))
     own = endpoint.credentials.private_key_file
     proxy = _words(found, "proxyjump", "none")
@@ -149,7 +148,7 @@ def jump_endpoint(hop: str, target: SshSettings) -> Endpoint:
     user, _, place = hop.removeprefix("ssh://").rpartition("@")
     found = re.fullmatch(r"\[(?P<six>[^]]+)\](?::(?P<p1>\d+))?|(?P<name>[^:]+)(?::(?P<p2>\d+))?", place)
     if found is None:
-        raise HostUnreachableError(f"{target.host}: ProxyJump {hop!r} is not [user@]host[:port]")
+        raise HostUnreachableError(f"ProxyJump {hop!r} is not [user@]host[:port]")
     port = found["p1"] or found["p2"]
     # The passphrase and the key may well be the same; the password of the target is not for others to see.
     credentials = replace(target.credentials, password=None, forward_agent=False)

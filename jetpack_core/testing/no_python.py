@@ -37,7 +37,7 @@ class ShellConnection(Connection):
         if await pipe.read() != boot.SHELL_MARK.encode():
             await pipe.close()
             raise HostUnreachableError(f"{self._shell[0]} does not start: {pipe.diagnosis}")
-        self._client = ShellClient(pipe, self.endpoint.host)
+        self._client = ShellClient(pipe)
         await self._client.start()
 
     async def execute(self, frame: Sequence[Request]) -> Sequence[Reply]:

@@ -39,14 +39,14 @@ class PipedConnection(Connection):
             nonce = secrets.token_hex(12)
             argv = [sys.executable, "-ISc", boot.CODE, f"banner\n{nonce}P", str(len(payload))]
             pipe = await ProcessPipe.start(argv)
-            framed = self.client = FramedClient(pipe, "here")
+            framed = self.client = FramedClient(pipe)
             await pipe.write(payload)
             await framed.start(nonce.encode())
             return
         argv = ["busybox", "sh"] if self._kind == "busybox" else [self._kind]
         pipe = await ProcessPipe.start([*argv, "-c", SHELL_BOOT])
         assert await pipe.read() == b"S"
-        shell = self.client = ShellClient(pipe, "here")
+        shell = self.client = ShellClient(pipe)
         await shell.start()
 
     async def execute(self, frame: Sequence[Request]) -> Sequence[Reply]:

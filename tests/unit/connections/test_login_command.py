@@ -44,11 +44,11 @@ class LoginConnection(Connection):
         self.pipe = await ProcessPipe.start([*self._argv, login_command(nonce)], env)
         with contextlib.suppress(ConnectionError):
             await self.pipe.write(helper_payload())
-        client = FramedClient(self.pipe, "here")
+        client = FramedClient(self.pipe)
         self.client = client
         self.mark = await client.start(nonce.encode())
         if self.mark == boot.SHELL_MARK:
-            shell = self.client = ShellClient(self.pipe, "here")
+            shell = self.client = ShellClient(self.pipe)
             await shell.start()
 
     async def execute(self, frame: list[Request]) -> list[Reply]:  # type: ignore[override]

@@ -59,7 +59,7 @@ def test_everything_comes_from_the_file(folder: Path) -> None:
     assert found.timeout == 7
     assert found.key_name == "[web1.internal.example]:2200"
     assert found.proxy_command is None
-    assert found.where == "web1 (web1.internal.example port 2200)"
+    assert found.where == "web1.internal.example port 2200"
 
 
 def test_the_endpoint_wins(folder: Path) -> None:
