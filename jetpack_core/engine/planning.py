@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from jetpack_core.content.parameters import build
 from jetpack_core.contracts.modifier import Route
+from jetpack_core.engine.asking import Address, addressed
 from jetpack_core.engine.failures import blamed_on
 from jetpack_core.engine.host_view import EngineHost
-from jetpack_core.engine.stepper import Address, addressed, guarded, with_followers
+from jetpack_core.engine.stepper import guarded, with_followers
 from jetpack_core.records import Plan, PlanKind
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from jetpack_core.contracts.modifier import Modifier
     from jetpack_core.contracts.module import Module
     from jetpack_core.contracts.operations import OutputCallback
+    from jetpack_core.engine.asking import Asks, Replies
     from jetpack_core.engine.context import HostRun, RunContext
     from jetpack_core.engine.scope import TaskScope
-    from jetpack_core.engine.stepper import Asks, Replies
     from jetpack_core.engine.task_shape import TaskShape
 
 

@@ -15,8 +15,8 @@ from jetpack_core.engine.planning import plan_task
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
+    from jetpack_core.engine.asking import Asks, Replies
     from jetpack_core.engine.planning import PlannedTask, TaskOnHost
-    from jetpack_core.engine.stepper import Asks, Replies
 
 _FEWEST: Final = 8
 _MOST: Final = 64

@@ -1,172 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Steps the coroutines of modules: while they wait, their questions leave together as one frame.
 
-A module's coroutine yields the steps it awaits. `addressed` says where they go, `together` and `with_followers` merge
-several coroutines into one, and `drive` is the only place that really waits. Below `drive` everything is
-plain generator stepping, so the order of operations is the same in every run.
+A module's coroutine yields the steps it awaits. `addressed` (in `asking.py`) says where they go, `together` and
+`with_followers` merge several coroutines into one, and `drive` is the only place that really waits. Below `drive`
+everything is plain generator stepping, so the order of operations is the same in every run.
 """
 
 from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar, cast
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, cast
 
 from jetpack_core.contracts.operations import (
     Barrier,
-    Become,
-    Gather,
     InThread,
     Operation,
-    OutputCallback,
     Reconnect,
     Reply,
     Request,
     Sleep,
-    Step,
 )
+from jetpack_core.engine.asking import Ask, Asks, Replies, Stepping, Target
 from jetpack_core.errors import HostUnreachableError
 
 T = TypeVar("T")
-
-
-class Target(Protocol):
-    """A host that can be asked; the engine's live hosts and the test kit's are targets."""
-
-    async def execute(self, frame: Sequence[Request]) -> Sequence[Reply]:
-        """Carry out a frame; see `Connection.execute`."""
-
-    async def barrier(self, timeout: float) -> None:
-        """Wait for the other hosts of the batch."""
-
-    async def reconnect(self, timeout: float, delay: float) -> None:
-        """Drop the connection and open it again."""
-
-
-class Foresight(Protocol):
-    """Plan mode: answers questions from what earlier tasks would have made of a host."""
-
-    def answer(self, operation: Operation[object]) -> Reply | None:
-        """Return what is known already; None where the host is to be asked."""
-
-    def questions(self, operations: Iterable[Operation[object]]) -> Sequence[Operation[object]]:
-        """Return what the host is to be asked as well, in the same frame and before the operations."""
-
-    def learn(self, operation: Operation[object], reply: Reply) -> None:
-        """Take note of an answer of the host."""
-
-    def settle(self, operation: Operation[object], reply: Reply) -> Reply:
-        """Return the host's answer, or what it would be by then; all answers of the frame are learnt by now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a coroutine's steps go, and as whom."""
-
-    target: Target
-    become: Become | None = None
-    on_output: OutputCallback | None = None
-    foresight: Foresight | None = None
-    """Plan mode: what earlier tasks would have made."""
-
-    @property
-    def quiet(self) -> Address:
-        """The same address for steps whose output is nobody's business, such as those that plan."""
-        return self if self.on_output is None else replace(self, on_output=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One step on its way to its target."""
-
-    step: Step[object]
-    address: Address
-
-
-Asks = Sequence[Ask]
-Replies = Sequence[Reply]
-Stepping = Generator[Asks, Replies, T]
-
-
-@types.coroutine
-def addressed(coroutine: Coroutine[object, object, T], address: Address) -> Stepping[T]:
-    """Run a coroutine whose steps all go to one address."""
-    value: object = None
-    error: Exception | None = None
-    try:
-        while True:
-            try:
-                step = coroutine.send(value) if error is None else coroutine.throw(error)
-            except StopIteration as stop:
-                return cast("T", stop.value)
-            value, error = yield from _answer(step, address)
-    finally:
-        coroutine.close()
-
-
-def _answer(step: object, address: Address) -> Stepping[tuple[object, Exception | None]]:
-    if isinstance(step, Gather):
-        return (yield from _gather(step.operations, address))
-    if not isinstance(step, Step):
-        message = f"a module may only await the methods of its host, not {type(step).__name__}"
-        return None, TypeError(message)
-    if address.foresight is not None and isinstance(step, Operation):
-        (reply,) = yield from _foreseen((step,), address, address.foresight)
-    else:
-        reply = yield from _ask(step, address)
-    return reply.value, reply.error
-
-
-def _ask(step: Step[object], address: Address) -> Stepping[Reply]:
-    ask = (Ask(step, address),)
-    while True:
-        (reply,) = yield ask
-        if reply.ran:
-            return reply
-
-
-def _gather(operations: Sequence[Operation[object]], address: Address) -> Stepping[tuple[object, Exception | None]]:
-    if address.foresight is None:
-        replies = yield from _ask_all(operations, address)
-    else:
-        replies = yield from _foreseen(operations, address, address.foresight)
-    failed = next((reply for reply in replies if reply.error is not None), None)
-    if failed is not None:
-        return None, failed.error
-    return tuple(reply.value for reply in replies), None
-
-
-def _foreseen(
-    operations: Sequence[Operation[object]], address: Address, foresight: Foresight
-) -> Stepping[Sequence[Reply]]:
-    """Plan mode: answer what is known, and ask the host for the rest."""
-    known = [foresight.answer(operation) for operation in operations]
-    asked = [operation for operation, reply in zip(operations, known, strict=True) if reply is None]
-    if not asked:
-        return [reply for reply in known if reply is not None]
-    beside = foresight.questions(asked)
-    answers = yield from _ask_all(asked, address, beside)
-    for operation, answer in zip((*beside, *asked), answers, strict=True):
-        foresight.learn(operation, answer)
-    settled = iter([foresight.settle(*pair) for pair in zip(asked, answers[len(beside) :], strict=True)])
-    return [next(settled) if reply is None else reply for reply in known]
-
-
-def _ask_all(
-    operations: Sequence[Operation[object]], address: Address, beside: Sequence[Operation[object]] = ()
-) -> Stepping[Sequence[Reply]]:
-    """Ask until everything was answered, or one of the operations failed; what is asked beside them may fail."""
-    asking = (*beside, *operations)
-    replies = [Reply(ran=False)] * len(asking)
-    while missing := [index for index, reply in enumerate(replies) if not reply.ran]:
-        answers = yield [Ask(asking[index], address) for index in missing]
-        for index, answer in zip(missing, answers, strict=True):
-            replies[index] = answer
-        if any(reply.error is not None for reply in replies[len(beside) :]):
-            break
-    return replies
 
 
 @dataclass(slots=True)

@@ -11,11 +11,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from jetpack_core.contracts.modifier import AttemptPolicy, Consequence
+from jetpack_core.engine.asking import addressed
 from jetpack_core.engine.doubts import doubt
 from jetpack_core.engine.failures import Failure, blamed_on, failure_of
 from jetpack_core.engine.planning import following_items, plan_items, plan_task
 from jetpack_core.engine.results import Results
-from jetpack_core.engine.stepper import addressed, drive, in_order, with_followers
+from jetpack_core.engine.stepper import drive, in_order, with_followers
 from jetpack_core.engine.together import ready_together
 from jetpack_core.errors import HostUnreachableError, StaleError, TaskError, UnknownValueError
 from jetpack_core.events import HandlerNotified, HostResult, HostUnreachable, HostWaiting, TaskRetrying
@@ -24,9 +25,9 @@ from jetpack_core.records import Outcome, Plan, PlanKind, Status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jetpack_core.engine.asking import Asks, Replies
     from jetpack_core.engine.planning import PlannedItem, PlannedTask, TaskOnHost
     from jetpack_core.engine.read_ahead import ReadAhead
-    from jetpack_core.engine.stepper import Asks, Replies
 
 T = TypeVar("T")
 _STALE_LIMIT: Final = 5

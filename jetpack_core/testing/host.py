@@ -12,10 +12,11 @@ from jetpack_core.connections.local import LocalConnection
 from jetpack_core.contracts.connection import Connection, Endpoint
 from jetpack_core.contracts.module import Module
 from jetpack_core.contracts.operations import Become, Operation, Reply, Request, Step
+from jetpack_core.engine.asking import Address, addressed
 from jetpack_core.engine.host_view import EngineHost
 from jetpack_core.engine.overlay import Overlay
 from jetpack_core.engine.scope import TaskScope
-from jetpack_core.engine.stepper import Address, addressed, drive
+from jetpack_core.engine.stepper import drive
 from jetpack_core.engine.template_files import TemplateFiles
 from jetpack_core.records import Outcome, Plan
 from jetpack_core.registry import Registry

@@ -15,8 +15,9 @@ import pytest
 from jetpack_core.connections.ssh import SshConnection
 from jetpack_core.contracts.connection import Credentials, Endpoint
 from jetpack_core.contracts.operations import Step
+from jetpack_core.engine.asking import Address, addressed
 from jetpack_core.engine.pool import LiveHost
-from jetpack_core.engine.stepper import Address, addressed, drive
+from jetpack_core.engine.stepper import drive
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.commands.command import Command
 from jetpack_core.modules.commands.external import External

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from jetpack_core.contracts.operations import Gather, InThread, Read, Reply, Request, Sleep, Stat, Write
-from jetpack_core.engine.stepper import Address, addressed, drive, guarded, together, with_followers
+from jetpack_core.engine.asking import Address, addressed
+from jetpack_core.engine.stepper import drive, guarded, together, with_followers
 from jetpack_core.errors import HostUnreachableError, OperationCode, OperationError
 from jetpack_core.records import FileStat
 
