@@ -52,6 +52,7 @@ def jetpack_register_modules() -> list[Reference]:
             "shell": ("commands.shell:Shell", "Run a command line with a shell"),
             "stat": ("files.stat:Stat", "Look at a path of the host"),
             "template": ("files.template:Template", "Render a template to a file of the host"),
+            "timezone": ("system.timezone:Timezone", "Set the time zone"),
             "user": ("access.user:User", "See that a user exists and is as wanted, or does not exist"),
             "wait_for": ("control.wait_for:WaitFor", "Wait for a port, a path, a command or a web page"),
             "wait_for_host": ("control.wait_for_host:WaitForHost", "Wait until the host can be logged in to"),
