@@ -17,12 +17,17 @@ from jetpack_plugin_download.request import BOOT, Reply, bundle, replies_in
 
 _NONE: Final = "-"
 _LINES: Final = 5
-_LOOK: Final = r"""
+STATE_FOLDER: Final = r"""
 if [ -n "$JETPACK_STATE_DIR" ]; then d=$JETPACK_STATE_DIR
 elif [ "$(id -u)" = 0 ]; then d=/var/lib/jetpack
 elif [ -n "$XDG_STATE_HOME" ]; then d=$XDG_STATE_HOME/jetpack
 elif [ -n "$HOME" ]; then d=$HOME/.local/state/jetpack
 else d=; fi
+"""
+"""Shell text that sets `d` to where a user's records are kept on a host; empty where there is no place."""
+_LOOK: Final = (
+    STATE_FOLDER
+    + r"""
 d=$d/download f=$d/$1.json t=
 command -v python3 >/dev/null 2>&1 && t="$t python3"
 command -v curl >/dev/null 2>&1 && t="$t curl"
@@ -39,6 +44,7 @@ printf '%s\n' "$t" "$d" "$there" "${s%% *}" "$r"
 case "$4$t" in ask*python3*) exec python3 -I -c "$5" "$f" ;; esac
 :
 """
+)
 
 
 @dataclass(frozen=True, slots=True)

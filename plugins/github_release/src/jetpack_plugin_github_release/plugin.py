@@ -9,4 +9,5 @@ from jetpack_core.hookspecs import Reference, hookimpl
 @hookimpl
 def jetpack_register_modules() -> list[Reference]:
     """Name the module."""
-    return []
+    target = "jetpack_plugin_github_release.module:GithubRelease"
+    return [Reference("github_release", target, "Find a release of a project on GitHub, and install it")]
