@@ -51,6 +51,7 @@ def jetpack_register_modules() -> list[Reference]:
             "set": ("control.set:Set", "Set variables of the host"),
             "shell": ("commands.shell:Shell", "Run a command line with a shell"),
             "stat": ("files.stat:Stat", "Look at a path of the host"),
+            "systemd_unit": ("system.systemd_unit:SystemdUnit", "Write a unit of systemd, and let systemd read it"),
             "template": ("files.template:Template", "Render a template to a file of the host"),
             "timezone": ("system.timezone:Timezone", "Set the time zone"),
             "user": ("access.user:User", "See that a user exists and is as wanted, or does not exist"),
