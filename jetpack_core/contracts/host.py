@@ -90,7 +90,7 @@ class Host(HostOperations, Scope):
         return Sleep(seconds)
 
     def barrier(self, timeout: float) -> Barrier:
-        """Wait for the other hosts of the batch."""
+        """Wait for the other hosts of the batch; returns the names of the play's hosts that have left the run."""
         return Barrier(timeout)
 
     def reconnect(self, timeout: float, delay: float = 1.0) -> Reconnect:

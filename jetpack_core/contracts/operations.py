@@ -253,8 +253,11 @@ class Sleep(Step[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class Barrier(Step[None]):
-    """Wait until every host of the batch that is still in the run arrives here, or `timeout` seconds."""
+class Barrier(Step[tuple[str, ...]]):
+    """Wait until every host of the batch that is still in the run arrives here; returns the play's lost hosts.
+
+    Raises TimeoutError after `timeout` seconds.
+    """
 
     timeout: float
 

@@ -19,8 +19,8 @@ class Target(Protocol):
     async def execute(self, frame: Sequence[Request]) -> Sequence[Reply]:
         """Carry out a frame; see `Connection.execute`."""
 
-    async def barrier(self, timeout: float) -> None:
-        """Wait for the other hosts of the batch."""
+    async def barrier(self, timeout: float) -> tuple[str, ...]:
+        """Wait for the other hosts of the batch; returns those of the play that have left the run."""
 
     async def reconnect(self, timeout: float, delay: float) -> None:
         """Drop the connection and open it again."""

@@ -237,14 +237,17 @@ class PlayRun:
 
     def _meet(self, walks: Sequence[HostWalk]) -> Rendezvous:
         """Give hosts a place to wait for each other."""
-        rendezvous = Rendezvous(walk.host.name for walk in walks)
+        rendezvous = Rendezvous((walk.host.name for walk in walks), self._lost)
         for walk in walks:
             self._context.pool.host(walk.host.name).rendezvous = rendezvous
         return rendezvous
 
+    def _lost(self) -> tuple[str, ...]:
+        return tuple(host.name for host in self._hosts if host.lost)
+
     def _check(self) -> None:
         """Stop the run when too many hosts failed."""
-        lost = sum(host.lost for host in self._hosts)
+        lost = len(self._lost())
         if self._limit is not None and lost >= self._limit:
             self._stop.reason = f"{lost} of {len(self._hosts)} hosts failed, and max_failures is {self._limit}"
 

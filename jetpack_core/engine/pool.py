@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 class Rendezvous:
     """Where the hosts of a batch wait until all that are still in the run have come."""
 
-    def __init__(self, hosts: Iterable[str]) -> None:
+    def __init__(self, hosts: Iterable[str], lost: Callable[[], tuple[str, ...]]) -> None:
+        self.lost = lost
+        """Return which hosts of the play have left the run."""
         self._expected = set(hosts)
         self._waiting: dict[str, asyncio.Future[None]] = {}
 
@@ -120,10 +122,12 @@ class LiveHost:
                 else:
                     return
 
-    async def barrier(self, timeout: float) -> None:
-        """Wait for the other hosts of the batch. Raises TimeoutError."""
-        if self.rendezvous is not None:
-            await asyncio.wait_for(self.rendezvous.arrive(self.name), timeout)
+    async def barrier(self, timeout: float) -> tuple[str, ...]:
+        """Wait for the other hosts of the batch; returns those of the play that are lost. Raises TimeoutError."""
+        if self.rendezvous is None:
+            return ()
+        await asyncio.wait_for(self.rendezvous.arrive(self.name), timeout)
+        return self.rendezvous.lost()
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None

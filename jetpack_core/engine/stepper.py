@@ -268,7 +268,7 @@ async def _perform(ask: Ask) -> Reply:
             case Sleep():
                 await asyncio.sleep(step.seconds)
             case Barrier():
-                await target.barrier(step.timeout)
+                return Reply(await target.barrier(step.timeout))
             case Reconnect():
                 await target.reconnect(step.timeout, step.delay)
             case _:

@@ -38,8 +38,9 @@ class Recorder:
         self.frames.append(tuple(request.operation for request in frame))
         return await self.connection.execute(frame)
 
-    async def barrier(self, timeout: float) -> None:
+    async def barrier(self, timeout: float) -> tuple[str, ...]:  # noqa: ARG002 - part of the contract
         """Go on: there are no other hosts."""
+        return ()
 
     async def reconnect(self, timeout: float, delay: float) -> None:  # noqa: ARG002 - part of the contract
         """Hang up and connect again, once."""

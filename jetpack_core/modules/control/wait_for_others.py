@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -30,6 +30,8 @@ class WaitForOthers(Module):
 
     timeout: float = Field(default=300, gt=0)
     """Seconds to wait for them."""
+    mode: Literal["loose", "strict"] = "loose"
+    """`strict` fails where a host of the play has left the run; `loose` goes on with those that are left."""
 
     async def plan(self, host: Host) -> Plan:
         """Say that it would wait."""
@@ -38,8 +40,9 @@ class WaitForOthers(Module):
     async def apply(self, host: Host, plan: Plan) -> Outcome:
         """Wait for the others, but in plan mode. Raises TaskError when time is up."""
         try:
-            if not host.planning:
-                await host.barrier(self.timeout)
+            lost = () if host.planning else await host.barrier(self.timeout)
         except TimeoutError as error:
             raise TaskError(f"the other hosts did not come this far within {self.timeout:g} seconds") from error
+        if lost and self.mode == "strict":
+            raise TaskError(f"not every host came this far: {', '.join(lost)} left the run")
         return Outcome(changed=False)

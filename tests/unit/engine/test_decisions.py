@@ -269,6 +269,8 @@ def test_30_an_item_leaves_nothing_to_the_next_one_or_the_next_task(site: Site) 
         "wait_for_host {timeout: 300, delay: 5}",
         "wait_for_http {url: 'http://localhost/', expected: 200, timeout: 1, delay: 1, verify_tls: false}",
         "wait_for_others",
+        "wait_for_others {mode: loose}",
+        "wait_for_others {mode: strict}",
     ],
 )
 def test_parameters_of_older_content_are_accepted(site: Site, task: str) -> None:

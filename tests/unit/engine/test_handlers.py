@@ -220,3 +220,22 @@ def test_an_interrupt_ends_the_run_with_its_summary_and_closed_connections(
     assert (ran.code, finished.interrupted) == (130, True)
     assert time.monotonic() - began < 10
     assert (world("a").closed, world("b").closed) == (1, 1)
+
+
+@pytest.mark.parametrize("strategy", ["linear", "free"])
+@pytest.mark.parametrize(("mode", "status"), [("loose", "passive"), ("strict", "failed")])
+def test_waiting_for_others_may_insist_on_all_of_them(
+    play: Play, world: World, strategy: str, mode: str, status: str
+) -> None:
+    world("b").files["/here"] = world("c").files["/here"] = b""
+    text = f"""
+- name: one
+  groups: [web]
+  strategy: {strategy}
+  tasks:
+    - !look {{path: /here}}
+    - !wait_for_others {{mode: {mode}}}
+"""
+    ran = play(text, ["a", "b", "c"])
+    assert [ran.statuses(name)[-1][1] for name in "abc"] == ["failed", status, status]
+    assert (mode == "strict") == ("a left the run" in ran.results("b")[-1].msg)

@@ -39,7 +39,7 @@ class Target:
                 replies.append(Reply(FileStat(operation.path)))  # type: ignore[attr-defined]
         return replies
 
-    async def barrier(self, timeout: float) -> None:
+    async def barrier(self, timeout: float) -> tuple[str, ...]:
         raise AssertionError
 
     async def reconnect(self, timeout: float, delay: float) -> None:

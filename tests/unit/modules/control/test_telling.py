@@ -95,14 +95,17 @@ def test_pause_in_plan_mode_does_not_wait() -> None:
 def test_wait_for_others_waits_at_the_barrier(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
 
-    async def barrier(_: Recorder, timeout: float) -> None:
+    async def barrier(_: Recorder, timeout: float) -> tuple[str, ...]:
         waited.append(timeout)
         if timeout < 60:
             raise TimeoutError
+        return ("gone",)
 
     monkeypatch.setattr(Recorder, "barrier", barrier)
     assert Here().apply(WaitForOthers(timeout=60)).changed is False
+    with pytest.raises(TaskError, match="gone left the run"):
+        Here().apply(WaitForOthers(timeout=60, mode="strict"))
     with pytest.raises(TaskError, match="within 5 seconds"):
         Here().apply(WaitForOthers(timeout=5))
     assert Here(planning=True).apply(WaitForOthers(timeout=1)).changed is False
-    assert waited == [60, 5]
+    assert waited == [60, 60, 5]
