@@ -61,9 +61,9 @@ def test_a_missing_module_looks_for_plugins_and_names_the_package(install: Insta
     install("jetpack-plugin-found", PLUGIN.format(module="found_late", target="builtins:object"))
     assert Registry().module("found_late") is object
     with pytest.raises(PluginError) as raised:
-        Registry().module("github_release")
-    assert "there is no module 'github_release'" in raised.value.message
-    assert "pip install jetpack-plugin-github-release" in raised.value.hint
+        Registry().module("nobody_has_this")
+    assert "there is no module 'nobody_has_this'" in raised.value.message
+    assert "pip install jetpack-plugin-nobody-has-this" in raised.value.hint
 
 
 def test_a_misspelt_module_gets_a_suggestion() -> None:
