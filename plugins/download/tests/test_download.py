@@ -393,7 +393,7 @@ def test_the_record_is_private_and_holds_no_secret(
 ) -> None:
     site.put("/file", b"x", etag='"a"', needs="Bearer hush-hush")
     host.converge(download(via=via, url=site.url("/file?signature=sesame"), token="hush-hush"))
-    (record,) = (folders / "state" / "download").glob("*.json")
+    (record,) = (folders / "state" / "jetpack" / "download").glob("*.json")
     assert record.stat().st_mode & 0o777 == 0o600
     assert record.parent.stat().st_mode & 0o777 == 0o700
     everything = b"".join(path.read_bytes() for path in folders.rglob("*") if path.is_file())
@@ -407,7 +407,7 @@ def test_a_record_that_somebody_broke_costs_work_and_nothing_else(
 ) -> None:
     site.put("/file", b"x", etag='"a"')
     host.converge(download(via=via))
-    (record,) = (folders / "state" / "download").glob("*.json")
+    (record,) = (folders / "state" / "jetpack" / "download").glob("*.json")
     for text in ("", "{", "[1]", '{"url": 1}', '{"url": "x", "sha256": null, "size": "many"}'):
         record.write_text(text)
         _, outcome = host.converge(download(via=via))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jetpack_core.contracts.fields import Mode
-from jetpack_core.errors import StaleError, TaskError
+from jetpack_core.errors import StaleError, TaskError, UnknownValueError
 from jetpack_core.records import PlanKind
 from jetpack_core.testing.host import TestHost
 from jetpack_core.testing.sandbox import Sandbox
@@ -338,6 +338,18 @@ def test_without_a_token_the_public_address_is_asked(
     github.release("v1.0.0", {f"tool-linux-{HERE}": PROGRAM})
     host.converge(release(**install(box)))
     assert "/releases/download/" in github.site.log[-1].path
+
+
+def test_a_file_of_unknown_origin_is_compared_with_what_the_archive_holds(
+    github: GitHub, release: Maker, host: TestHost, box: Sandbox
+) -> None:
+    github.release("v1.0.0", {f"tool-linux-{HERE}.tar.gz": tar({"bin/tool": PROGRAM})})
+    box.write("tool", PROGRAM, mode=0o755)
+    with pytest.raises(UnknownValueError, match="only be told by fetching"):
+        host.plan(release(**install(box)), planning=True)
+    _, outcome = host.converge(release(**install(box)))
+    assert outcome.changed is False
+    assert host.plan(release(**install(box)), planning=True).kind is PlanKind.NONE
 
 
 def test_attributes_alone(github: GitHub, release: Maker, host: TestHost, box: Sandbox) -> None:

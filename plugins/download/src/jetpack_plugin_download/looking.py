@@ -18,9 +18,12 @@ from jetpack_plugin_download.request import BOOT, Reply, bundle, replies_in
 _NONE: Final = "-"
 _LINES: Final = 5
 STATE_FOLDER: Final = r"""
-if [ -n "$JETPACK_STATE_DIR" ]; then d=$JETPACK_STATE_DIR
+x=$XDG_STATE_HOME
+case $x in /*) ;; *) x= ;; esac
+# A folder of somebody else is no place for what root believes.
+[ -n "$x" ] && [ -e "$x" ] && [ ! -O "$x" ] && x=
+if [ -n "$x" ]; then d=$x/jetpack
 elif [ "$(id -u)" = 0 ]; then d=/var/lib/jetpack
-elif [ -n "$XDG_STATE_HOME" ]; then d=$XDG_STATE_HOME/jetpack
 elif [ -n "$HOME" ]; then d=$HOME/.local/state/jetpack
 else d=; fi
 """

@@ -169,6 +169,11 @@ def _split(name: str) -> tuple[str, str]:
     return (name[: -len(ending)], ending) if ending else (name, "")
 
 
+def is_alone(name: str) -> bool:
+    """Tell whether an asset is the program itself by its name, neither packed nor compressed."""
+    return not _split(name)[1] and not name.lower().endswith(_UNREADABLE)
+
+
 def _system_points(words: set[str], host: Machine) -> int | None:
     named = {system for system, its in _SYSTEMS.items() if words & its}
     if "android" in named and host.system != "android":

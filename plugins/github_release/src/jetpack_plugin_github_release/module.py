@@ -4,21 +4,16 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Annotated, ClassVar, Final, Self, TypeVar, cast
-from urllib.parse import urlsplit
+from typing import ClassVar, Final, Self, TypeVar, cast
 
-from jetpack_plugin_download.sums import Checksum, parse_checksum
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
 from jetpack_core.contracts.fields import Secret, Source
 from jetpack_core.contracts.host import Host
-from jetpack_core.contracts.operations import Operation
-from jetpack_core.errors import OperationCode, OperationError, TaskError
+from jetpack_core.errors import TaskError
 from jetpack_core.modules.files.attributes import (
     Attributes,
     FileAttributes,
@@ -30,75 +25,37 @@ from jetpack_core.modules.files.attributes import (
 )
 from jetpack_core.modules.files.content import FileName
 from jetpack_core.modules.files.failures import explained, refuse_in_the_way, require_parent
-from jetpack_core.records import Change, FileKind, Outcome, PathEffect, Plan, PlanKind
+from jetpack_core.records import FileKind, Outcome, PathEffect, Plan, PlanKind
 from jetpack_plugin_github_release.api import PUBLIC_API, Account
 from jetpack_plugin_github_release.assets import Choice, Filters, Machine, choose_asset, machine
 from jetpack_plugin_github_release.binary import check_program
 from jetpack_plugin_github_release.fetching import Fetched, Verify, expected_of, fetch_program
-from jetpack_plugin_github_release.host_state import Record, Seen, look, record_steps
+from jetpack_plugin_github_release.fields import (
+    ApiAddress,
+    Digest,
+    Patterns,
+    Regex,
+    Repository,
+    VariableName,
+    VersionRange,
+)
+from jetpack_plugin_github_release.host_state import Record, Seen, look
+from jetpack_plugin_github_release.installing import (
+    PROGRAM_MODE,
+    Work,
+    attribute_steps,
+    content_changes,
+    install,
+    program_steps,
+)
 from jetpack_plugin_github_release.lookup import Found, find_releases
 from jetpack_plugin_github_release.releases import Channel, Release, Wanted, choose_release
-from jetpack_plugin_github_release.versions import Range, parse, parse_range
+from jetpack_plugin_github_release.versions import parse
 
 T = TypeVar("T")
 
-_PROGRAM_MODE: Final = 0o755
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _PUBLIC_TOKENS: Final = ("JETPACK_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
 _ENTERPRISE_TOKENS: Final = ("JETPACK_GITHUB_ENTERPRISE_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
-
-
-def _api_address(url: str) -> str:
-    parts = urlsplit(url)
-    local = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if not parts.hostname or not (parts.scheme == "https" or local) or parts.query or parts.username:
-        message = f"{url!r} is no address of an API; write it as https://github.example.com/api/v3"
-        raise ValueError(message)
-    return url.rstrip("/")
-
-
-def _range(value: object) -> object:
-    return parse_range(value) if isinstance(value, str) else value
-
-
-def _digest(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    found = parse_checksum(value)
-    if isinstance(found, str):
-        message = "write the checksum itself, as sha256:DIGITS; a file of checksums in the release is found by itself"
-        raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueError only
-    return found
-
-
-def _regular_expression(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        message = f"{value!r} is no regular expression: {error}"
-        raise ValueError(message) from error
-    return value
-
-
-Repository = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$")]
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-VersionRange = Annotated[Range, BeforeValidator(_range), WithJsonSchema({"type": "string"})]
-Digest = Annotated[Checksum, BeforeValidator(_digest), WithJsonSchema({"type": "string"})]
-ApiAddress = Annotated[str, AfterValidator(_api_address)]
-Regex = Annotated[str, AfterValidator(_regular_expression)]
-Patterns = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """A program that is to be installed, or only its attributes."""
-
-    seen: Seen
-    release: Release
-    choice: Choice
-    host: Machine
-    changed: Attributes
-    install: bool = True
 
 
 class GithubRelease(FileAttributes):
@@ -214,7 +171,7 @@ class GithubRelease(FileAttributes):
         if not self.validate_certs:
             host.warn("GitHub's certificate is not checked (validate_certs: false)")
         seen = await look(host, self.dest, self.state_id)
-        found = await _blocking(host, partial(self._find))
+        found = await _blocking(host, self._find)
         release = choose_release(found.releases, self._wanted, self.repo)
         target = machine(self.os or seen.system, self.arch or seen.processor, self.libc or seen.library)
         if self.dest is None or seen.now is None:
@@ -223,7 +180,8 @@ class GithubRelease(FileAttributes):
         outcome = self._outcome(release, choice, found, choice.reason)
         refuse_in_the_way(seen.now, hint="'dest' is the program's own name, such as /usr/local/bin/tool")
         self._refuse_downgrade(seen, release)
-        return await self._compare(host, seen, _Work(seen, release, choice, target, Attributes()), outcome)
+        digest = str(self.checksum) if self.checksum is not None else choice.asset.digest
+        return await self._compare(host, Work(self.repo, seen, seen.now, release, choice, target, digest), outcome)
 
     @property
     def _wanted(self) -> Wanted:
@@ -293,20 +251,17 @@ class GithubRelease(FileAttributes):
                 hint="say `allow_downgrade: true`, or pin it by 'version'",
             )
 
-    async def _compare(self, host: Host, seen: Seen, work: _Work, outcome: Outcome) -> Plan:
-        now = seen.now
-        if now is None or self.dest is None:
-            message = "nothing was looked at"
-            raise TaskError(message)
-        changes = self._content_changes(host, seen, work)
+    async def _compare(self, host: Host, work: Work, outcome: Outcome) -> Plan:
+        now = work.now
+        changes = content_changes(work, planning=host.planning)
         wanted = self.wanted
         if now.is_file:
             attributes, state = differences(now, wanted), with_attributes(now, wanted)
         else:
-            attributes = additions(wanted, _PROGRAM_MODE)
-            state = new_state(host, self.dest, FileKind.FILE, wanted, _PROGRAM_MODE)
+            attributes = additions(wanted, PROGRAM_MODE)
+            state = new_state(host, now.path, FileKind.FILE, wanted, PROGRAM_MODE)
         if not now.exists:
-            await require_parent(host, self.dest)
+            await require_parent(host, now.path)
         if not changes and not attributes:
             return Plan(PlanKind.NONE, outcome=outcome)
         if changes:
@@ -321,60 +276,27 @@ class GithubRelease(FileAttributes):
             data=replace(work, changed=changed, install=bool(changes)),
         )
 
-    def _content_changes(self, host: Host, seen: Seen, work: _Work) -> tuple[Change, ...]:
-        """Return in what the installed program is not the wanted one."""
-        now, record, asset = seen.now, seen.record, work.choice.asset
-        if now is not None and now.is_file and (record is None or record.repo != self.repo):
-            return self._unrecorded_changes(host, now, work)
-        if now is None or not now.is_file or record is None:
-            kind = (
-                (Change("kind", now.kind, FileKind.FILE),) if now is not None and now.exists and not now.is_file else ()
-            )
-            before = None if record is None or now is None or not now.is_file else record.tag
-            return (*kind, Change("release", before, work.release.tag), Change("asset", None, asset.name))
-        changes = []
-        if record.tag != work.release.tag:
-            changes.append(Change("release", record.tag, work.release.tag))
-        if record.asset != asset.name:
-            changes.append(Change("asset", record.asset, asset.name))
-        digest = self._digest_of(work)
-        if not changes and digest and record.digest and record.digest != digest:
-            changes.append(Change("digest", record.digest, digest.removeprefix("sha256:")))
-        if not changes and now.checksum != record.sha256:
-            changes.append(Change("content", f"sha256:{now.checksum}", f"what {asset.name} holds"))
-        return tuple(changes)
-
-    def _digest_of(self, work: _Work) -> str | None:
-        """Return what the asset must be, as far as that is known beforehand."""
-        return str(self.checksum) if self.checksum is not None else work.choice.asset.digest
-
     async def apply(self, host: Host, plan: Plan) -> Outcome:
         """Fetch and check the asset, and put the program in its place."""
-        work = cast("_Work", plan.data)
-        now, dest = work.seen.now, self.dest
-        if now is None or dest is None:
-            message = "nothing was looked at"
-            raise TaskError(message)
-        attributes = _attribute_steps(host, work)
-        with explained(dest):
+        work = cast("Work", plan.data)
+        attributes = attribute_steps(host, work)
+        with explained(work.now.path):
             if not work.install:
                 await host.gather(attributes)
                 return plan.outcome
             fetched, source, doubts = await _blocking(host, partial(self._fetch, work))
             for doubt in doubts:
                 host.warn(doubt)
-            asset = work.choice.asset
-            digest = (
-                str(self.checksum) if self.checksum is not None else asset.digest or f"sha256:{fetched.asset_sha256}"
-            )
-            record = Record(self.repo, work.release.tag, asset.name, digest, fetched.program.sha256)
-            same = now.is_file and now.checksum == fetched.program.sha256
-            await self._install(host, work, attributes if same else self._put(host, work, fetched), record)
+            program, digest = fetched.program, work.digest or f"sha256:{fetched.asset_sha256}"
+            same = work.now.is_file and work.now.checksum == program.sha256
+            steps = attributes if same else program_steps(host, work, program, self.wanted)
+            record = Record(self.repo, work.release.tag, work.choice.asset.name, digest, program.sha256)
+            await install(host, work, steps, record)
         message = f"{plan.outcome.msg}; checked by {source}"
         result = {**plan.outcome.result, "received": fetched.received}
         return replace(plan.outcome, result=result, msg=message, changed=not same or bool(attributes))
 
-    def _fetch(self, work: _Work) -> tuple[Fetched, str, Sequence[str]]:
+    def _fetch(self, work: Work) -> tuple[Fetched, str, Sequence[str]]:
         """Fetch the asset and take the program out of it. Blocks; raises TaskError."""
         account, asset = self._account(), work.choice.asset
         expected = expected_of(account, asset, work.release.assets, self.verify, self.checksum)
@@ -387,39 +309,8 @@ class GithubRelease(FileAttributes):
             doubts += [doubt] if doubt is not None else []
         return fetched, expected.source, doubts
 
-    def _put(self, host: Host, work: _Work, fetched: Fetched) -> list[Operation[object]]:
-        now, wanted = work.seen.now, self.wanted
-        mode = wanted.mode if wanted.mode is not None or (now is not None and now.is_file) else _PROGRAM_MODE
-        path: Path = fetched.program.path
-        return [host.put(path, self.dest or "", mode=mode, owner=wanted.owner, group=wanted.group, expect=now)]
 
-    async def _install(self, host: Host, work: _Work, steps: Sequence[Operation[object]], record: Record) -> None:
-        """Carry out the steps, and record what is installed; that it cannot be recorded only costs work later."""
-        seen = work.seen
-        writing = record_steps(host, seen, record)
-        if not steps and not writing:
-            return
-        try:
-            await host.gather([*steps, *writing])
-        except OperationError as error:
-            if seen.folder is None or not error.subject.startswith(seen.folder):
-                raise
-            if error.code is OperationCode.EXISTS and not seen.folder_there:
-                # Another task made the directory a moment ago.
-                there = replace(work, seen=replace(seen, folder_there=True))
-                await self._install(host, there, (), record)
-                return
-            host.warn(f"what is installed cannot be recorded, so it is installed anew next time: {error.message}")
-
-
-def _attribute_steps(host: Host, work: _Work) -> list[Operation[object]]:
-    now, changed = work.seen.now, work.changed
-    if now is None or changed == Attributes():
-        return []
-    return [host.set_attributes(now.path, mode=changed.mode, owner=changed.owner, group=changed.group, expect=now)]
-
-
-async def _blocking(host: Host, function: partial[T]) -> T:
+async def _blocking(host: Host, function: Callable[[], T]) -> T:
     """Run something of the control machine in a thread; its own failures are the task's."""
     try:
         return await host.in_thread(function)
