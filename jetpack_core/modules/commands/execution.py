@@ -68,9 +68,7 @@ class Execution(Module):
         Raises UnknownValueError in plan mode where only its result can tell.
         """
         changed = self._planned_change(host) if host.planning and not self.read_only else None
-        return Plan(
-            PlanKind.EXECUTE, outcome=Outcome(command=self.shown(), changed=changed), read_only=self.read_only
-        )
+        return Plan(PlanKind.EXECUTE, outcome=Outcome(command=self.shown(), changed=changed), read_only=self.read_only)
 
     def _planned_change(self, host: Host) -> bool | None:
         """Return what `changed_when` says without looking at the result."""
