@@ -81,9 +81,14 @@ class RunContext:
 
     def live(self, route: Route, origin: str) -> LiveHost:
         """Return the live host a route leads to. Raises TaskError where it may not go."""
-        if route.host != origin:
-            self._check_delegate(route.host)
-        return self.pool.host(route.host)
+        if route.host == origin:
+            return self.pool.host(origin)
+        self._check_delegate(route.host)
+        return self.pool.here(route.host, origin) if self._is_here(route.host) else self.pool.host(route.host)
+
+    def _is_here(self, name: str) -> bool:
+        known = self.inventory.variables(name) if name in self.inventory.hosts else {}
+        return name == LOCALHOST and known.get("jet_connection", "local") == "local"
 
     def _check_delegate(self, name: str) -> None:
         if name == LOCALHOST:

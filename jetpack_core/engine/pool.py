@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from jetpack_core.errors import HostUnreachableError, JetpackError
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from jetpack_core.content.model import Play
     from jetpack_core.contracts.connection import Connection, Endpoint
     from jetpack_core.contracts.operations import Reply, Request
+
+
+_LANES: Final = 16
+"""How many tasks that are delegated to this machine run on it at once."""
 
 
 class Rendezvous:
@@ -149,8 +153,9 @@ class Pool:
         self._connect = connect
         self._slots = asyncio.Semaphore(threads)
         self._play: Play | None = None
-        self._hosts: dict[tuple[str, str | None, int | None], LiveHost] = {}
-        self._by_name: dict[str, LiveHost] = {}
+        self._hosts: dict[tuple[str, str | None, int | None, int], LiveHost] = {}
+        self._by_name: dict[tuple[str, int], LiveHost] = {}
+        self._lanes: dict[str, int] = {}
 
     def enter(self, play: Play) -> None:
         """Begin a play, whose keywords may name another login user or port."""
@@ -159,14 +164,24 @@ class Pool:
 
     def host(self, name: str) -> LiveHost:
         """Return a host's live side; nothing is opened yet."""
-        live = self._by_name.get(name)
+        return self._host(name, 0)
+
+    def here(self, name: str, origin: str) -> LiveHost:
+        """Return this machine under its name, for what another host delegates to it.
+
+        Many hosts may delegate to it at once, and nobody logs in, so there are several ways to it.
+        """
+        return self._host(name, self._lanes.setdefault(origin, len(self._lanes) % _LANES))
+
+    def _host(self, name: str, lane: int) -> LiveHost:
+        live = self._by_name.get((name, lane))
         if live is None:
             endpoint = self._endpoint(name, self._play)
-            key = (name, endpoint.user, endpoint.port)
+            key = (name, endpoint.user, endpoint.port, lane)
             live = self._hosts.get(key)
             if live is None:
                 live = self._hosts[key] = LiveHost(name, lambda: self._connect(endpoint), self._slots)
-            self._by_name[name] = live
+            self._by_name[name, lane] = live
         return live
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +81,14 @@ def test_localhost_is_allowed_by_the_flag(play: Play, world: World, tmp_path: Pa
     assert ran.code == 0
     assert (tmp_path / "a").read_text() == (tmp_path / "b").read_text() == "x"
     assert world("a").frames == []
+
+
+def test_what_many_hosts_delegate_to_this_machine_runs_side_by_side(play: Play) -> None:
+    began = time.monotonic()
+    text = "- {name: p, groups: [web], tasks: [!command {cmd: [sleep, '0.3'], with: {delegate_to: localhost}}]}"
+    ran = play(text, MANY[:12], allow_localhost_delegation=True)
+    assert ran.code == 0
+    assert time.monotonic() - began < 0.3 * 6
 
 
 def test_handlers_of_a_delegated_change_run_for_the_original_host(play: Play, world: World) -> None:
