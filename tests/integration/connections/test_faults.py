@@ -39,7 +39,7 @@ def test_helper_killed(image: str, fleet: Fleet, connect: Connect) -> None:
     pattern = "python3" if image == "debian" else "sh -c printf"
     threading.Timer(0.5, lambda: host.exec(["pkill", "-KILL", "-f", "--", pattern], check=False)).start()
     started = time.monotonic()
-    with pytest.raises(HostUnreachableError, match="^the connection was lost"):
+    with pytest.raises(HostUnreachableError, match=r"^the connection was lost"):
         driver.sh("sleep 30")
     assert time.monotonic() - started < 5
     with pytest.raises(HostUnreachableError):
