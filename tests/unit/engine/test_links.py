@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jetpack_core.contracts.operations import Read, Reply, Stat, Walk
@@ -34,14 +34,15 @@ def test_names_resolve_as_the_system_does(links: dict[str, str], names: list[str
                 continue
             path.symlink_to(target)
             known.learn(FileStat(str(path), FileKind.SYMLINK, target=target))
+        # What a circle of links leads to is an error, and so no place.
+        assume(not any(_is_a_circle(root / name) for name in links))
         asked = "/".join([str(root), *names])
-        if not _is_a_circle(asked):
-            assert known.real(asked, follow=True) == os.path.realpath(asked)
+        assert known.real(asked, follow=True) == os.path.realpath(asked)
 
 
-def _is_a_circle(path: str) -> bool:
+def _is_a_circle(path: Path) -> bool:
     try:
-        Path(path).stat()
+        path.stat()
     except OSError as error:
         return error.errno == errno.ELOOP
     return False
