@@ -71,7 +71,8 @@ class Dnf(RpmTransaction):
             return ("remove", clean, *names)
         # Without this a package that is installed is left at its version.
         best = ("--best",) if self.update else ()
-        return ("install", *best, *names)
+        unsigned = ("--nogpgcheck",) if self.allow_unsigned else ()
+        return ("install", *best, *unsigned, *names)
 
     def _specs(self, request: Request) -> list[str]:
         if not request.constraints:

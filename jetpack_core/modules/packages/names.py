@@ -105,7 +105,8 @@ def parse_request(text: str, *, pattern: re.Pattern[str] = _NAME) -> Request:
     match = _SPLIT.fullmatch(text)
     name, rest = (match[1], match[2].strip()) if match else ("", "")
     whole = _PATH if name.startswith("/") else pattern
-    if not whole.fullmatch(name) or name.endswith("-") or "/../" in name:
+    named = whole.fullmatch(name) is not None and not name.endswith("-") and "/../" not in name
+    if not named or rest[:1] not in {"", *"=<>!"}:
         message = f"{text!r} is not the name of a package"
         raise ValueError(message)
     if rest and name.startswith("/"):

@@ -12,7 +12,7 @@ from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.packages.indexed import ListedTransaction
 from jetpack_core.modules.packages.names import Request
-from jetpack_core.modules.packages.transaction import Package, State, Work, as_results
+from jetpack_core.modules.packages.transaction import Package, State, Work, as_results, last_words
 from jetpack_core.modules.packages.versions import PACMAN
 from jetpack_core.records import CommandResult
 
@@ -122,8 +122,9 @@ class Pacman(ListedTransaction):
 
     def simulated(self, todo: Sequence[Request]) -> Run | None:
         """Return the transaction, printed rather than made."""
-        words = self._words(todo)
-        return None if words is None else Run(("pacman", words[0], "--noconfirm", *_PRINTED, *words[1:]))
+        # pacman does not print with this option, which makes no difference to what is printed.
+        words = [word for word in self._words(todo) or () if word != "--nosave"]
+        return Run(("pacman", words[0], "--noconfirm", *_PRINTED, *words[1:])) if words else None
 
     def transaction(self, work: Work) -> Run:
         """Return the transaction."""
@@ -153,6 +154,11 @@ class Pacman(ListedTransaction):
     def lock_holder(self, ended: CommandResult) -> str | None:
         """Tell of the lock, of which pacman does not say who holds it."""
         return "/var/lib/pacman/db.lck is held by another pacman" if _LOCK in ended.stderr else None
+
+    def last_words(self, ended: CommandResult) -> str:
+        """Return pacman's errors, with the reasons that it writes among its output."""
+        reasons = [line for line in ended.stdout.splitlines() if line.startswith("::") and not line.endswith("...")]
+        return last_words(CommandResult(ended.argv, ended.rc, stderr="\n".join([ended.stderr, *reasons])))
 
     def refresh_words(self) -> tuple[str, ...]:
         """Return the command that refreshes the index."""

@@ -43,6 +43,9 @@ class RpmTransaction(ListedTransaction):
     upgrade: Literal["all", "security"] | None = None
     """Bring every installed package to its newest version, or only those that a security notice is about."""
 
+    allow_unsigned: bool = False
+    """Take packages that nobody signed, such as a package file of your own."""
+
     order: ClassVar = RPM
     listing: ClassVar[str] = r"rpm -qa --qf '%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n'"
 
@@ -90,7 +93,7 @@ class RpmTransaction(ListedTransaction):
         for request in self.requests():
             name = request.name
             if request.is_file:
-                name, versions[name] = _contents(name, contents.get(name, ()))
+                name, versions[request.name] = _contents(name, contents.get(name, ()))
             found = self._installed(request, name, [row for row in lines if len(row) == _COLUMNS])
             if found is not None:
                 packages[request.name] = found

@@ -315,7 +315,7 @@ class Transaction(Module):
         for request in todo:
             now = state.packages.get(request.name)
             wanted = request.wanted or "the newest that the refreshed index has"
-            changes.append(Change(request.name, None if now is None else str(now), wanted))
+            changes.append(Change(request.name, None if now is None else now.version, wanted))
         work = Work(state, todo, refresh=True)
         return Plan(self._kind(work), tuple(changes), data=work)
 

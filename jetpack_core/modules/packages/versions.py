@@ -11,6 +11,9 @@ from typing import Final
 from jetpack_core.modules.packages.names import Order
 
 _DEBIAN_PART: Final = re.compile(r"(\D*)(\d*)")
+_SEPARATORS: Final = re.compile(r"[^A-Za-z0-9]+")
+_DIGITS: Final = re.compile(r"[0-9]+")
+_LETTERS: Final = re.compile(r"[A-Za-z]+")
 _RPM_PART: Final = re.compile(r"\d+|[A-Za-z]+|~|\^")
 
 
@@ -51,20 +54,20 @@ def _rank(char: str) -> int:
 
 def compare_rpm(left: str, right: str) -> int:
     """Order two versions `[EPOCH:]VERSION[-RELEASE]`, of which `right` may leave out its release: any will do."""
-    return _compare_fields(left, right, _compare_segment)
+    return _compare_fields(left, right, _compare_rpm_text)
 
 
 def compare_pacman(left: str, right: str) -> int:
     """Order two versions `[EPOCH:]VERSION[-RELEASE]`, of which either may leave out its release."""
-    return _compare_fields(left, right, _compare_pacman_segment)
+    return _compare_fields(left, right, _compare_pacman_text)
 
 
 def _compare_fields(left: str, right: str, compare: Callable[[str, str], int]) -> int:
     (epoch, version, release), (other_epoch, other_version, other_release) = map(_rpm_fields, (left, right))
-    order = _sign(int(epoch or 0) - int(other_epoch or 0)) or _compare_segments(version, other_version, compare)
+    order = _sign(int(epoch or 0) - int(other_epoch or 0)) or compare(version, other_version)
     if order or not release or not other_release:
         return order
-    return _compare_segments(release, other_release, compare)
+    return compare(release, other_release)
 
 
 def same_rpm(left: str, right: str) -> bool:
@@ -81,10 +84,10 @@ def _rpm_fields(version: str) -> tuple[str, str, str]:
     return epoch, upstream, release
 
 
-def _compare_segments(left: str, right: str, compare: Callable[[str, str], int]) -> int:
+def _compare_rpm_text(left: str, right: str) -> int:
     for one, other in zip_longest(_RPM_PART.findall(left), _RPM_PART.findall(right), fillvalue=""):
         if one != other:
-            order = compare(one, other)
+            order = _compare_segment(one, other)
             if order:
                 return order
     return 0
@@ -100,12 +103,33 @@ def _compare_segment(one: str, other: str) -> int:
     return _compare_plain(one, other)
 
 
-def _compare_pacman_segment(one: str, other: str) -> int:
+def _compare_pacman_text(left: str, right: str) -> int:
+    while left and right:
+        gap, other_gap = _gap(left), _gap(right)
+        left, right = left[gap:], right[other_gap:]
+        if not left or not right:
+            break
+        if gap != other_gap:
+            return _sign(gap - other_gap)
+        kind = _DIGITS if left[0].isdigit() else _LETTERS
+        one, other = _start(kind, left), _start(kind, right)
+        order = _compare_plain(one, other) if other else (1 if one.isdigit() else -1)
+        if order:
+            return order
+        left, right = left[len(one) :], right[len(other) :]
+    if not left and not right:
+        return 0
     # Letters at the end mean a version before the one without them, such as 1.0rc.
-    if not one or not other:
-        sooner = (one or other).isalpha()
-        return -1 if bool(one) == sooner else 1
-    return _compare_plain(one, other)
+    return -1 if (not left and not right[0].isalpha()) or left[:1].isalpha() else 1
+
+
+def _gap(text: str) -> int:
+    return len(_start(_SEPARATORS, text))
+
+
+def _start(kind: re.Pattern[str], text: str) -> str:
+    match = kind.match(text)
+    return match[0] if match else ""
 
 
 def _compare_plain(one: str, other: str) -> int:
@@ -115,7 +139,7 @@ def _compare_plain(one: str, other: str) -> int:
         return 1 if one.isdigit() else -1
     if one.isdigit():
         return _sign(int(one) - int(other))
-    return -1 if one < other else 1
+    return (one > other) - (one < other)
 
 
 def _sign(number: int) -> int:

@@ -75,7 +75,8 @@ class Zypper(RpmTransaction):
             return ("remove", *dry, "--clean-deps" if self.autoremove else "--no-clean-deps", *names)
         back = ("--oldpackage",) if simulated or self.downgrade else ()
         more = () if self.recommends is None else ("--recommends" if self.recommends else "--no-recommends",)
-        return ("install", *dry, *agree, *back, *more, *names)
+        unsigned = ("--allow-unsigned-rpm",) if self.allow_unsigned else ()
+        return ("install", *dry, *agree, *back, *more, *unsigned, *names)
 
     def _zypper(self, *options: str, words: Sequence[str]) -> Run:
         return Run(("zypper", "--non-interactive", *options, *words), env=self.environment)

@@ -73,13 +73,14 @@ def _changes(operation: Operation[object]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def make_bench(fleet: Fleet) -> Iterator[Callable[[str], Bench]]:
+def make_bench(fleet: Fleet) -> Iterator[Callable[..., Bench]]:
     """Start a host and run a script of this folder on it, which makes its repositories."""
     made: list[Bench] = []
 
-    def make(script: str) -> Bench:
-        machine = fleet.start("packages")
-        machine.exec(["sh", "-s"], stdin=(_HERE / script).read_bytes())
+    def make(script: str, image: str = "packages") -> Bench:
+        machine = fleet.start(image)
+        if script:
+            machine.exec(["sh", "-s"], stdin=(_HERE / script).read_bytes())
         endpoint = Endpoint(
             machine.name,
             address=machine.address,

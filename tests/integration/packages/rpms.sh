@@ -3,7 +3,9 @@
 set -eu
 work=$(mktemp -d)
 cd "$work"
-mkdir -p /srv/rpm /srv/rpm-local
+mkdir -p /srv/rpm /srv/rpm-local /etc/rpm
+# Debian's rpm keeps a database in the user's home; on systems made of rpms there is but one.
+echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros
 
 # spec NAME VERSION RELEASE REQUIRES [SCRIPT]: one package without files
 spec() {
@@ -37,6 +39,7 @@ build /srv/rpm jet-lib 2.0 1 ''
 build /srv/rpm jet-other 1.0 1 ''
 build /srv/rpm jet-unmet 1.0 1 jet-nowhere
 build /srv/rpm jet-broken 1.0 1 jet-lib 'error("the broken thing is broken")'
+build /srv/rpm-local jet-base 1.0 1 ''
 build /srv/rpm-local jet-local 1.0 1 jet-lib
 createrepo_c --quiet /srv/rpm
 rm -rf "$work"

@@ -24,7 +24,7 @@ time.sleep(float(sys.argv[1]))
 
 
 @pytest.fixture(scope="module")
-def prepared(make_bench: Callable[[str], Bench]) -> Bench:
+def prepared(make_bench: Callable[..., Bench]) -> Bench:
     bench = make_bench("debs.sh")
     bench.shell("apt-get update -qq")
     return bench
@@ -293,3 +293,21 @@ def test_a_repository_that_is_broken_fails_the_refresh(bench: Bench) -> None:
 
 def test_a_name_that_others_provide_is_there_when_one_of_them_is(bench: Bench) -> None:
     assert bench.plan(apt(package="awk")).kind is PlanKind.NONE
+
+
+def test_a_host_without_python_is_no_different(bench: Bench, make_bench: Callable[..., Bench]) -> None:
+    plain = make_bench("", image="nopython")
+    repositories = bench.machine.exec(["tar", "-C", "/", "-c", "srv/apt", "etc/apt/sources.list"]).stdout
+    plain.machine.exec(["tar", "-C", "/", "-x"], stdin=repositories)
+    plain.shell("apt-get update -qq")
+    module = apt(package=["jet-app < 2", "jet-other", "/srv/apt/local/jet-local_1.0_all.deb"], hold=False)
+    assert changes(plain.plan(module)) == changes(bench.plan(module))
+    made, outcome = plain.converge(module)
+    assert made == done(outcome) == bench.converge(module)[0]
+    stale = apt(package="jet-app", update=True)
+    plan = plain.plan(stale)
+    have(plain, "jet-app=2.0")
+    with pytest.raises(StaleError):
+        plain.host.apply(stale, plan)
+    outcome = plain.host.apply(apt(package="jet-broken"), plain.plan(apt(package="jet-broken")))
+    assert (outcome.failed, done(outcome)) == (True, {"jet-broken": (None, "1.0 (not configured)")})
