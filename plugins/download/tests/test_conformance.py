@@ -42,6 +42,7 @@ class TestDownload(ModuleConformance):
     """By whatever the host has."""
 
     module = Download
+    without_python = True
     way: ClassVar[str] = "auto"
     base: ClassVar[str] = ""
     via: ClassVar[str] = "auto"

@@ -32,6 +32,7 @@ class TestGithubRelease(ModuleConformance):
     """With a release that has a program alone, and one in an archive."""
 
     module = GithubRelease
+    without_python = True
     base: ClassVar[str] = ""
     cases = (
         Case("new program", given(), expected=CREATE, disturb=put("theirs")),

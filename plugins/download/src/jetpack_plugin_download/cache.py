@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from jetpack_plugin_download.client import Session, address_key, fetch
+from jetpack_plugin_download.onhost.fetching import fetch
+from jetpack_plugin_download.onhost.session import Session, address_key
 from jetpack_plugin_download.sharing import (
     cache_folder,
     forget_unused,

@@ -12,17 +12,17 @@ from urllib.parse import urljoin, urlsplit
 from jetpack_core.contracts.host import Host
 from jetpack_core.errors import OperationCode, OperationError, TaskError
 from jetpack_core.records import CommandResult
-from jetpack_plugin_download.client import (
+from jetpack_plugin_download.onhost.session import (
     MOST_REDIRECTS,
     PASSING,
     Refused,
     Trouble,
-    Turns,
     conditions,
     origin,
     recorded_url,
     shown,
 )
+from jetpack_plugin_download.onhost.turns import Turns
 from jetpack_plugin_download.request import Reply, Request
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})

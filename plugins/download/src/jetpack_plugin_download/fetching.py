@@ -14,9 +14,9 @@ from typing import Any, Final
 from jetpack_core.contracts.host import Host
 from jetpack_core.errors import HostUnreachableError, JetpackError, OperationError, TaskError
 from jetpack_plugin_download.cache import Cache
-from jetpack_plugin_download.client import address_key
 from jetpack_plugin_download.fallback import Curl, digest, take_turns, wget, wget_will_do
 from jetpack_plugin_download.looking import Record, Seen
+from jetpack_plugin_download.onhost.session import address_key
 from jetpack_plugin_download.request import BOOT, Reply, Request, bundle, on_control, replies_in, succeeded
 
 _LONGEST_NAME: Final = 200

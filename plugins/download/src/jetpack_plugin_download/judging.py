@@ -9,8 +9,8 @@ from enum import Enum, auto
 from typing import Final
 
 from jetpack_core.records import FileStat
-from jetpack_plugin_download.client import strong
 from jetpack_plugin_download.looking import Record
+from jetpack_plugin_download.onhost.session import strong
 from jetpack_plugin_download.request import Reply
 
 _NOT_MODIFIED: Final = 304

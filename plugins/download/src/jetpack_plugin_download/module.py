@@ -27,11 +27,12 @@ from jetpack_core.modules.files.attributes import (
 from jetpack_core.modules.files.content import FileName
 from jetpack_core.modules.files.failures import explained, refuse_in_the_way, require_parent
 from jetpack_core.records import Change, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
-from jetpack_plugin_download.client import Session, check, read, shown
 from jetpack_plugin_download.fallback import Curl
 from jetpack_plugin_download.fetching import obtain, result_of
 from jetpack_plugin_download.judging import Judgement, Verdict, judge
 from jetpack_plugin_download.looking import Seen, look
+from jetpack_plugin_download.onhost.asking import check, read
+from jetpack_plugin_download.onhost.session import Session, shown
 from jetpack_plugin_download.placing import Placement, attribute_steps, backup_name, place
 from jetpack_plugin_download.request import SUMS_LIMIT, Reply, Request, basic, on_control, succeeded
 from jetpack_plugin_download.sums import Checksum, choose, name_in, parse_checksum

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from jetpack_core.contracts.host import Host
 from jetpack_core.errors import TaskError
-from jetpack_plugin_download.client import Impossible, Refused, Trouble
+from jetpack_plugin_download.onhost.session import Impossible, Refused, Trouble
 
 T = TypeVar("T")
 Request = dict[str, Any]
@@ -22,6 +22,17 @@ SUMS_LIMIT: Final = 4 * 1024 * 1024
 """Bytes; a file of checksums is not larger."""
 BOOT: Final = "import sys;b=sys.stdin.buffer;exec(b.read(int(b.readline())))"
 """What Python is started with on a host: the client follows on standard input, and then the request."""
+_PACKAGE: Final = "jetpack_plugin_download"
+_PARTS: Final = ("", ".session", ".turns", ".body", ".asking", ".part", ".fetching", ".serve")
+"""The client's modules, each after those that it imports."""
+_LOADER: Final = """
+import types
+for name, text in FILES:
+    made = sys.modules[name] = types.ModuleType(name)
+    made.__path__ = []
+    exec(compile(text, name, "exec"), made.__dict__)
+sys.modules[FILES[-1][0]].main()
+"""
 
 
 def basic(username: str, password: str) -> str:
@@ -31,8 +42,11 @@ def basic(username: str, password: str) -> str:
 
 def bundle(requests: Sequence[Mapping[str, Any]]) -> bytes:
     """Return what Python on a host reads: the client, and what it is asked. Secrets are in here and nowhere else."""
-    source = files("jetpack_plugin_download").joinpath("client.py").read_bytes()
-    return b"%d\n%s%s" % (len(source), source, json.dumps(list(requests)).encode("ascii"))
+    folder = files(_PACKAGE).joinpath("onhost")
+    texts = [(f"{_PACKAGE}.onhost{name}", folder.joinpath(f"{name[1:] or '__init__'}.py")) for name in _PARTS]
+    sources = [(_PACKAGE, ""), *((name, file.read_text(encoding="utf-8")) for name, file in texts)]
+    program = f"FILES = {sources!r}{_LOADER}".encode()
+    return b"%d\n%s%s" % (len(program), program, json.dumps(list(requests)).encode("ascii"))
 
 
 def replies_in(text: str) -> list[Reply] | None:

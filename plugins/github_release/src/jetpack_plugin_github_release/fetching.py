@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from jetpack_plugin_download.cache import Cache
-from jetpack_plugin_download.client import Impossible, Refused, Session, Trouble, read
+from jetpack_plugin_download.onhost.asking import read
+from jetpack_plugin_download.onhost.session import Impossible, Refused, Session, Trouble
 from jetpack_plugin_download.sharing import cache_folder, forget_unused
 from jetpack_plugin_download.sums import Checksum, choose, entries, parse_checksum
 

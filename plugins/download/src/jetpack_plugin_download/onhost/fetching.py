@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fetching a file, checked, and gone on with where an earlier attempt ended. Python 3.6."""
+
+import hashlib
+import os
+import time
+import zlib
+
+from jetpack_plugin_download.onhost.body import body
+from jetpack_plugin_download.onhost.part import Part, forget
+from jetpack_plugin_download.onhost.session import (
+    BLOCK,
+    Impossible,
+    Refused,
+    Session,
+    Trouble,
+    conditions,
+    facts_of,
+    judge,
+    recorded_url,
+)
+from jetpack_plugin_download.onhost.turns import in_turn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Reply = dict[str, Any]
+
+
+def fetch(session: "Session", part_path: str, note: "str | None", record: "dict[str, Any] | None" = None) -> "Reply":
+    """Take the file into `part_path`, checked; raises Refused or Impossible, after which no bad file is left.
+
+    With a record the answer may be status 304, and no file.
+    """
+    began = time.time()
+    urls = session.request["urls"]
+    chosen = recorded_url(urls, record)
+    part = Part(part_path, note if session.request.get("resume", True) else None)
+    done = False
+    try:
+        reply = in_turn(session, urls, lambda url: _take(session, url, part, record if url == chosen else None))
+        info = os.fstat(part.fd)
+        reply.update({"part": part_path, "uid": info.st_uid, "gid": info.st_gid})
+        reply["elapsed"] = round(time.time() - began, 3)
+        done = reply["status"] != 304
+        return reply
+    except OSError as error:
+        raise Impossible(f"{part_path}: {(error.strerror or str(error)).lower()}")
+    finally:
+        if done and note:
+            forget(note)
+        elif not done and not part.resumable:
+            part.drop()
+        part.close()
+
+
+def _take(session: "Session", url: str, part: Part, record: "dict[str, Any] | None") -> "Reply":
+    offset, etag = part.known(url)
+    headers = {"Range": f"bytes={offset}-", "If-Range": etag} if offset else conditions(record)
+    with session.open(url, headers) as answer:
+        if answer.getcode() == 304 and record and not offset:
+            return dict(facts_of(answer), url=url)
+        if offset and answer.getcode() == 416:
+            os.ftruncate(part.fd, 0)
+            raise Trouble("it cannot go on where the last transfer ended", 0.0)
+        judge(answer)
+        if answer.getcode() == 206:
+            _check_range(answer, offset, part)
+        else:
+            offset = 0
+            os.ftruncate(part.fd, 0)
+        return _keep(session, url, answer, part, offset)
+
+
+def _check_range(answer: "Any", offset: int, part: Part) -> None:
+    said = answer.headers.get("Content-Range") or ""
+    if not said.replace(" ", "").lower().startswith(f"bytes{offset}-"):
+        os.ftruncate(part.fd, 0)
+        raise Trouble("it sends another part than it was asked for", 0.0)
+
+
+def _keep(session: "Session", url: str, answer: "Any", part: Part, offset: int) -> "Reply":
+    facts = facts_of(answer)
+    limit = session.request.get("max_size")
+    whole = None if facts["size"] is None else facts["size"] + offset
+    if limit is not None and whole is not None and whole > limit:
+        raise Refused(f"the file has {whole} bytes, and max_size is {limit}")
+    encoded = (answer.headers.get("Content-Encoding") or "identity").lower() != "identity"
+    part.promise(url, None if encoded else facts["etag"])
+    digests = Digests(session.request.get("checksum"))
+    if offset:
+        digests.add_file(part.fd, offset)
+    size = offset
+    os.lseek(part.fd, offset, os.SEEK_SET)
+    try:
+        for block in body(answer, url):
+            size += len(block)
+            if limit is not None and size > limit:
+                raise Refused(f"the file has more than the {limit} bytes of max_size")
+            _write(part.fd, block)
+            digests.add(block)
+            session.tell("{} of {} bytes".format(size, "?" if whole is None else whole))
+    except zlib.error:
+        raise Trouble("what it sends is no valid gzip")
+    os.fsync(part.fd)
+    _verify(digests, part, resumed=bool(offset))
+    facts.update({"url": url, "size": size, "sha256": digests.sha256, "resumed": offset, "received": size - offset})
+    return facts
+
+
+def _verify(digests: "Digests", part: Part, resumed: bool) -> None:
+    wrong = digests.wrong()
+    if wrong is None:
+        return
+    os.ftruncate(part.fd, 0)
+    if part.note:
+        forget(part.note)
+    if resumed:
+        raise Trouble("the file changed during the transfer", 0.0)
+    raise Refused(wrong)
+
+
+class Digests:
+    """The digests of what was received."""
+
+    def __init__(self, wanted: "list[str] | None") -> None:
+        self._wanted = wanted
+        self._sha256 = hashlib.sha256()
+        other = wanted is not None and wanted[0] != "sha256"
+        self._other = hashlib.new(wanted[0]) if wanted is not None and other else None
+
+    def add(self, block: bytes) -> None:
+        """Count a block in."""
+        self._sha256.update(block)
+        if self._other is not None:
+            self._other.update(block)
+
+    def add_file(self, fd: int, size: int) -> None:
+        """Count in the first bytes of a file."""
+        os.lseek(fd, 0, os.SEEK_SET)
+        while size > 0:
+            block = os.read(fd, min(BLOCK, size))
+            if not block:
+                break
+            size -= len(block)
+            self.add(block)
+
+    @property
+    def sha256(self) -> str:
+        """Return the SHA-256."""
+        return self._sha256.hexdigest()
+
+    def wrong(self) -> "str | None":
+        """Return what is wrong with the checksum, or None."""
+        if self._wanted is None:
+            return None
+        found = (self._other or self._sha256).hexdigest()
+        if found == self._wanted[1]:
+            return None
+        return f"the file's {self._wanted[0]} is {found}, not {self._wanted[1]}"
+
+
+def _write(fd: int, block: bytes) -> None:
+    view = memoryview(block)
+    while view:
+        try:
+            view = view[os.write(fd, view) :]
+        except OSError as error:
+            raise Impossible(f"the file cannot be written: {(error.strerror or str(error)).lower()}")
