@@ -249,6 +249,19 @@ def make_authority(folder: Path, *alternatives: x509.GeneralName) -> tuple[Path,
     return folder / "ca.pem", context
 
 
+_USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+
 def _certificate(
     subject: x509.Name,
     issuer: x509.Name,
@@ -269,4 +282,8 @@ def _certificate(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
     )
+    if isinstance(extension, x509.BasicConstraints):
+        # Python 3.13 trusts no authority that does not say that it is one here as well.
+        usage = dict.fromkeys(_USAGES, False) | {"key_cert_sign": True, "crl_sign": True}
+        made = made.add_extension(x509.KeyUsage(**usage), critical=True)
     return made.sign(signer, hashes.SHA256())
