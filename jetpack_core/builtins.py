@@ -71,6 +71,7 @@ def jetpack_register_modifiers() -> list[Reference]:
     return _references(
         "modifiers.",
         {
+            "cond": ("condition:Condition", "The first name of `condition` in Jetporch"),
             "condition": ("condition:Condition", "Skip the task unless an expression is true"),
             "delay": ("delay:Delay", "Seconds between attempts"),
             "delegate_to": ("delegate_to:DelegateTo", "Act on another host"),

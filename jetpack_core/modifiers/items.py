@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Items(Modifier):
     """Run the task once for each element of a list, as `item` with its number `item_index` (from 0).
 
-    The value is an expression (the name of a variable is one) or a list of anything, whose texts are templates. An
-    empty list skips the task. The loop ends at the first item that fails, unless failures are ignored.
+    The value is an expression (the name of a variable is one) or a list of anything, whose texts are templates. A
+    mapping stands for the list of its pairs, each an item with `key` and `value`. What is empty skips the task. The loop ends at the first item that fails, unless failures are ignored.
 
     Example::
 
@@ -29,17 +29,17 @@ class Items(Modifier):
     """
 
     section: ClassVar[str] = "with"
-    value: ExpressionText | list[object]
+    value: ExpressionText | list[object] | dict[str, object]
 
     def expand(self, scope: Scope) -> Sequence[object]:
         """Return the items. Raises TaskError when the expression gives no list."""
-        if isinstance(self.value, str):
-            found = scope.evaluate(self.value)
-            if isinstance(found, str | bytes | Mapping) or not isinstance(found, Sequence):
-                message = f"'items' needs a list, and {self.value} is {_kind(found)}"
-                raise TaskError(message)
-            return found
-        return [_render(item, scope) for item in self.value]
+        found = scope.evaluate(self.value) if isinstance(self.value, str) else _render(self.value, scope)
+        if isinstance(found, Mapping):
+            return [{"key": key, "value": value} for key, value in found.items()]
+        if isinstance(found, str | bytes) or not isinstance(found, Sequence):
+            message = f"'items' needs a list, and {self.value} is {_kind(found)}"
+            raise TaskError(message)
+        return found
 
 
 def _kind(value: object) -> str:

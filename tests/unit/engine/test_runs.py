@@ -551,3 +551,21 @@ def test_what_looks_at_the_host_after_a_planned_change_is_unknown(play: Play, wo
     planned = play(text, planning=True)
     assert [status for _, status in planned.statuses("a")] == ["created", "unknown"]
     assert world("a").ran == []
+
+
+def test_a_mapping_of_items_is_looped_over_by_key_and_value(play: Play, world: World) -> None:
+    text = """
+- name: one
+  groups: [web]
+  vars: {colour: red, known: {x: 1, y: 2}}
+  tasks:
+    - !do {cmd: ["{{ item.key }}={{ item.value }}"], with: {items: known}}
+    - !do {cmd: ["{{ item.key }}={{ item.value }}"], with: {items: {a: "{{ colour }}"}}}
+"""
+    play(text)
+    assert world("a").ran == [("x=1",), ("y=2",), ("a=red",)]
+
+
+def test_the_first_name_of_condition_works(play: Play) -> None:
+    ran = play("- {name: p, groups: [web], tasks: [!do {cmd: [x], with: {cond: (eq 1 2)}}]}")
+    assert [status for _, status in ran.statuses("a")] == ["skipped"]
