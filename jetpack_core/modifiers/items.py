@@ -18,7 +18,8 @@ class Items(Modifier):
     """Run the task once for each element of a list, as `item` with its number `item_index` (from 0).
 
     The value is an expression (the name of a variable is one) or a list of anything, whose texts are templates. A
-    mapping stands for the list of its pairs, each an item with `key` and `value`. What is empty skips the task. The loop ends at the first item that fails, unless failures are ignored.
+    mapping stands for the list of its pairs, each an item with `key` and `value`. What is empty skips the task. The
+    loop ends at the first item that fails, unless failures are ignored.
 
     Example::
 
