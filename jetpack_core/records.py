@@ -203,7 +203,18 @@ class AccountEffect:
     present: bool = True
 
 
-Effect = PathEffect | AccountEffect
+@dataclass(frozen=True, slots=True)
+class PackageEffect:
+    """In plan mode: what a package of one package manager will be once the plan is applied."""
+
+    manager: str
+    """What keeps the packages, such as `apt`, `rpm`, or `pip` with its environment."""
+    name: str
+    version: str | None
+    """None where it will be gone; empty where it will be there in a version that is not known yet."""
+
+
+Effect = PathEffect | AccountEffect | PackageEffect
 
 
 @dataclass(frozen=True, slots=True)

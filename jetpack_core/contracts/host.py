@@ -77,6 +77,10 @@ class Host(HostOperations, Scope):
     def warn(self, message: str) -> None:
         """Show a warning with the task's result."""
 
+    def planned_packages(self, manager: str) -> Mapping[str, str | None]:
+        """Return what earlier tasks would make of packages, in plan mode: see `PackageEffect`."""
+        return {}
+
     def gather(self, operations: Iterable[Operation[T]]) -> Gather[T]:
         """Ask several things in one round trip."""
         return Gather(tuple(operations))

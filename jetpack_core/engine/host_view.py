@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from jetpack_core.engine.overlay import Overlay
     from jetpack_core.engine.scope import TaskScope
     from jetpack_core.engine.template_files import TemplateFiles
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class EngineHost(Host):
     """A host at one task or item: its scope, and nothing of how it is reached."""
 
-    __slots__ = ("_files", "_groups", "_name", "_planning", "_user", "scope", "warnings")
+    __slots__ = ("_files", "_groups", "_name", "_overlay", "_planning", "_user", "scope", "warnings")
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class EngineHost(Host):
         planning: bool,
         groups: Mapping[str, Sequence[str]],
         files: TemplateFiles,
+        overlay: Overlay | None = None,
     ) -> None:
         self._name = name
         self.scope = scope
@@ -36,6 +38,7 @@ class EngineHost(Host):
         self._planning = planning
         self._groups = groups
         self._files = files
+        self._overlay = overlay
         self.warnings: list[str] = []
 
     @property
@@ -62,6 +65,10 @@ class EngineHost(Host):
     def variables(self) -> Mapping[str, object]:
         """The merged variables."""
         return self.scope.variables
+
+    def planned_packages(self, manager: str) -> Mapping[str, str | None]:
+        """Return what earlier tasks would make of packages."""
+        return {} if self._overlay is None else self._overlay.packages(manager)
 
     def render(self, text: str) -> object:
         """Render a template."""

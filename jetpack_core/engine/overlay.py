@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 from jetpack_core.contracts.operations import Get, List, Operation, Read, Reply, Run, Stat, Walk
 from jetpack_core.engine.links import Links
 from jetpack_core.errors import OperationCode, OperationError, UnknownValueError
-from jetpack_core.records import AccountEffect, FileKind, FileStat, PathEffect
+from jetpack_core.records import AccountEffect, FileKind, FileStat, PackageEffect, PathEffect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jetpack_core.records import Effect
 
@@ -24,13 +24,14 @@ _LEAVES_A_LINK: Final = frozenset({FileKind.MISSING, FileKind.SYMLINK})
 
 
 class Overlay:
-    """The planned state of one host's paths and accounts."""
+    """The planned state of one host's paths, accounts and packages."""
 
     def __init__(self) -> None:
         self._paths: dict[str, tuple[PathEffect, str]] = {}
         self._doubts: dict[str, str] = {}
         self._links = Links()
         self.accounts: dict[tuple[str, str], bool] = {}
+        self._packages: dict[str, dict[str, str | None]] = {}
         self.changes = 0
         """How many planned changes it knows the effects of."""
         self.cause = ""
@@ -43,8 +44,14 @@ class Overlay:
             self.changes += 1
             if isinstance(effect, AccountEffect):
                 self.accounts[effect.kind, effect.name] = effect.present
+            elif isinstance(effect, PackageEffect):
+                self._packages.setdefault(effect.manager, {})[effect.name] = effect.version
             else:
                 self._add_path(effect, cause)
+
+    def packages(self, manager: str) -> Mapping[str, str | None]:
+        """Return the packages that tasks would change, with the version each would have."""
+        return self._packages.get(manager, {})
 
     def doubt(self, paths: Iterable[str], cause: str) -> None:
         """Note paths, with all below them, that a task may change or not: nothing is known of them from here on."""

@@ -216,6 +216,7 @@ def initial_route(unit: TaskOnHost) -> Route:
 def _meet(unit: TaskOnHost, scope: TaskScope, route: Route) -> tuple[EngineHost, Address]:
     context = unit.context
     live = context.live(route, unit.host.name)
+    foresight = context.overlay(route.host) if context.settings.planning else None
     host = EngineHost(
         unit.host.name,
         scope,
@@ -223,8 +224,8 @@ def _meet(unit: TaskOnHost, scope: TaskScope, route: Route) -> tuple[EngineHost,
         planning=context.settings.planning,
         groups=context.groups,
         files=context.files,
+        overlay=foresight,
     )
-    foresight = context.overlay(route.host) if context.settings.planning else None
     return host, Address(live, context.become(unit.play, route.user), unit.on_output, foresight)
 
 

@@ -12,9 +12,9 @@ from pydantic import model_validator
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
+from jetpack_core.modules.packages.foresight import Foreseen, Package, State, Step, Work, as_results
 from jetpack_core.modules.packages.indexed import IndexedTransaction
 from jetpack_core.modules.packages.names import Order, Request
-from jetpack_core.modules.packages.transaction import Foreseen, Package, State, Step, Work, as_results
 from jetpack_core.records import CommandResult
 
 _STEP: Final = re.compile(

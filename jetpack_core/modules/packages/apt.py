@@ -13,28 +13,26 @@ from pydantic import model_validator
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation, Run, Stat
 from jetpack_core.errors import TaskError
+from jetpack_core.modules.packages.apt_output import (
+    FORMAT,
+    REFRESH_HINT,
+    find_package,
+    hint_for,
+    package_in,
+    package_in_file,
+    query,
+    steps_of,
+    versions_on_offer,
+)
+from jetpack_core.modules.packages.foresight import Foreseen, Package, State, Work, as_results, last_words
 from jetpack_core.modules.packages.indexed import IndexedTransaction
 from jetpack_core.modules.packages.names import Request
-from jetpack_core.modules.packages.transaction import (
-    Foreseen,
-    Package,
-    State,
-    Step,
-    Work,
-    as_results,
-    last_words,
-)
 from jetpack_core.modules.packages.versions import DEBIAN
 from jetpack_core.records import Change, CommandResult, FileStat, Outcome, Plan, PlanKind
 
-_FORMAT: Final = r"${Package}\t${Architecture}\t${db:Status-Want}\t${db:Status-Status}\t${Version}\n"
 _STATUS: Final = "/var/lib/dpkg/status"
 _NOTE: Final = "/var/run/reboot-required"
-_STEP: Final = re.compile(r"(Inst|Conf|Remv|Purg) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?")
 _LOCK: Final = re.compile(r"Could not get lock (\S+?)\.? (?:.*held by process (\d+)(?: \(([^)]*)\))?|- open)")
-_INSTALLED: Final = frozenset({"installed", "triggers-awaited", "triggers-pending"})
-_PARTLY: Final = frozenset({"half-installed", "unpacked", "half-configured"})
-
 # Which package a file holds is known only once it was read, and its state is wanted in the same round trip.
 _FILES_SCRIPT: Final = """
 format=$1; shift
@@ -177,12 +175,12 @@ class Apt(IndexedTransaction):
         requests = self.requests()
         names = [one.name for one in requests if not one.is_file]
         files = [one.name for one in requests if one.is_file]
-        found: list[Operation[object]] = [Stat(_STATUS), _query("dpkg", "--print-architecture")]
+        found: list[Operation[object]] = [Stat(_STATUS), query("dpkg", "--print-architecture")]
         found += [self.versions_query(names)] if names else []
         if files:
-            found.append(_query("/bin/sh", "-c", _FILES_SCRIPT, "files", _FORMAT, *files))
+            found.append(query("/bin/sh", "-c", _FILES_SCRIPT, "files", FORMAT, *files))
         if choices := [one.name for one in requests if one.ranged]:
-            found.append(_query("apt-cache", *_NO_CACHE, "madison", *choices))
+            found.append(query("apt-cache", *_NO_CACHE, "madison", *choices))
         return [*found, *self.index_queries()]
 
     def state(self, replies: Sequence[object]) -> State:
@@ -191,7 +189,7 @@ class Apt(IndexedTransaction):
         own = list(replies[: len(replies) - len(index)])
         status, architecture, *told = own
         results = as_results(told)
-        available = _madison(results.pop().stdout) if any(one.ranged for one in self.requests()) else {}
+        available = versions_on_offer(results.pop().stdout) if any(one.ranged for one in self.requests()) else {}
         native = architecture.stdout.strip() if isinstance(architecture, CommandResult) else ""
         rows = [line.split("\t") for result in results for line in result.stdout.splitlines()]
         held_by_files = {row[1]: row[2:] for row in rows if row[0] == "file"}
@@ -199,8 +197,8 @@ class Apt(IndexedTransaction):
         for request in self.requests():
             name = request.name
             if request.is_file:
-                name, versions[request.name] = _contents(request.name, held_by_files[request.name])
-            found = _find(name, [row for row in rows if row[0] != "file"], native, remains=self.purge)
+                name, versions[request.name] = package_in_file(request.name, held_by_files[request.name])
+            found = find_package(name, [row for row in rows if row[0] != "file"], native, remains=self.purge)
             if found is not None:
                 packages[request.name] = found
         expect = status if isinstance(status, FileStat) and status.exists else None
@@ -217,13 +215,13 @@ class Apt(IndexedTransaction):
 
     def versions_query(self, names: Sequence[str]) -> Run:
         """Return the question for the state of packages in dpkg's database."""
-        return _query("dpkg-query", "-W", f"-f={_FORMAT}", "--", *names)
+        return query("dpkg-query", "-W", f"-f={FORMAT}", "--", *names)
 
     def versions(self, reply: CommandResult) -> Mapping[str, Package]:
         """Return the packages by their names, and by those with the architecture."""
         found = {}
         for row in (line.split("\t") for line in reply.stdout.splitlines()):
-            package = _package(row, remains=self.purge)
+            package = package_in(row, remains=self.purge)
             if package is not None:
                 found[f"{package.name}:{row[1]}"] = package
                 found.setdefault(package.name, package)
@@ -266,14 +264,8 @@ class Apt(IndexedTransaction):
         """Return the steps of a simulation; its lines have the same words in every language."""
         (ended,) = as_results(replies)
         if not ended.ok:
-            raise TaskError(f"apt-get would fail: {self.last_words(ended)}", hint=_hint(ended.stderr))
-        found: dict[str, Step] = {}
-        for line in ended.stdout.splitlines():
-            match = _STEP.match(line)
-            if match is not None:
-                name, before, version = match[2], match[3], match[4]
-                _add_step(found, match[1], name, before, version)
-        return Foreseen(tuple(found.values()))
+            raise TaskError(f"apt-get would fail: {self.last_words(ended)}", hint=hint_for(ended.stderr))
+        return Foreseen(steps_of(ended.stdout))
 
     def transaction(self, work: Work) -> Run:
         """Return the transaction."""
@@ -314,7 +306,7 @@ class Apt(IndexedTransaction):
             if request.accepts(version, self.order):
                 return f"{request.name}={version}"
         there = f"the repositories have {', '.join(known)}" if known else "the repositories have none"
-        raise TaskError(f"no version of {request.name} is {request.wanted}: {there}", hint=_REFRESH_HINT)
+        raise TaskError(f"no version of {request.name} is {request.wanted}: {there}", hint=REFRESH_HINT)
 
     def _run(self, words: tuple[str, ...], *, read_only: bool = False) -> Run:
         # dpkg's own default, where it has one, keeps a file that was changed.
@@ -372,59 +364,3 @@ class Apt(IndexedTransaction):
 
 _NO_CACHE: Final = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
 """Simulations build apt's caches in memory rather than write them."""
-_REFRESH_HINT: Final = "an old package index may be why; `refresh: true` renews it"
-
-
-def _query(*argv: str) -> Run:
-    return Run(argv, read_only=True)
-
-
-def _hint(errors: str) -> str:
-    if "Unable to locate package" in errors or "was not found" in errors or "no installation candidate" in errors:
-        return _REFRESH_HINT
-    if "Held packages were changed" in errors:
-        return "give `hold: true` or `hold: false` to change a package that is on hold"
-    return ""
-
-
-def _package(row: Sequence[str], *, remains: bool) -> Package | None:
-    name, _, want, status, version = row
-    if status in _INSTALLED | _PARTLY:
-        return Package(name, version, status in _INSTALLED, want == "hold")
-    return Package(name, version or "configuration", complete=False) if remains and status == "config-files" else None
-
-
-def _find(name: str, rows: Sequence[Sequence[str]], native: str, *, remains: bool) -> Package | None:
-    """Return a package of the architecture asked for, or of the host's own before any other."""
-    plain, _, wanted = name.partition(":")
-    found = {row[1]: _package(row, remains=remains) for row in rows if row[0] == plain}
-    order = (wanted, "all") if wanted and wanted != "any" else (native, "all", *found)
-    return next((found[one] for one in order if found.get(one) is not None), None)
-
-
-def _contents(path: str, told: Sequence[str]) -> tuple[str, str]:
-    """Return the name, with its architecture, and the version of the package in a file. Raises TaskError."""
-    if len(told) != len(("name", "architecture", "version")):
-        words = " ".join(told).removeprefix("!")
-        raise TaskError(f"{path} cannot be read as a package: {words}", hint="put the file there first, with !copy")
-    name, architecture, version = told
-    return (name if architecture == "all" else f"{name}:{architecture}"), version
-
-
-def _madison(text: str) -> dict[str, list[str]]:
-    """Return the versions that repositories have, by package, newest first."""
-    found: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        fields = [part.strip() for part in line.split("|")]
-        if len(fields) > 1 and fields[1] not in found.setdefault(fields[0], []):
-            found[fields[0]].append(fields[1])
-    return found
-
-
-def _add_step(found: dict[str, Step], verb: str, name: str, before: str | None, version: str | None) -> None:
-    if verb == "Inst":
-        found[name] = Step(name, before, version)
-    elif verb == "Conf" and name not in found:
-        found[name] = Step(name, f"{version} (not configured)", version)
-    elif verb in {"Remv", "Purg"} and name not in found:
-        found[name] = Step(name, before or "configuration", None)

@@ -12,16 +12,9 @@ from pydantic import model_validator
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
+from jetpack_core.modules.packages.foresight import Foreseen, Package, State, Step, Work, as_results
 from jetpack_core.modules.packages.names import Order, Request
-from jetpack_core.modules.packages.transaction import (
-    Foreseen,
-    Package,
-    State,
-    Step,
-    Transaction,
-    Work,
-    as_results,
-)
+from jetpack_core.modules.packages.transaction import Transaction
 from jetpack_core.records import CommandResult
 
 # brew is not on the PATH of a login without a terminal; it stands in one of these places.

@@ -12,15 +12,9 @@ from typing import ClassVar, Final
 from pydantic import Field
 
 from jetpack_core.contracts.operations import Operation, Run, Stat
+from jetpack_core.modules.packages.foresight import Foreseen, Package, State, Step, as_results
 from jetpack_core.modules.packages.names import Duration, Request
-from jetpack_core.modules.packages.transaction import (
-    Foreseen,
-    Package,
-    State,
-    Step,
-    Transaction,
-    as_results,
-)
+from jetpack_core.modules.packages.transaction import Transaction
 from jetpack_core.records import CommandResult, FileStat
 
 # $1: the checksum that a list of all that is installed must have; $2...: the command.

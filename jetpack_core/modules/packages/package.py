@@ -94,6 +94,7 @@ class Package(Module):
     save: ResultName | None = None
     """The variable to keep the result in: `changed`, a map of package to its versions `before` and `after`."""
 
+    titled_by: ClassVar[str] = "package"
     fact: ClassVar[str] = "jet_package_manager"
 
     async def plan(self, host: Host) -> Plan:

@@ -10,9 +10,9 @@ from pydantic import model_validator
 
 from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
+from jetpack_core.modules.packages.foresight import Package, State, Work, as_results, last_words
 from jetpack_core.modules.packages.indexed import ListedTransaction
 from jetpack_core.modules.packages.names import Request
-from jetpack_core.modules.packages.transaction import Package, State, Work, as_results, last_words
 from jetpack_core.modules.packages.versions import PACMAN
 from jetpack_core.records import CommandResult
 

@@ -14,17 +14,9 @@ from pydantic import Field, model_validator
 from jetpack_core.contracts.fields import HostPath
 from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
+from jetpack_core.modules.packages.foresight import Foreseen, Package, State, Step, Work, as_results, last_words
 from jetpack_core.modules.packages.names import Order, Request
-from jetpack_core.modules.packages.transaction import (
-    Foreseen,
-    Package,
-    State,
-    Step,
-    Transaction,
-    Work,
-    as_results,
-    last_words,
-)
+from jetpack_core.modules.packages.transaction import Transaction
 from jetpack_core.records import CommandResult
 
 # pip brings the rules of requirements with it, so that the host's own Python judges versions and extras.
@@ -111,6 +103,11 @@ class Pip(Transaction):
             message = "give the project's name, and the folder of its wheels by `options: [--find-links, FOLDER]`"
             raise ValueError(message)
         return self
+
+    @property
+    def keeper(self) -> str:
+        """Return the Python whose packages they are."""
+        return f"pip of {self._python}"
 
     @property
     def _python(self) -> str:

@@ -7,7 +7,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -16,7 +16,7 @@ from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.module import Module
 from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
-from jetpack_core.modules.packages.transaction import last_words
+from jetpack_core.modules.packages.foresight import last_words
 from jetpack_core.records import (
     Change,
     CommandResult,
@@ -92,6 +92,8 @@ class _Work:
 
 class Repository(Module):
     """A repository that a package manager knows, or does not."""
+
+    titled_by: ClassVar[str] = "repository"
 
     repository: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     """A short name; the file and the key are called after it."""

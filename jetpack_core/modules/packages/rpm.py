@@ -10,9 +10,9 @@ from pydantic import model_validator
 
 from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
+from jetpack_core.modules.packages.foresight import Package, State, as_results, last_words
 from jetpack_core.modules.packages.indexed import ListedTransaction
 from jetpack_core.modules.packages.names import Request
-from jetpack_core.modules.packages.transaction import Package, State, as_results, last_words
 from jetpack_core.modules.packages.versions import RPM
 from jetpack_core.records import CommandResult
 
@@ -58,6 +58,11 @@ class RpmTransaction(ListedTransaction):
             message = "`autoremove` goes with `remove`"
             raise ValueError(message)
         return self
+
+    @property
+    def keeper(self) -> str:
+        """Return whose packages they are, whichever program installs them."""
+        return "rpm"
 
     def nothing_to_do(self) -> str:
         """Say what is missing."""

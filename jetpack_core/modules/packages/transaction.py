@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, ClassVar, Final, Self
 
 from pydantic import model_validator
@@ -14,8 +14,18 @@ from pydantic import model_validator
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.module import Module
 from jetpack_core.contracts.operations import Operation, Run
-from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
+from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError, UnknownValueError
 from jetpack_core.modules.commands.execution import ResultName
+from jetpack_core.modules.packages.foresight import (
+    Foreseen,
+    Package,
+    State,
+    Step,
+    Work,
+    behind,
+    last_words,
+    with_planned,
+)
 from jetpack_core.modules.packages.names import (
     Duration,
     Order,
@@ -26,78 +36,12 @@ from jetpack_core.modules.packages.names import (
     parse_request,
     span_text,
 )
-from jetpack_core.records import Change, CommandResult, FileStat, Outcome, Plan, PlanKind
+from jetpack_core.records import Change, CommandResult, Outcome, PackageEffect, Plan, PlanKind
 
 INDEX: Final = "package index"
-_LAST_WORDS: Final = 6
 _POLL: Final = 1.0
 _STALE: Final = 75
 """The exit code by which a guarded command says that it was not run (EX_TEMPFAIL of sysexits.h)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """A package that is on the host."""
-
-    name: str
-    version: str
-    complete: bool = True
-    """Whether it is installed and configured."""
-    held: bool = False
-
-    def __str__(self) -> str:
-        return self.version if self.complete else f"{self.version} (not configured)"
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What the host says about the packages that were asked for."""
-
-    packages: Mapping[str, Package] = field(default_factory=dict)
-    """By the name of the request; what is not there is missing."""
-    available: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """The versions the repositories have, newest first, of requests that leave a choice."""
-    expect: FileStat | None = None
-    """The manager's own database."""
-    index_age: float | None = None
-    """Seconds since the index was refreshed; None where that is not known or its sources are newer."""
-    in_files: Mapping[str, str] = field(default_factory=dict)
-    """The version in each package file that was asked for."""
-    findings: Mapping[str, object] = field(default_factory=dict)
-    """What else the task's result tells."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One package that a transaction changes; None stands for "not installed"."""
-
-    name: str
-    before: str | None
-    after: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """What a transaction would do."""
-
-    steps: tuple[Step, ...] = ()
-    digest: str = ""
-    """A checksum of all that is installed, where the database has no one file that could be looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a plan hands to apply."""
-
-    state: State
-    todo: tuple[Request, ...]
-    foreseen: Foreseen = Foreseen()
-    refresh: bool = False
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """Return what the transaction would do."""
-        return self.foreseen.steps
 
 
 class Transaction(Module):
@@ -124,6 +68,7 @@ class Transaction(Module):
     save: ResultName | None = None
     """The variable to keep the result in: `changed`, a map of package to its versions `before` and `after`."""
 
+    titled_by: ClassVar[str] = "package"
     order: ClassVar[Order]
     name_pattern: ClassVar[re.Pattern[str] | None] = None
     """Which names the manager knows, where that is not the usual."""
@@ -166,6 +111,11 @@ class Transaction(Module):
             message = "what is to be removed has no version"
             raise ValueError(message)
         return tuple(one if one.constraints or one.is_file else replace(one, constraints=general) for one in found)
+
+    @property
+    def keeper(self) -> str:
+        """Return what keeps the packages, where several modules may act on the same."""
+        return self.tool
 
     # What a package manager answers.
 
@@ -241,15 +191,21 @@ class Transaction(Module):
         replies = await self._ask(host, [*queries, *aftermath, *ahead])
         first, second = len(queries), len(queries) + len(aftermath)
         state = replace(self.state(replies[:first]), findings=self.findings(replies[first:second]))
+        planned = host.planned_packages(self.keeper)
+        state = with_planned(state, self.requests(), planned)
         todo = self.todo(host, state)
         if not todo and not self.has_other_work():
             return self.finish_plan(host, Work(state, ()))
+        if INDEX in planned:
+            return self._plan_behind_refresh(state, todo)
         if self.refresh_due(state):
             return self._plan_refresh(state, todo)
         if at_once and len(todo) == len(self.requests()):
             foreseen = self.foresee(replies[second:], state)
         else:
             foreseen = await self._foresee(host, todo, state)
+        if planned:
+            foreseen = replace(foreseen, steps=behind(foreseen.steps, todo, planned, removing=self.remove))
         return self.finish_plan(host, Work(state, todo, foreseen))
 
     async def _ask(self, host: Host, operations: Sequence[Operation[object]]) -> tuple[object, ...]:
@@ -290,7 +246,8 @@ class Transaction(Module):
         changes = tuple(Change(step.name, step.before, step.after) for step in work.steps)
         if not changes:
             return Plan(PlanKind.NONE, outcome=Outcome(result=_result({}, work.state.findings)))
-        return Plan(self._kind(work), changes, data=work)
+        effects = tuple(PackageEffect(self.keeper, step.name, step.after) for step in work.steps)
+        return Plan(self._kind(work), changes, effects=effects, data=work)
 
     def check_steps(self, steps: Sequence[Step]) -> None:
         """Raise TaskError where a package would go back to an older version and the task does not allow that."""
@@ -317,7 +274,22 @@ class Transaction(Module):
             wanted = request.wanted or "the newest that the refreshed index has"
             changes.append(Change(request.name, None if now is None else now.version, wanted))
         work = Work(state, todo, refresh=True)
-        return Plan(self._kind(work), tuple(changes), data=work)
+        effects = [PackageEffect(self.keeper, INDEX, ""), *(PackageEffect(self.keeper, one.name, "") for one in todo)]
+        return Plan(self._kind(work), tuple(changes), effects=tuple(effects), data=work)
+
+    def _plan_behind_refresh(self, state: State, todo: tuple[Request, ...]) -> Plan:
+        """Plan mode: an earlier task would refresh the index, so that what is missing will come from a newer one.
+
+        Raises UnknownValueError where only the new index can tell whether anything is to be done.
+        """
+        missing = [one for one in todo if one.name not in state.packages]
+        if not todo and not self.has_transaction():
+            return Plan(PlanKind.NONE)
+        if self.remove or self.has_transaction() or len(missing) < len(todo):
+            raise UnknownValueError("it depends on the package index, which an earlier task would refresh")
+        changes = (Change(one.name, None, one.wanted or "the newest that the refreshed index has") for one in todo)
+        effects = (PackageEffect(self.keeper, one.name, "") for one in todo)
+        return Plan(PlanKind.CREATE, tuple(changes), effects=tuple(effects), data=Work(state, todo))
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
         """Make the transaction. Fails with the manager's last words, and says what had changed by then."""
@@ -340,7 +312,7 @@ class Transaction(Module):
         if not ended.ok:
             raise TaskError(f"the package index cannot be refreshed: {self.last_words(ended)}")
         if not work.todo and not self.has_transaction():
-            return replace(work, refresh=False)
+            return work
         queries = self.queries()
         simulation = () if any(one.ranged for one in work.todo) else self.simulation(work.todo, work.state)
         replies = await self._ask(host, [*queries, *simulation])
@@ -350,7 +322,7 @@ class Transaction(Module):
         else:
             foreseen = await self._foresee(host, work.todo, state)
         self.check_steps(foreseen.steps)
-        return Work(state, work.todo, foreseen)
+        return Work(state, work.todo, foreseen, refresh=True)
 
     def has_transaction(self) -> bool:
         """Tell whether the task changes packages even where it names none."""
@@ -415,8 +387,9 @@ class Transaction(Module):
             changed=None if ended.ok else bool(became),
             failed=not ended.ok,
         )
+        foretold = {step.name: {"before": step.before, "after": step.after} for step in work.steps}
         if ended.ok:
-            return replace(outcome, msg=_told(became))
+            return outcome if became == foretold and not work.refresh else replace(outcome, msg=_told(became))
         so_far = f"changed by then: {_told(became)}" if became else "no package was changed"
         return replace(outcome, msg=f"{self.tool}: {self.last_words(ended)}; {so_far}")
 
@@ -435,14 +408,3 @@ def _result(became: Mapping[str, Mapping[str, str | None]], findings: Mapping[st
 def _told(became: Mapping[str, Mapping[str, str | None]]) -> str:
     parts = [f"{name} {one['before'] or 'none'} -> {one['after'] or 'none'}" for name, one in became.items()]
     return ", ".join(parts)
-
-
-def last_words(ended: CommandResult) -> str:
-    """Return the last lines a command wrote, its errors before its output, as one."""
-    lines = [line.strip() for line in (ended.stderr or ended.stdout).splitlines() if line.strip()]
-    return " | ".join(lines[-_LAST_WORDS:]) or f"exit code {ended.rc} without a word"
-
-
-def as_results(replies: Sequence[object]) -> list[CommandResult]:
-    """Return the ends of commands among replies."""
-    return [reply for reply in replies if isinstance(reply, CommandResult)]

@@ -10,9 +10,9 @@ from typing import ClassVar, Final
 
 from jetpack_core.contracts.operations import Run
 from jetpack_core.errors import TaskError
+from jetpack_core.modules.packages.foresight import Work, last_words
 from jetpack_core.modules.packages.names import Request
 from jetpack_core.modules.packages.rpm import RpmTransaction, shown
-from jetpack_core.modules.packages.transaction import Work, last_words
 from jetpack_core.records import CommandResult
 
 _LOCKED: Final = 7

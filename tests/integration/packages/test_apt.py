@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from jetpack_core.errors import StaleError, TaskError
+from jetpack_core.errors import StaleError, TaskError, UnknownValueError
 from jetpack_core.modules.packages.apt import Apt
+from jetpack_core.modules.packages.package import Package
 from jetpack_core.records import PlanKind
 from tests.integration.packages.conftest import Bench, changes, done
 
@@ -293,6 +294,40 @@ def test_a_repository_that_is_broken_fails_the_refresh(bench: Bench) -> None:
 
 def test_a_name_that_others_provide_is_there_when_one_of_them_is(bench: Bench) -> None:
     assert bench.plan(apt(package="awk")).kind is PlanKind.NONE
+
+
+def test_plan_mode_plans_each_task_on_those_before_it(bench: Bench) -> None:
+    modules = [
+        apt(package=["jet-app=1.0", "jet-other"]),
+        Package(package=["jet-other"]),
+        apt(package="jet-app", update=True),
+        apt(package="jet-app", update=True),
+        apt(package="jet-app", remove=True),
+        apt(package="jet-app", remove=True),
+    ]
+    plans = bench.host.plan_all(modules)
+    assert [changes(plan) for plan in plans] == [
+        {"jet-app": (None, "1.0"), "jet-lib": (None, "2.0"), "jet-other": (None, "1.0")},
+        {},
+        {"jet-app": ("1.0", "2.0")},
+        {},
+        {"jet-app": ("2.0", None)},
+        {},
+    ]
+    for module, plan in zip(modules, plans, strict=True):
+        assert changes(bench.host.converge(module)[0]) == changes(plan)
+
+
+def test_plan_mode_knows_no_versions_behind_a_refresh(bench: Bench) -> None:
+    have(bench, "jet-lib=1.0")
+    bench.shell("touch -d '3 days ago' /var/lib/apt/lists")
+    first = apt(package="jet-other", refresh=True)
+    plans = bench.host.plan_all([first, apt(package=["jet-other", "jet-lib"]), apt(package="jet-app", refresh=True)])
+    assert [plan.kind for plan in plans] == [PlanKind.CREATE, PlanKind.NONE, PlanKind.CREATE]
+    assert changes(plans[2]) == {"jet-app": (None, "the newest that the refreshed index has")}
+    with pytest.raises(UnknownValueError, match="an earlier task would refresh"):
+        bench.host.plan_all([first, apt(package="jet-lib", update=True)])
+    bench.shell("touch /var/lib/apt/lists")
 
 
 def test_a_host_without_python_is_no_different(bench: Bench, make_bench: Callable[..., Bench]) -> None:
