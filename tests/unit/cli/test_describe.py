@@ -114,7 +114,7 @@ def test_one_thing_is_explained(name: str) -> None:
     result = CliRunner().invoke(main, ["doc", name])
     assert result.exit_code == 0
     assert result.stdout.startswith("modifier items, of jetpack-core\n")
-    assert "Written with: { items: expression or list }" in result.stdout
+    assert "Written with: { items: expression or list or map }" in result.stdout
     assert "Example:\n" in result.stdout
 
 
