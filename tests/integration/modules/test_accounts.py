@@ -57,7 +57,8 @@ def host(fleet: Fleet, machine: SshHost) -> Iterator[TestHost]:
 def afresh(machine: SshHost) -> Iterator[None]:
     """Take away the accounts that a test made."""
     yield
-    machine.shell("exec 2>/dev/null; for u in alice bob; do pkill -9 -u $u; userdel -rf $u; done; for g in alice bob web; do groupdel $g; done; true")
+    users = "for u in alice bob; do pkill -9 -u $u; userdel -rf $u; done"
+    machine.shell(f"exec 2>/dev/null; {users}; for g in alice bob web; do groupdel $g; done; true")
 
 
 def converged(host: TestHost, module: Module) -> Plan:
