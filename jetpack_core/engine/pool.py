@@ -57,7 +57,6 @@ class LiveHost:
 
     def __init__(self, name: str, make: Callable[[], Connection], slots: asyncio.Semaphore) -> None:
         self.name = name
-        self.frames = 0
         self.turn = asyncio.Lock()
         """Held by a task that found the host changed under it, until it has made its own change."""
         self.rendezvous: Rendezvous | None = None
@@ -72,7 +71,6 @@ class LiveHost:
         """Carry out a frame, opening the connection first where it is not. Raises HostUnreachableError."""
         async with self._lock, self._slots:
             connection = await self._open()
-            self.frames += 1
             try:
                 return await connection.execute(frame)
             except HostUnreachableError as error:
