@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 API: Final = {
-    "Modules": ("contracts.module", "contracts.host", "contracts.operations", "contracts.fields"),
+    "Modules": (
+        "contracts.module",
+        "contracts.host",
+        "contracts.operations",
+        "contracts.fields",
+        "contracts.attributes",
+        "contracts.paths",
+    ),
     "Modifiers": ("contracts.modifier",),
     "Connections": ("contracts.connection", "connections.process"),
     "Provisioners": ("contracts.provisioner",),

@@ -53,6 +53,30 @@ HOST_PATH: Final = WithJsonSchema({"type": "string", "format": "host-path"})
 HostPath = Annotated[str, AfterValidator(_host_path), HOST_PATH]
 """An absolute path on the host; a trailing slash is dropped."""
 
+
+def _no_directory(value: object) -> object:
+    if isinstance(value, str) and value.endswith("/"):
+        message = f"this is the file's own name, so it cannot end with a slash: {value!r}"
+        raise ValueError(message)
+    return value
+
+
+FileName = Annotated[HostPath, BeforeValidator(_no_directory)]
+"""An absolute path of a file on the host; one with a trailing slash is refused."""
+
+
+def _account(value: object) -> object:
+    """Take a number for a name, as a template may render one."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(text, str) and (not text or any(char in text for char in "\0\n:/")):
+        message = f"{text!r} is not the name or number of an account"
+        raise ValueError(message)
+    return text
+
+
+Account = Annotated[str, BeforeValidator(_account), WithJsonSchema({"type": "string"})]
+"""The name of a user or group, or its number."""
+
 _MODE_HINT: Final = "write it as 0o644 or '0644'"
 _MODE_LIMIT: Final = 0o7777
 

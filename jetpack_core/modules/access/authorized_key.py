@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Final, Self, cast
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_validator
 
+from jetpack_core.contracts.attributes import prefixed, seen
 from jetpack_core.contracts.fields import HostPath, Mode
 from jetpack_core.contracts.module import Module
+from jetpack_core.contracts.paths import explained, refuse_in_the_way
 from jetpack_core.errors import OperationError, TaskError, UnknownValueError
 from jetpack_core.modules.access.accounts import AccountName, UserEntry, explain_getent, getent, parse_users
 from jetpack_core.modules.access.keys import Key, parse_key, parse_options, with_keys, without_keys
-from jetpack_core.modules.files.attributes import prefixed, seen
 from jetpack_core.modules.files.document import Document
-from jetpack_core.modules.files.failures import explained, refuse_in_the_way
 from jetpack_core.modules.files.payload import content_changes, payload_of_bytes, text_diffs
 from jetpack_core.records import (
     Change,

@@ -8,13 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, cast
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
-from jetpack_core.contracts.fields import HostPath, Mode
-from jetpack_core.contracts.host import Host
-from jetpack_core.contracts.operations import Operation
-from jetpack_core.errors import OperationError, TaskError
-from jetpack_core.modules.files.attributes import (
+from jetpack_core.contracts.attributes import (
     Attributes,
     additions,
     differences,
@@ -23,7 +19,11 @@ from jetpack_core.modules.files.attributes import (
     seen,
     with_attributes,
 )
-from jetpack_core.modules.files.failures import explained, refuse_in_the_way, require_parent
+from jetpack_core.contracts.fields import Mode
+from jetpack_core.contracts.host import Host
+from jetpack_core.contracts.operations import Operation
+from jetpack_core.contracts.paths import explained, refuse_in_the_way, require_parent
+from jetpack_core.errors import OperationError, TaskError
 from jetpack_core.modules.files.payload import (
     Payload,
     content_changes,
@@ -42,17 +42,6 @@ def _checks_a_file(words: list[str]) -> list[str]:
 
 CheckCommand = Annotated[list[str], AfterValidator(_checks_a_file)]
 """A command as a list of words, one of which holds `%s`."""
-
-
-def _no_directory(value: object) -> object:
-    if isinstance(value, str) and value.endswith("/"):
-        message = f"this is the file's own name, so it cannot end with a slash: {value!r}"
-        raise ValueError(message)
-    return value
-
-
-FileName = Annotated[HostPath, BeforeValidator(_no_directory)]
-"""An absolute path of a file on the host."""
 
 
 @dataclass(frozen=True, slots=True)

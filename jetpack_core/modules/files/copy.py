@@ -8,9 +8,9 @@ from typing import Self, cast
 
 from pydantic import ModelWrapValidatorHandler, model_validator
 
+from jetpack_core.contracts.attributes import FileAttributes
 from jetpack_core.contracts.fields import FileMode, HostPath, Source
 from jetpack_core.contracts.host import Host
-from jetpack_core.modules.files.attributes import FileAttributes
 from jetpack_core.modules.files.content import CheckCommand, FileWork, apply_file, plan_file
 from jetpack_core.modules.files.payload import payload_of_bytes, payload_of_file
 from jetpack_core.modules.files.tree import TreeWork, apply_tree, plan_tree

@@ -10,11 +10,7 @@ from typing import Self, cast
 
 from pydantic import model_validator
 
-from jetpack_core.contracts.fields import FileMode, HostPath
-from jetpack_core.contracts.host import Host
-from jetpack_core.contracts.operations import Operation
-from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
-from jetpack_core.modules.files.attributes import (
+from jetpack_core.contracts.attributes import (
     NEW_DIRECTORY_MODE,
     Attributes,
     FileAttributes,
@@ -26,8 +22,12 @@ from jetpack_core.modules.files.attributes import (
     seen,
     with_attributes,
 )
-from jetpack_core.modules.files.failures import explained, noun, refuse_dangling
-from jetpack_core.modules.files.removal import is_vital, plan_removal
+from jetpack_core.contracts.fields import FileMode, HostPath
+from jetpack_core.contracts.host import Host
+from jetpack_core.contracts.operations import Operation
+from jetpack_core.contracts.paths import explained, is_vital, noun, refuse_dangling
+from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
+from jetpack_core.modules.files.removal import plan_removal
 from jetpack_core.records import Change, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
 
 

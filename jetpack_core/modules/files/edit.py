@@ -10,18 +10,13 @@ from typing import Annotated, Final, Self, cast
 
 from pydantic import AfterValidator, model_validator
 
+from jetpack_core.contracts.attributes import FileAttributes
+from jetpack_core.contracts.fields import FileName
 from jetpack_core.contracts.host import Host
+from jetpack_core.contracts.paths import explained, refuse_in_the_way, require_parent
 from jetpack_core.errors import TaskError, UnknownValueError
-from jetpack_core.modules.files.attributes import FileAttributes
-from jetpack_core.modules.files.content import (
-    FileName,
-    FileWork,
-    compare,
-    operation,
-    plan_new,
-)
+from jetpack_core.modules.files.content import FileWork, compare, operation, plan_new
 from jetpack_core.modules.files.document import Document
-from jetpack_core.modules.files.failures import explained, refuse_in_the_way, require_parent
 from jetpack_core.modules.files.payload import checksum_of, payload_of_bytes
 from jetpack_core.records import Change, FileStat, Outcome, PathEffect, Plan, PlanKind
 

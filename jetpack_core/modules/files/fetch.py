@@ -14,11 +14,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from jetpack_core.contracts.fields import FileName
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.module import Module
+from jetpack_core.contracts.paths import explained, noun
 from jetpack_core.errors import StaleError, TaskError
-from jetpack_core.modules.files.content import FileName
-from jetpack_core.modules.files.failures import explained, noun
 from jetpack_core.modules.files.payload import fingerprint, payload_of_file, read_payload
 from jetpack_core.records import Change, FileStat, Outcome, Plan, PlanKind
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import cast
 
+from jetpack_core.contracts.attributes import FileAttributes
+from jetpack_core.contracts.fields import FileName
 from jetpack_core.contracts.host import Host
+from jetpack_core.contracts.paths import explained, noun, require_parent
 from jetpack_core.errors import OperationCode, OperationError, TaskError
-from jetpack_core.modules.files.attributes import FileAttributes
-from jetpack_core.modules.files.content import FileName, FileWork, operation, plan_attributes, plan_new
-from jetpack_core.modules.files.failures import explained, noun, require_parent
+from jetpack_core.modules.files.content import FileWork, operation, plan_attributes, plan_new
 from jetpack_core.modules.files.payload import DIFF_LIMIT, decoded, payload_of_bytes
 from jetpack_core.modules.files.removal import plan_removal
 from jetpack_core.records import FileStat, Outcome, Plan, PlanKind, TextDiff

@@ -8,12 +8,12 @@ from typing import Annotated, Self, cast
 
 from pydantic import AfterValidator, model_validator
 
+from jetpack_core.contracts.attributes import Attributes, new_state, seen
+from jetpack_core.contracts.fields import FileName
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.module import Module
+from jetpack_core.contracts.paths import explained, noun, require_parent
 from jetpack_core.errors import TaskError
-from jetpack_core.modules.files.attributes import Attributes, new_state, seen
-from jetpack_core.modules.files.content import FileName
-from jetpack_core.modules.files.failures import explained, noun, require_parent
 from jetpack_core.modules.files.removal import plan_removal
 from jetpack_core.records import Change, CommandResult, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from jetpack_core.contracts.fields import HostPath, Mode
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.module import Module
-from jetpack_core.modules.files.failures import explained
+from jetpack_core.contracts.paths import explained
 from jetpack_core.records import FileKind, FileStat, Outcome, Plan, PlanKind
 
 

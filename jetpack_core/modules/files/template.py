@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import cast
 
-from jetpack_core.contracts.fields import TemplateSource
+from jetpack_core.contracts.attributes import FileAttributes
+from jetpack_core.contracts.fields import FileName, TemplateSource
 from jetpack_core.contracts.host import Host
-from jetpack_core.modules.files.attributes import FileAttributes
-from jetpack_core.modules.files.content import CheckCommand, FileName, FileWork, apply_file, plan_file
+from jetpack_core.modules.files.content import CheckCommand, FileWork, apply_file, plan_file
 from jetpack_core.modules.files.payload import payload_of_bytes
 from jetpack_core.records import Outcome, Plan
 

@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
+from jetpack_core.contracts.attributes import NEW_DIRECTORY_MODE, Attributes, additions, new_state, prefixed, seen
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation
+from jetpack_core.contracts.paths import explained, noun, refuse_dangling, refuse_in_the_way, require_parent
 from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
-from jetpack_core.modules.files.attributes import NEW_DIRECTORY_MODE, Attributes, additions, new_state, prefixed, seen
 from jetpack_core.modules.files.content import FileWork, compare, operation, plan_attributes, plan_new
-from jetpack_core.modules.files.failures import explained, noun, refuse_dangling, refuse_in_the_way, require_parent
 from jetpack_core.modules.files.payload import DIFF_LIMIT, Payload, read_payload, unreadable
 from jetpack_core.records import Change, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Final, Self, cast
 
 from pydantic import AfterValidator, model_validator
 
+from jetpack_core.contracts.attributes import Attributes
 from jetpack_core.contracts.fields import Mode
 from jetpack_core.contracts.module import Module
+from jetpack_core.contracts.paths import explained
 from jetpack_core.errors import OperationCode, OperationError, TaskError
 from jetpack_core.modules.commands.chain import last_words
-from jetpack_core.modules.files.attributes import Attributes
 from jetpack_core.modules.files.content import FileWork, operation, plan_file
-from jetpack_core.modules.files.failures import explained
 from jetpack_core.modules.files.payload import payload_of_bytes
 from jetpack_core.modules.files.removal import plan_removal
 from jetpack_core.modules.system.units import UnitName, systemctl

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Final, cast
 
 from pydantic import AfterValidator
 
+from jetpack_core.contracts.attributes import seen
 from jetpack_core.contracts.module import Module
+from jetpack_core.contracts.paths import explained
 from jetpack_core.errors import TaskError
-from jetpack_core.modules.files.attributes import seen
-from jetpack_core.modules.files.failures import explained
 from jetpack_core.modules.files.payload import payload_of_bytes
 from jetpack_core.records import Change, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
 

@@ -11,10 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema, model_validator
 
-from jetpack_core.contracts.fields import Secret, Source
-from jetpack_core.contracts.host import Host
-from jetpack_core.errors import TaskError, UnknownValueError
-from jetpack_core.modules.files.attributes import (
+from jetpack_core.contracts.attributes import (
     NEW_FILE_MODE,
     Attributes,
     FileAttributes,
@@ -24,8 +21,10 @@ from jetpack_core.modules.files.attributes import (
     new_state,
     with_attributes,
 )
-from jetpack_core.modules.files.content import FileName
-from jetpack_core.modules.files.failures import explained, refuse_in_the_way, require_parent
+from jetpack_core.contracts.fields import FileName, Secret, Source
+from jetpack_core.contracts.host import Host
+from jetpack_core.contracts.paths import explained, refuse_in_the_way, require_parent
+from jetpack_core.errors import TaskError, UnknownValueError
 from jetpack_core.records import Change, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
 from jetpack_plugin_download.fallback import Curl
 from jetpack_plugin_download.fetching import obtain, result_of

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
+from jetpack_core.contracts.attributes import NEW_FILE_MODE, Attributes
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation
 from jetpack_core.errors import OperationCode, OperationError, StaleError
-from jetpack_core.modules.files.attributes import NEW_FILE_MODE, Attributes
 from jetpack_core.records import FileStat
 from jetpack_plugin_download.fetching import Obtained, discard, tidy
 from jetpack_plugin_download.looking import Record, Seen

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from jetpack_core.contracts.attributes import Attributes
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation
 from jetpack_core.errors import OperationCode, OperationError, UnknownValueError
-from jetpack_core.modules.files.attributes import Attributes
 from jetpack_core.records import Change, FileKind, FileStat
 from jetpack_plugin_github_release.archives import Program
 from jetpack_plugin_github_release.assets import Choice, Machine, is_alone

@@ -11,10 +11,7 @@ from typing import ClassVar, Final, Self, TypeVar, cast
 
 from pydantic import Field, model_validator
 
-from jetpack_core.contracts.fields import Secret, Source
-from jetpack_core.contracts.host import Host
-from jetpack_core.errors import TaskError
-from jetpack_core.modules.files.attributes import (
+from jetpack_core.contracts.attributes import (
     Attributes,
     FileAttributes,
     additions,
@@ -23,8 +20,10 @@ from jetpack_core.modules.files.attributes import (
     new_state,
     with_attributes,
 )
-from jetpack_core.modules.files.content import FileName
-from jetpack_core.modules.files.failures import explained, refuse_in_the_way, require_parent
+from jetpack_core.contracts.fields import FileName, Secret, Source
+from jetpack_core.contracts.host import Host
+from jetpack_core.contracts.paths import explained, refuse_in_the_way, require_parent
+from jetpack_core.errors import TaskError
 from jetpack_core.records import FileKind, Outcome, PathEffect, Plan, PlanKind
 from jetpack_plugin_github_release.api import PUBLIC_API, Account
 from jetpack_plugin_github_release.assets import Choice, Filters, Machine, choose_asset, machine

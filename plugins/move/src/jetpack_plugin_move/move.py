@@ -7,10 +7,10 @@ from typing import Annotated, Literal, Self, cast
 
 from pydantic import AfterValidator, Field, model_validator
 
+from jetpack_core.contracts.attributes import FileAttributes
 from jetpack_core.contracts.fields import HostPath
 from jetpack_core.contracts.host import Host
-from jetpack_core.modules.files.attributes import FileAttributes
-from jetpack_core.modules.files.removal import is_vital
+from jetpack_core.contracts.paths import is_vital
 from jetpack_core.records import Outcome, Plan
 from jetpack_plugin_move.placing import carry_out
 from jetpack_plugin_move.planning import plan_move

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from jetpack_core.contracts.attributes import needed
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation
+from jetpack_core.contracts.paths import explained
 from jetpack_core.errors import JetpackError, OperationCode, OperationError, StaleError, TaskError
-from jetpack_core.modules.files.attributes import needed
-from jetpack_core.modules.files.failures import explained
 from jetpack_core.records import FileKind, FileStat, Outcome
 from jetpack_plugin_move.crossing import copied, is_crossing
 from jetpack_plugin_move.work import Action, Work, beside

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
+from jetpack_core.contracts.attributes import Attributes, differences, new_state, seen, with_attributes
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation
+from jetpack_core.contracts.paths import explained, is_vital, noun
 from jetpack_core.errors import OperationCode, OperationError, TaskError
-from jetpack_core.modules.files.attributes import Attributes, differences, new_state, seen, with_attributes
-from jetpack_core.modules.files.failures import explained, noun
-from jetpack_core.modules.files.removal import is_vital
 from jetpack_core.records import Change, CommandResult, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
 from jetpack_plugin_move import backups
 from jetpack_plugin_move.work import Action, Work

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from jetpack_core.modules.files.attributes import Attributes
+from jetpack_core.contracts.attributes import Attributes
 from jetpack_core.records import FileStat
 
 _STAGE_PREFIX: Final = ".jetpack-"

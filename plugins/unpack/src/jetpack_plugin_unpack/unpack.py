@@ -8,10 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from jetpack_core.contracts.fields import FileMode, HostPath, source
+from jetpack_core.contracts.fields import Account, FileMode, HostPath, source
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.module import Module
-from jetpack_core.modules.files.attributes import Account
 from jetpack_core.records import Outcome, Plan, PlanKind
 from jetpack_plugin_unpack.work import Order, apply_order, plan_order
 

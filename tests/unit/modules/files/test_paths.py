@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from jetpack_core.contracts.fields import Mode
 from jetpack_core.contracts.operations import SetAttributes, Walk
+from jetpack_core.contracts.paths import is_vital
 from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
 from jetpack_core.modules.files.directory import Directory
 from jetpack_core.modules.files.file import File
 from jetpack_core.modules.files.link import Link
-from jetpack_core.modules.files.removal import is_vital
 from jetpack_core.modules.files.stat import Stat
 from jetpack_core.records import FileKind, FileStat, PlanKind, TextDiff
 from jetpack_core.testing.host import TestHost

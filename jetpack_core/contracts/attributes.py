@@ -5,33 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Final, Self
+from typing import Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from jetpack_core.contracts.fields import FileMode, Mode
+from jetpack_core.contracts.fields import Account, FileMode, Mode
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.module import Module
 from jetpack_core.errors import UnknownValueError
 from jetpack_core.records import Change, FileKind, FileStat
 
 NEW_FILE_MODE: Final = 0o644
+"""The permissions of a new file, unless others are given."""
 NEW_DIRECTORY_MODE: Final = 0o755
+"""The permissions of a new directory, unless others are given."""
 _SPECIAL_BITS: Final = 0o6000
 _UNKNOWN: Final = -1
-
-
-def _account(value: object) -> object:
-    """Take a number for a name, as a template may render one."""
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if isinstance(text, str) and (not text or any(char in text for char in "\0\n:/")):
-        message = f"{text!r} is not the name or number of an account"
-        raise ValueError(message)
-    return text
-
-
-Account = Annotated[str, BeforeValidator(_account), WithJsonSchema({"type": "string"})]
-"""The name of a user or group, or its number."""
 
 
 class Attributes(BaseModel):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to do about the usual failures of file operations, and the checks that foresee them."""
+"""Paths on hosts: what may be in the way, what every system needs, and what to do about the usual failures."""
 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from jetpack_core.contracts.host import Host
 from jetpack_core.errors import OperationCode, OperationError, TaskError
@@ -20,6 +22,13 @@ _NOUNS = {
     FileKind.SYMLINK: "a link",
     FileKind.OTHER: "a device, socket or pipe",
 }
+_VITAL: Final = re.compile(
+    r"(Applications|Library|System|Users|Volumes|bin|boot|dev|etc|home|lib|lib32|lib64|libx32|media|mnt|nix|opt|private"
+    r"|proc|root|run|sbin|srv|sys|tmp|usr|var"
+    r"|usr/(bin|include|lib|lib32|lib64|libexec|local|sbin|share|src)"
+    r"|var/(cache|lib|local|log|mail|opt|run|spool|tmp))?"
+)
+"""What a system is made of: the Filesystem Hierarchy Standard 3.0, and the top of macOS."""
 
 
 @contextmanager
@@ -90,3 +99,10 @@ def refuse_dangling(now: FileStat) -> None:
     if now.kind is FileKind.SYMLINK:
         message = f"{now.path} is a link to {now.target}, which does not exist"
         raise TaskError(message, hint="make that directory, or remove the link with !link")
+
+
+def is_vital(path: str) -> bool:
+    """Tell whether a path is the root, part of what any system consists of, or hides where it leads."""
+    if ".." in path.split("/"):
+        return True
+    return _VITAL.fullmatch(posixpath.normpath(path).strip("/")) is not None
