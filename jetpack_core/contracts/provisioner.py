@@ -4,14 +4,29 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 if TYPE_CHECKING:
     from jetpack_core.records import Change
+
+
+class GuestAction(StrEnum):
+    """What a guest needs so that it matches its parameters; whether it runs is not part of it."""
+
+    NONE = "none"
+    CREATE = "create"
+    UPDATE = "update"
+    """Changed in place."""
+    REPLACE = "replace"
+    """Removed and made anew; nothing in it is kept."""
+    DRIFT = "drift"
+    """Only a replacement would do, and the guest is too dear for that: it is reported and left as it is, unless
+    the map says `rebuild: true`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +45,59 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class GuestPlan:
-    """What has to be done to a guest; `action` is one of create, update, replace, start, stop, destroy, none."""
+    """What has to be done to a guest, field by field."""
 
-    action: str
+    action: GuestAction
     changes: tuple[Change, ...] = ()
+    reason: str = ""
+    """Why, where the changes do not say it: `the image was built anew`, `needs a restart`."""
     data: object = None
+    """The provisioner's own; `update` gets it back."""
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
+
+
+def _go_on() -> None:
+    """Let the work go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a provisioner may know besides its parameters, and whom it talks to."""
+
+    variables: Mapping[str, object] = field(default_factory=dict)
+    """The host's variables, as far as they are known before any play."""
+    cluster: Mapping[str, object] = field(default_factory=dict)
+    """The variables of the inventory host that `cluster` names: addresses and credentials of an API."""
+    say: Callable[[str], None] = _silent
+    """Tell what is going on, in a few words: `fetching the template`."""
+    check: Callable[[], None] = _go_on
+    """Raise JetpackError once the user wants the run to end; call it between steps and while polling."""
 
 
 class Provisioner(BaseModel, ABC):
     """Typed parameters of one kind of guest, and the calls that converge it.
 
-    All methods may block; the provisioning phase calls them in threads, one guest per thread. Each raises
-    JetpackError with the platform's own words on refusal.
+    All methods may block; the provisioning phase calls them in threads, the methods of one object in one thread at
+    a time. Each raises JetpackError with the platform's own words on refusal.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    needs_address: ClassVar[bool] = True
+    """Whether the connection to a guest needs an address; False for one that goes through the platform."""
+
+    _surroundings: Surroundings = PrivateAttr(default_factory=Surroundings)
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """Return what is known besides the parameters."""
+        return self._surroundings
+
+    def attach(self, surroundings: Surroundings) -> None:
+        """Take the surroundings; the phase calls it once, before anything else."""
+        self._surroundings = surroundings
 
     @abstractmethod
     def find(self, host: str) -> Guest | None:
@@ -52,7 +105,7 @@ class Provisioner(BaseModel, ABC):
 
     @abstractmethod
     def plan(self, host: str, guest: Guest | None) -> GuestPlan:
-        """Compare a guest with the parameters; MUST change nothing."""
+        """Compare a guest with the parameters, its power aside; MUST change nothing."""
 
     @abstractmethod
     def create(self, host: str) -> Guest:
@@ -84,6 +137,6 @@ class Provisioner(BaseModel, ABC):
         return ()
 
     def connection_variables(self, guest: Guest) -> Mapping[str, object]:
-        """Return variables for the guest's connection, such as `jet_connection`."""
+        """Return variables for the guest's connection, such as `jet_connection`; what the user sets beats them."""
         del guest
         return {}

@@ -9,15 +9,13 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import pytest
 
 from jetpack_core.contracts.documentation import field_documentation
-from jetpack_core.contracts.provisioner import Guest, Provisioner
+from jetpack_core.contracts.provisioner import Guest, GuestAction, Provisioner
 from jetpack_core.errors import JetpackError
-
-ACTIONS: Final = frozenset({"create", "update", "replace", "start", "stop", "destroy", "none"})
 
 
 class ProvisionerConformance:
@@ -66,14 +64,14 @@ class ProvisionerConformance:
         assert guest is not None
         return guest
 
-    def action(self, provisioner: Provisioner) -> str:
+    def action(self, provisioner: Provisioner) -> GuestAction:
         """Return what the plan says of the guest as it is now."""
         return provisioner.plan(self.guest_name, provisioner.find(self.guest_name)).action
 
     def test_planning_changes_nothing(self, provisioner: Provisioner) -> None:
         """A guest that is not there is to be created, and still not there after the plan."""
         assert provisioner.find(self.guest_name) is None
-        assert self.action(provisioner) == "create"
+        assert self.action(provisioner) is GuestAction.CREATE
         assert provisioner.find(self.guest_name) is None
 
     def test_create_converges(self, provisioner: Provisioner) -> None:
@@ -82,25 +80,28 @@ class ProvisionerConformance:
         found = provisioner.find(self.guest_name)
         assert found is not None
         assert (found.id, found.running, found.owned) == (made.id, True, True)
-        assert self.action(provisioner) == "none"
+        assert self.action(provisioner) is GuestAction.NONE
 
     def test_update_converges(self, provisioner: Provisioner, changed: Provisioner) -> None:
         """An update does what its plan lists, in place."""
         guest = self.created(provisioner)
         plan = changed.plan(self.guest_name, guest)
-        assert plan.action in ACTIONS
-        if plan.action == "update":
+        if plan.action is GuestAction.UPDATE:
             assert plan.changes
             assert changed.update(guest, plan).id == guest.id
-        assert changed.plan(self.guest_name, changed.find(self.guest_name)).action in {"none", "replace"}
+        assert changed.plan(self.guest_name, changed.find(self.guest_name)).action in {
+            GuestAction.NONE,
+            GuestAction.REPLACE,
+            GuestAction.DRIFT,
+        }
 
     def test_stop_and_start(self, provisioner: Provisioner) -> None:
-        """A stopped guest is still there, is to be started, and runs again."""
+        """A stopped guest is still there, needs nothing else, and runs again."""
         provisioner.stop(self.created(provisioner))
         stopped = provisioner.find(self.guest_name)
         assert stopped is not None
         assert not stopped.running
-        assert self.action(provisioner) == "start"
+        assert self.action(provisioner) is GuestAction.NONE
         provisioner.start(stopped)
         started = provisioner.find(self.guest_name)
         assert started is not None

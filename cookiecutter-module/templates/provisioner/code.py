@@ -7,7 +7,7 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
-from jetpack_core.contracts.provisioner import Guest, GuestPlan, Provisioner
+from jetpack_core.contracts.provisioner import Guest, GuestAction, GuestPlan, Provisioner
 from jetpack_core.errors import JetpackError
 from jetpack_core.records import Change
 
@@ -41,10 +41,10 @@ class {{ cookiecutter.__class }}(Provisioner):
     def plan(self, host: str, guest: Guest | None) -> GuestPlan:
         """Compare a guest with the parameters."""
         if guest is None:
-            return GuestPlan("create", (Change("memory", None, self.memory),))
+            return GuestPlan(GuestAction.CREATE, (Change("memory", None, self.memory),))
         if guest.data["memory"] != self.memory:
-            return GuestPlan("update", (Change("memory", guest.data["memory"], self.memory),))
-        return GuestPlan("none" if guest.running else "start")
+            return GuestPlan(GuestAction.UPDATE, (Change("memory", guest.data["memory"], self.memory),))
+        return GuestPlan(GuestAction.NONE)
 
     def create(self, host: str) -> Guest:
         """Make the guest and start it."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from jetpack_core.contracts.provisioner import Guest, GuestPlan, Provisioner
+from jetpack_core.contracts.provisioner import Guest, GuestAction, GuestPlan, Provisioner
 from jetpack_core.errors import JetpackError
 from jetpack_core.records import Change
 from jetpack_core.testing.provisioners import ProvisionerConformance
@@ -32,10 +32,10 @@ class Notes(Provisioner):
 
     def plan(self, host: str, guest: Guest | None) -> GuestPlan:
         if guest is None:
-            return GuestPlan("create")
+            return GuestPlan(GuestAction.CREATE)
         if guest.data["memory"] != self.memory:
-            return GuestPlan("update", (Change("memory", guest.data["memory"], self.memory),))
-        return GuestPlan("none" if guest.running else "start")
+            return GuestPlan(GuestAction.UPDATE, (Change("memory", guest.data["memory"], self.memory),))
+        return GuestPlan(GuestAction.NONE)
 
     def create(self, host: str) -> Guest:
         return self._note(Guest(host, host, running=True, owned=True), self.memory)
