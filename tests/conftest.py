@@ -7,8 +7,13 @@ import os
 from collections import Counter
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 REQUIRE_ALL = "JETPACK_REQUIRE_ALL"
+
+# How long one example takes is the machine's affair: several suites may share it.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 class SkipGuard:

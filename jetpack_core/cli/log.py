@@ -87,8 +87,9 @@ def _forget_old_runs(folder: Path) -> None:
         shutil.rmtree(entry.path, ignore_errors=True)
 
 
-def _age(entry: os.DirEntry[str]) -> float:
+def _age(entry: os.DirEntry[str]) -> tuple[int, str]:
+    """Order by time, and by name what the clock of the file system cannot tell apart."""
     try:
-        return entry.stat(follow_symlinks=False).st_mtime
+        return entry.stat(follow_symlinks=False).st_mtime_ns, entry.name
     except OSError:
-        return 0.0
+        return 0, entry.name

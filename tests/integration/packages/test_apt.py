@@ -242,7 +242,7 @@ def test_a_transaction_that_fails_half_way_says_what_it_changed(bench: Bench) ->
 def test_a_lock_is_waited_for_and_its_holder_named(bench: Bench) -> None:
     module = apt(package="jet-other", lock_timeout=1)
     script = f"python3 -c '{_PIN_LOCK}' %s >/tmp/holder 2>&1 & echo $!; until grep -q held /tmp/holder; do :; done"
-    holder = bench.shell(script % 30).strip()
+    holder = bench.shell(script % 300).strip()
     plan = bench.plan(module)
     try:
         with pytest.raises(

@@ -28,12 +28,12 @@ def loaded_by(*arguments: str) -> set[str]:
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
-def cpu_seconds(*arguments: str) -> float:
+def cpu_seconds(*words: str) -> float:
     """Return the least user and system time of a few runs, for other work on the machine only adds to it."""
     times = []
     for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "jetpack_core.cli", *arguments], capture_output=True, check=True)
+        subprocess.run([sys.executable, *words], capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
     return min(times)
@@ -53,5 +53,7 @@ def test_the_help_of_a_verb_loads_no_more(verb: str) -> None:
 
 
 def test_version_and_help_are_quick() -> None:
-    assert cpu_seconds("--version") < 0.120
-    assert cpu_seconds("--help") < 0.250
+    # The measure is this machine's own: what Python and the reader of the command line take without us.
+    least = cpu_seconds("-c", "import click")
+    assert cpu_seconds("-m", "jetpack_core.cli", "--version") < 2.5 * least
+    assert cpu_seconds("-m", "jetpack_core.cli", "--help") < 5 * least

@@ -202,23 +202,31 @@ def test_an_interrupt_ends_the_run_with_its_summary_and_closed_connections(
     play: Play, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execute = MemoryConnection.execute
+    under_way = threading.Semaphore(0)
 
     async def slow(self: MemoryConnection, frame: object) -> object:
         import asyncio
 
         result = await execute(self, frame)  # type: ignore[arg-type]
-        await asyncio.sleep(30 if self.host.ran else 0)
+        if self.host.ran:
+            under_way.release()
+            await asyncio.sleep(300)
         return result
+
+    def interrupt() -> None:
+        for _ in range(2):
+            assert under_way.acquire(timeout=100)
+        os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(MemoryConnection, "execute", slow)
     began = time.monotonic()
-    timer = threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT])
-    timer.start()
+    thread = threading.Thread(target=interrupt)
+    thread.start()
     ran = play("- {name: p, groups: [web], tasks: [!do {cmd: [x]}, !do {cmd: [y]}]}", ["a", "b"])
-    timer.join()
+    thread.join()
     (finished,) = ran.of(RunFinished)
     assert (ran.code, finished.interrupted) == (130, True)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 100
     assert (world("a").closed, world("b").closed) == (1, 1)
 
 

@@ -82,7 +82,7 @@ def test_bad_json_is_shown_with_its_place(tmp_path: Path) -> None:
     assert caret.strip() == "^"
 
 
-def ended(process: int, patience: float = 10) -> bool:
+def ended(process: int, patience: float = 30) -> bool:
     """Tell whether a process ends: a signal to a group reaches its members one after the other."""
     until = time.monotonic() + patience
     status = Path("/proc") / str(process) / "stat"
@@ -97,16 +97,16 @@ def ended(process: int, patience: float = 10) -> bool:
 
 
 def test_a_script_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
-    body = "import subprocess\nprocess = subprocess.Popen(['sleep', '60'])\n"
-    path = script(
-        tmp_path / "inv", body + f"open({str(tmp_path / 'pid')!r}, 'w').write(str(process.pid))\nprocess.wait()"
-    )
+    path = tmp_path / "inv"
+    # A shell has started what it hangs on long before its time is up, on a busy machine too.
+    path.write_text(f"#!/bin/sh\nsleep 600 &\necho $! >'{tmp_path}/pid'\nwait\n")
+    path.chmod(0o755)
     began = time.monotonic()
-    assert failure(path, timeout=1.0) == (
-        "SCRIPT:1:1: the inventory script did not end within 1 seconds\n"
+    assert failure(path, timeout=3.0) == (
+        "SCRIPT:1:1: the inventory script did not end within 3 seconds\n"
         "    hint: run it by hand to see what it waits for"
     )
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 100
     assert ended(int((tmp_path / "pid").read_text()))
 
 

@@ -115,9 +115,9 @@ def test_secret_input_reaches_the_command_and_shows_nowhere_else() -> None:
 def test_timeout_ends_the_command_and_fails() -> None:
     began = time.monotonic()
     with pytest.raises(OperationError) as raised:
-        Here().apply(Shell(cmd="sleep 30", timeout=0.3))
+        Here().apply(Shell(cmd="sleep 300", timeout=0.3))
     assert raised.value.code is OperationCode.TIMEOUT
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 100
 
 
 def test_missing_program_is_an_error_that_no_condition_excuses() -> None:

@@ -30,7 +30,7 @@ LOCAL = {"jet_ssh_hostname": "127.0.0.1"}
 
 
 def wait(**parameters: object) -> WaitFor:
-    return WaitFor.model_validate({"timeout": 5, "delay": 0.05, **parameters})
+    return WaitFor.model_validate({"timeout": 60, "delay": 0.05, **parameters})
 
 
 def later(act: Callable[[], object]) -> threading.Timer:
@@ -46,10 +46,17 @@ def listener() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+def silent() -> Iterator[socket.socket]:
+    """Keep a port where nothing listens, which nobody else can take meanwhile."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield kept
+
+
+@pytest.fixture
+def closed_port(silent: socket.socket) -> int:
+    port: int = silent.getsockname()[1]
+    return port
 
 
 @pytest.mark.parametrize("seen_from", ["control", "host"])
@@ -62,14 +69,12 @@ def test_open_port_is_seen_and_a_closed_one_waited_for(
         Here(LOCAL).apply(wait(port=closed_port, timeout=0.2, **{"from": seen_from}))
 
 
-def test_port_that_opens_meanwhile_ends_the_wait(closed_port: int) -> None:
-    servers: list[socket.socket] = []
-    timer = later(lambda: servers.append(socket.create_server(("127.0.0.1", closed_port))))
+def test_port_that_opens_meanwhile_ends_the_wait(silent: socket.socket, closed_port: int) -> None:
+    timer = later(silent.listen)
     elapsed = Here().apply(wait(port=closed_port, address="127.0.0.1")).result["elapsed"]
     assert isinstance(elapsed, float)
-    assert 0.2 <= elapsed < 4
+    assert 0 < elapsed < 60
     timer.join()
-    servers[0].close()
 
 
 def test_absent_waits_for_the_port_to_close(listener: socket.socket) -> None:
@@ -98,11 +103,18 @@ def test_dangling_link_is_not_a_path_that_is_there(tmp_path: Path) -> None:
 
 
 def test_command_is_asked_until_it_succeeds(tmp_path: Path) -> None:
-    path = tmp_path / "ready"
-    timer = later(path.touch)
+    ready, asked = tmp_path / "ready", tmp_path / "asked"
+
+    def make_ready() -> None:
+        while not asked.exists():
+            time.sleep(0.01)
+        ready.touch()
+
+    thread = threading.Thread(target=make_ready)
+    thread.start()
     host = Here()
-    host.apply(wait(command=["test", "-e", str(path)]))
-    timer.join()
+    host.apply(wait(command=["sh", "-c", 'test -e "$1" || { touch "$2"; exit 1; }', "sh", str(ready), str(asked)]))
+    thread.join()
     assert len(host.asked) > 1
     assert all(isinstance(asked, Run) and asked.read_only for asked in host.asked)
 
