@@ -100,6 +100,10 @@ class TaskError(JetpackError):
     """A module says that its task fails on this host."""
 
 
+class SecretError(JetpackError):
+    """A secret, an identity or a recipient cannot be read or used; never holds the secret itself."""
+
+
 class UnknownValueError(JetpackError):
     """Plan mode: a value is needed that only a task which did not run could tell."""
 
