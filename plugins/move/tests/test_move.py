@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,52 +17,9 @@ from jetpack_core.records import CommandResult, FileKind, FileStat, PlanKind
 from jetpack_core.testing.examples import make_module
 from jetpack_core.testing.host import TestHost
 from jetpack_core.testing.scripted import ScriptedConnection
+from plugins.move.tests.making import make_tree, move, names, tree_of
 
 NONE, MODIFY = PlanKind.NONE, PlanKind.MODIFY
-
-
-@pytest.fixture
-def host() -> Iterator[TestHost]:
-    with TestHost() as host:
-        yield host
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[Path]:
-    """A directory on another file system than `tmp_path`."""
-    for base in ("/dev/shm", "/var/tmp", str(Path.home())):
-        if os.access(base, os.W_OK) and Path(base).stat().st_dev != tmp_path.stat().st_dev:
-            with tempfile.TemporaryDirectory(dir=base) as path:
-                yield Path(path)
-            return
-    pytest.skip("this machine has one file system only")
-
-
-def move(src: Path | str, dest: Path | str, **more: object) -> Move:
-    module = make_module(Move, {"src": str(src), "dest": str(dest), **more})
-    assert isinstance(module, Move)
-    return module
-
-
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
-def make_tree(top: Path, text: str = "run\n") -> None:
-    (top / "bin").mkdir(parents=True)
-    (top / "bin" / "run").write_text(text)
-    (top / "bin" / "run").chmod(0o755)
-    (top / "latest").symlink_to("bin/run")
-    (top / "private").mkdir(mode=0o700)
-    os.link(top / "bin" / "run", top / "private" / "same")
-
-
-def tree_of(top: Path) -> dict[str, tuple[int, str]]:
-    found = {}
-    for path in sorted(top.rglob("*")):
-        text = str(path.readlink()) if path.is_symlink() else path.read_text() if path.is_file() else ""
-        found[str(path.relative_to(top))] = (path.lstat().st_mode, text)
-    return found
 
 
 def test_a_second_run_finds_nothing_to_do_in_one_round_trip(host: TestHost, tmp_path: Path) -> None:
@@ -228,6 +183,10 @@ class TestBackups:
         taken = [FileStat("/d/f.backup.20250301T120000Z"), FileStat("/d/f.backup.20250301T120000Z-2")]
         assert backups.backup_name("/d", "f", "20250301T120000Z", []) == "/d/f.backup.20250301T120000Z"
         assert backups.backup_name("/d", "f", "20250301T120000Z", taken) == "/d/f.backup.20250301T120000Z-3"
+
+    def test_a_newer_one_never_gets_the_name_of_an_older_one_that_went(self) -> None:
+        left = [FileStat("/d/f.backup.20250301T120000Z-2"), FileStat("/d/f.backup.20250301T120000Z-3")]
+        assert backups.backup_name("/d", "f", "20250301T120000Z", left) == "/d/f.backup.20250301T120000Z-4"
 
     def test_the_time_is_utc_in_the_basic_format(self) -> None:
         assert len(backups.timestamp()) == len("20250301T120000Z")

@@ -11,4 +11,4 @@ from jetpack_core.hookspecs import Reference, hookimpl
 @hookimpl
 def jetpack_register_modules() -> Sequence[Reference]:
     """Name the module."""
-    return (Reference("move", "jetpack_plugin_move.move:Move", "move a file or directory on the host, once"),)
+    return (Reference("move", "jetpack_plugin_move.move:Move", "Move a file or directory on the host, once"),)

@@ -23,6 +23,11 @@ class Copied:
     copy: FileStat
 
 
+def crossing(path: str) -> OperationError:
+    """Return the error of a rename to a path on another file system."""
+    return OperationError(OperationCode.OTHER, path, "invalid cross-device link")
+
+
 def is_crossing(error: OperationError) -> bool:
     """Tell whether a rename or hard link failed because the paths are on two file systems (EXDEV)."""
     return error.code is OperationCode.OTHER and "cross-device" in error.detail

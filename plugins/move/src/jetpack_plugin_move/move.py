@@ -31,10 +31,10 @@ PlainPath = Annotated[HostPath, AfterValidator(_plain)]
 class Move(FileAttributes):
     """Move a file, directory or link on the host. Once `src` is gone and `dest` is there, nothing is left to do.
 
-    `dest` is the final name: nothing is ever moved *into* a directory that is there. On one file system the move
-    is atomic, save that a directory can only be replaced by moving the old one aside first, for a moment, and back
-    should the move fail. Across file systems a verified copy is made beside `dest`, put in place, and only then is
-    `src` removed; until then an error leaves both as they were.
+    `dest` is the final name: nothing is ever moved *into* a directory that is there. On one file system the move is
+    atomic. A directory is replaced by swapping the two names, so there is no moment without it; on a host without
+    Python it is moved aside first, and back should the move fail. Across file systems a verified copy is made beside
+    `dest`, put in place, and only then is `src` removed; until then an error leaves both as they were.
 
     Example::
 

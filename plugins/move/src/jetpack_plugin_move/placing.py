@@ -12,7 +12,8 @@ from jetpack_core.contracts.operations import Operation
 from jetpack_core.contracts.paths import explained
 from jetpack_core.errors import JetpackError, OperationCode, OperationError, StaleError, TaskError
 from jetpack_core.records import FileKind, FileStat, Outcome
-from jetpack_plugin_move.crossing import copied, is_crossing
+from jetpack_plugin_move.crossing import copied, crossing, is_crossing
+from jetpack_plugin_move.exchange import Swap, swap
 from jetpack_plugin_move.work import Action, Work, beside
 
 
@@ -103,7 +104,11 @@ async def _put_in_place(host: Host, work: Work, arriving: FileStat, first: list[
     if work.backup is None and not work.needs_room:
         await host.gather([*steps, host.rename(arriving.path, dest, replace=work.dest.exists, expect=expect)])
         return
-    if steps:
+    if work.needs_room:
+        guard = [] if adjusted else [_unchanged(host, arriving)]
+        if await _swapped_in(host, work, arriving, [*steps, *guard]):
+            return
+    elif steps:
         await host.gather(steps)
     aside = work.backup or beside(dest)
     await _make_room(host, work, aside)
@@ -114,6 +119,28 @@ async def _put_in_place(host: Host, work: Work, arriving: FileStat, first: list[
         raise
     if work.backup is None:
         await host.remove(aside, recursive=True)
+
+
+async def _swapped_in(host: Host, work: Work, arriving: FileStat, steps: list[Operation[object]]) -> bool:
+    """Exchange something with the destination, so that there is always one, and put the old one away.
+
+    Returns whether the host could. Raises OperationError where the two are on different file systems.
+    """
+    dest = work.dest.path
+    aside = work.backup or beside(arriving.path)
+    done = await swap(host, steps, arriving.path, dest, aside)
+    if done is Swap.ASIDE_APART:
+        async with copied(host, dest, aside) as pair:
+            await host.rename(pair.copy.path, aside)
+        aside = beside(arriving.path)
+        done = await swap(host, [_unchanged(host, work.dest)], arriving.path, dest, aside)
+    if done is Swap.APART:
+        raise crossing(dest)
+    if done is Swap.IMPOSSIBLE:
+        return False
+    if aside != work.backup:
+        await host.remove(aside, recursive=True)
+    return True
 
 
 async def _make_room(host: Host, work: Work, aside: str) -> None:
@@ -155,11 +182,13 @@ async def _undo(host: Host, work: Work, aside: str) -> None:
 async def _exchange(host: Host, work: Work) -> None:
     source, dest = work.source.path, work.dest.path
     adjusted = [*_adjusted(host, work.source, work)]
-    aside = beside(source)
+    guards = [_unchanged(host, work.dest), *(adjusted or [_unchanged(host, work.source)])]
     try:
-        expect = None if adjusted else work.source
-        await host.gather([_unchanged(host, work.dest), *adjusted, host.rename(source, aside, expect=expect)])
-        await _exchange_rest(host, source, dest, aside)
+        done = await swap(host, guards, source, dest)
+        if done is Swap.APART:
+            raise crossing(dest)
+        if done is Swap.IMPOSSIBLE:
+            await _exchange_by_renames(host, source, dest)
     except OperationError as error:
         if not is_crossing(error):
             raise
@@ -167,7 +196,10 @@ async def _exchange(host: Host, work: Work) -> None:
         raise TaskError(f"{source} and {dest} are on different file systems", hint=hint) from error
 
 
-async def _exchange_rest(host: Host, source: str, dest: str, aside: str) -> None:
+async def _exchange_by_renames(host: Host, source: str, dest: str) -> None:
+    """Exchange two names where the host cannot in one step; where a rename fails, those before it are taken back."""
+    aside = beside(source)
+    await host.rename(source, aside)
     try:
         await host.rename(dest, source)
     except JetpackError:

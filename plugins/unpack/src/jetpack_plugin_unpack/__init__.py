@@ -11,4 +11,4 @@ from jetpack_core.hookspecs import Reference, hookimpl
 @hookimpl
 def jetpack_register_modules() -> Sequence[Reference]:
     """Name the module."""
-    return (Reference("unpack", "jetpack_plugin_unpack.unpack:Unpack", "unpack an archive on the host, safely"),)
+    return (Reference("unpack", "jetpack_plugin_unpack.unpack:Unpack", "Unpack an archive on the host, safely"),)
