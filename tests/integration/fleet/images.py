@@ -27,7 +27,8 @@ RUN_ARGS = {
     "systemd": (
         *("--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--cgroupns=private"),
         *("--tmpfs", "/run", "--tmpfs", "/run/lock"),
-    )
+    ),
+    "openrc": ("--tmpfs", "/run"),
 }
 
 _RECIPES = Path(__file__).parent / "recipes"
