@@ -40,7 +40,7 @@ def statuses(ran: Ran, host: str) -> list[object]:
     return [event.get("status", "unreachable") for event in found if event["event"] in kinds]
 
 
-def wait_until(check: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(check: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -62,11 +62,13 @@ def test_a_host_killed_in_the_middle_is_unreachable_and_the_other_goes_on(
 ) -> None:
     dies, lives = new_host("debian"), new_host("debian")
     made = project([dies, lives])
-    playbook(made, TWO_STEPS)
+    # The second step goes on for as long as it takes here to kill a host.
+    playbook(made, TWO_STEPS.replace("sleep 3", "until test -e /tmp/on; do sleep 0.1; done"))
     process = made.start("apply", "--json")
-    wait_until(lambda: "sleep" in lives.exec(["sh", "-c", "cat /proc/[0-9]*/cmdline"], check=False).stdout.decode())
+    wait_until(lambda: "sleep" in leftovers(dies) and "sleep" in leftovers(lives))
     dies.kill()
-    out, err = process.communicate(timeout=60)
+    lives.write("/tmp/on", b"")
+    out, err = process.communicate(timeout=120)
     ran = Ran(process.returncode, out, err)
     assert statuses(ran, dies.name) == ["executed", "unreachable"]
     assert statuses(ran, lives.name) == ["executed", "executed", "created"]
@@ -83,7 +85,7 @@ def test_an_interrupted_command_leaves_no_process_and_sums_up(
     process = made.start("apply", "--json")
     wait_until(lambda: "sleep" in leftovers(host))
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=100)
     assert process.returncode == 130, err
     assert Ran(130, out).events[-1]["event"] == "run_finished"
     assert Ran(130, out).events[-1]["interrupted"] is True
@@ -96,19 +98,17 @@ def test_ctrl_c_in_a_large_copy_leaves_nothing_half_written(
     host = new_host("debian")
     made = project([host])
     large = tmp_path / "large"
-    with large.open("wb") as file:
-        file.truncate(1 << 30)
-    # A sparse file of zeros would be compressed away; the proxy keeps the transfer from ending at once.
+    subprocess.run(["dd", "if=/dev/urandom", f"of={large}", "bs=1M", "count=256", "status=none"], check=True)
+    # The proxy keeps the transfer from ending at once.
     with DelayingProxy(host.address, host.port, delay=0.02) as proxy:
         made.place(host, proxy.address, proxy.port)
         (made.home / ".ssh" / "known_hosts").write_text(host.known_hosts_lines(proxy.address, proxy.port))
         playbook(made, f"- {{name: p, groups: [web], tasks: [!copy {{src: {large}, dest: /home/deploy/large}}]}}")
-        subprocess.run(["dd", "if=/dev/urandom", f"of={large}", "bs=1M", "count=1024", "status=none"], check=True)
         process = made.start("apply")
         listing = ["sh", "-c", "ls -A /home/deploy"]
         wait_until(lambda: proxy.bytes_up > 5_000_000, 60)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=100)
     assert process.returncode == 130, out + err
     wait_until(lambda: leftovers(host) == "")
     names = host.exec(listing).stdout.decode().split()
@@ -144,7 +144,7 @@ def test_a_black_hole_is_unreachable_and_the_others_are_not_held_up(new_host: Ne
     playbook(made, "- {name: p, groups: [web], tasks: [!command {cmd: [id]}, !command {cmd: [id]}]}")
     hole.pause()
     try:
-        ran = made.run("apply", "--json", "--connect-timeout", "3")
+        ran = made.run("apply", "--json", "--connect-timeout", "8")
     finally:
         hole.unpause()
     assert statuses(ran, fine.name) == ["executed", "executed"]

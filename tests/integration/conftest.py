@@ -49,6 +49,20 @@ def busybox_host(fleet: Fleet) -> SshHost:
 
 
 @pytest.fixture
+def lasting_host(fleet: Fleet) -> Iterator[Callable[..., SshHost]]:
+    """Start hosts for one test alone that keep their address over a restart."""
+    mine: list[SshHost] = []
+
+    def start(image: str = "debian", *run_args: str) -> SshHost:
+        mine.append(fleet.start(image, extra_run_args=run_args, alone=True))
+        return mine[-1]
+
+    yield start
+    for host in mine:
+        fleet.remove(host)
+
+
+@pytest.fixture
 def new_host(fleet: Fleet) -> Iterator[Callable[[str], SshHost]]:
     """Start hosts of an image for one test alone, which may break them."""
     mine: list[SshHost] = []

@@ -16,6 +16,7 @@ from jetpack_core.connections.ssh import SshConnection
 from jetpack_core.contracts.operations import Become, Get, Put, Read, Reply, Request, Run, Stat, TempDirectory, Write
 from jetpack_core.errors import BecomeError, HostUnreachableError, OperationCode, OperationError
 from tests.integration.connections.conftest import Connect, endpoint
+from tests.integration.fleet.engine import run_docker
 from tests.integration.fleet.hosts import OPS_PASSWORD, SshHost
 from tests.integration.fleet.session import Fleet
 
@@ -24,12 +25,27 @@ NewHost = Callable[..., SshHost]
 EITHER = pytest.mark.parametrize("image", ["debian", "nopython"])
 
 
-def ended(host: SshHost, pattern: str, within: float = 5.0) -> None:
+def ended(host: SshHost, pattern: str, within: float = 30.0) -> None:
     """Wait until no process of a host has a command line like this."""
     deadline = time.monotonic() + within
     while (left := host.exec(["pgrep", "-af", "--", pattern], check=False).stdout) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == b""
+
+
+def reload_sshd(host: SshHost, settings: bytes) -> None:
+    """Give sshd settings, and wait until it listens with them."""
+    host.write("/etc/ssh/sshd_config.d/test.conf", settings)
+    heard = _times_listening(host)
+    host.exec(["pkill", "-HUP", "-x", "sshd"])
+    end = time.monotonic() + 30
+    while _times_listening(host) == heard:
+        assert time.monotonic() < end, "sshd did not start anew"
+        time.sleep(0.05)
+
+
+def _times_listening(host: SshHost) -> int:
+    return run_docker("logs", host.container).stderr.count(b"Server listening on 0.0.0.0")
 
 
 @EITHER
@@ -40,8 +56,8 @@ def test_helper_killed(image: str, fleet: Fleet, connect: Connect) -> None:
     threading.Timer(0.5, lambda: host.exec(["pkill", "-KILL", "-f", "--", pattern], check=False)).start()
     started = time.monotonic()
     with pytest.raises(HostUnreachableError, match=r"^the connection was lost"):
-        driver.sh("sleep 30")
-    assert time.monotonic() - started < 5
+        driver.sh("sleep 300")
+    assert time.monotonic() - started < 100
     with pytest.raises(HostUnreachableError):
         driver.do(Stat("/"))
     assert driver.connect().do(Stat("/")).is_directory
@@ -54,18 +70,20 @@ def test_host_killed_in_the_middle_of_a_command(image: str, fleet: Fleet, connec
     threading.Timer(0.5, host.kill).start()
     started = time.monotonic()
     with pytest.raises(HostUnreachableError, match="the connection was lost"):
-        driver.sh("sleep 30")
-    assert time.monotonic() - started < 10
+        driver.sh("sleep 300")
+    assert time.monotonic() - started < 100
 
 
 def test_black_hole_while_connected(fleet: Fleet, debian_host: SshHost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FramedClient, "ping_every", 0.3)
-    monkeypatch.setattr(FramedClient, "dead_after", 1.5)
+    monkeypatch.setattr(FramedClient, "dead_after", 4.0)
     host = fleet.start("debian")
 
     async def scenario() -> None:
         hole, fine = (SshConnection(endpoint(fleet, one)) for one in (host, debian_host))
         await asyncio.gather(hole.connect(), fine.connect())
+        assert isinstance(fine._client, FramedClient)
+        fine._client.dead_after = 60.0
         lost = asyncio.create_task(hole.execute([Request(Run(("sleep", "60")))]))
         await asyncio.sleep(0.5)
         host.pause()
@@ -77,10 +95,10 @@ def test_black_hole_while_connected(fleet: Fleet, debian_host: SshHost, monkeypa
             assert reply.error is None
             slowest = max(slowest, time.monotonic() - asked)
             await asyncio.sleep(0.05)
-        with pytest.raises(HostUnreachableError, match=r"no answer for 1\.5 s"):
+        with pytest.raises(HostUnreachableError, match="no answer for 4 s"):
             await lost
-        assert time.monotonic() - started < 4
-        assert slowest < 0.5
+        assert time.monotonic() - started < 60
+        assert slowest < 3
         await asyncio.gather(hole.close(), fine.close())
 
     try:
@@ -98,7 +116,7 @@ def test_black_hole_while_connecting(fleet: Fleet, connect: Connect) -> None:
             connect(host, connect_timeout=2.0)
     finally:
         host.unpause()
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 60
 
 
 def test_black_hole_in_the_middle_of_a_put(
@@ -116,7 +134,7 @@ def test_black_hole_in_the_middle_of_a_put(
             driver.do(Put(tmp_path / "big", "/root/big"))
     finally:
         host.unpause()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while host.shell("ls -A /root | grep -c -e big -e jetpack || true").strip() != "0":
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -125,9 +143,7 @@ def test_black_hole_in_the_middle_of_a_put(
 @EITHER
 def test_max_sessions_one(image: str, fleet: Fleet, connect: Connect) -> None:
     host = fleet.start(image)
-    host.write("/etc/ssh/sshd_config.d/one.conf", b"MaxSessions 1\n")
-    host.exec(["pkill", "-HUP", "-x", "sshd"])
-    time.sleep(0.5)
+    reload_sshd(host, b"MaxSessions 1\n")
     driver = connect(host, "ops")
     assert driver.sh("id -un").stdout == "ops\n"
     driver.become = Become("root", "", OPS_PASSWORD)
@@ -136,9 +152,7 @@ def test_max_sessions_one(image: str, fleet: Fleet, connect: Connect) -> None:
 
 def test_max_startups_is_waited_out(fleet: Fleet) -> None:
     host = fleet.start("debian")
-    host.write("/etc/ssh/sshd_config.d/few.conf", b"MaxStartups 2:100:2\n")
-    host.exec(["pkill", "-HUP", "-x", "sshd"])
-    time.sleep(0.5)
+    reload_sshd(host, b"MaxStartups 2:100:2\n")
 
     async def scenario() -> None:
         connections = [SshConnection(endpoint(fleet, host)) for _ in range(12)]
@@ -197,9 +211,7 @@ def test_disk_full(image: str, fleet: Fleet, connect: Connect, tmp_path: Path) -
 def test_wrong_sudo_password(image: str, fleet: Fleet, connect: Connect) -> None:
     host = fleet.start(image)
     driver = connect(host, "ops", Become("root", "", "wrong"))
-    started = time.monotonic()
     first, second, third = driver.frame(Stat("/"), Write("/tmp/x", b""), Stat("/"))
-    assert time.monotonic() - started < 6
     assert isinstance(first.error, BecomeError)
     assert "password was not accepted" in str(first.error)
     assert "wrong" not in str(first.error)
@@ -207,9 +219,8 @@ def test_wrong_sudo_password(image: str, fleet: Fleet, connect: Connect) -> None
     assert not third.ran
     if image == "debian":
         # Not tried again, which could lock the account; the login user is still served.
-        started = time.monotonic()
-        assert isinstance(driver.frame(Stat("/"))[0].error, BecomeError)
-        assert time.monotonic() - started < 0.5
+        host.exec(["mv", "/usr/bin/sudo", "/usr/bin/sudo.away"])
+        assert str(driver.frame(Stat("/"))[0].error) == str(first.error)
         driver.become = None
         assert driver.sh("id -un").stdout == "ops\n"
 
@@ -276,20 +287,18 @@ def test_cancelled_while_connecting(fleet: Fleet) -> None:
     host.pause()
 
     async def scenario() -> None:
-        task = asyncio.create_task(SshConnection(endpoint(fleet, host, connect_timeout=30.0)).connect())
+        task = asyncio.create_task(SshConnection(endpoint(fleet, host, connect_timeout=200.0)).connect())
         await asyncio.sleep(0.3)
         task.cancel()
-        started = time.monotonic()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert time.monotonic() - started < 0.5
 
     started = time.monotonic()
     try:
         asyncio.run(scenario())
     finally:
         host.unpause()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 100
 
 
 def test_round_trips_are_counted(debian_host: SshHost, connect: Connect, tmp_path: Path) -> None:

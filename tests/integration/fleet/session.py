@@ -26,18 +26,35 @@ class Fleet:
         self.directory = directory
         self.keys: ClientKeys = generate_keys(directory)
         self._hosts: list[SshHost] = []
+        self._networks: dict[SshHost, str] = {}
         remove_leftovers()
 
-    def start(self, image: str = "debian", *, name: str | None = None, extra_run_args: Sequence[str] = ()) -> SshHost:
-        """Start one host and return it once its sshd answers (about a second)."""
+    def start(
+        self,
+        image: str = "debian",
+        *,
+        name: str | None = None,
+        extra_run_args: Sequence[str] = (),
+        alone: bool = False,
+    ) -> SshHost:
+        """Start one host and return it once its sshd answers (about a second).
+
+        A host that is alone has a network of its own, so that it has the same address after a restart.
+        """
+        label = f"{_OWNER_LABEL}={_owner(os.getpid())}"
+        network = ""
+        if alone:
+            network = docker("network", "create", "--label", label, f"jetpack-test-{uuid.uuid4().hex[:12]}")
         host = start_host(
             image,
             name=name or f"{image}-{uuid.uuid4().hex[:6]}",
             ssh_keys=self.keys,
-            labels=[f"{_OWNER_LABEL}={_owner(os.getpid())}"],
-            extra_run_args=extra_run_args,
+            labels=[label],
+            extra_run_args=[*extra_run_args, *(("--network", network) if network else ())],
         )
         self._hosts.append(host)
+        if network:
+            self._networks[host] = network
         return host
 
     def start_many(self, names: Sequence[str], image: str = "debian") -> list[SshHost]:
@@ -71,21 +88,31 @@ class Fleet:
         """Take one host away before the session ends."""
         host.remove()
         self._hosts.remove(host)
+        if host in self._networks:
+            docker("network", "rm", self._networks.pop(host))
 
     def close(self) -> None:
         """Remove every host of the session."""
         if self._hosts:
             run_docker("rm", "--force", "--volumes", *(host.container for host in self._hosts), check=False)
         self._hosts.clear()
+        if self._networks:
+            run_docker("network", "rm", *self._networks.values(), check=False)
+        self._networks.clear()
 
 
 def remove_leftovers() -> None:
-    """Remove the hosts of sessions whose process has ended without doing it."""
-    template = f'{{{{.ID}}}} {{{{.Label "{_OWNER_LABEL}"}}}}'
-    listed = docker("ps", "--all", "--filter", f"label={_OWNER_LABEL}", "--format", template)
-    dead = [line.split()[0] for line in listed.splitlines() if _is_dead(line.split()[1])]
-    if dead:
+    """Remove the hosts and networks of sessions whose process has ended without doing it."""
+    if dead := _owned_by_the_dead("ps", "--all"):
         run_docker("rm", "--force", "--volumes", *dead, check=False)
+    if dead := _owned_by_the_dead("network", "ls"):
+        run_docker("network", "rm", *dead, check=False)
+
+
+def _owned_by_the_dead(*listing: str) -> list[str]:
+    template = f'{{{{.ID}}}} {{{{.Label "{_OWNER_LABEL}"}}}}'
+    listed = docker(*listing, "--filter", f"label={_OWNER_LABEL}", "--format", template)
+    return [line.split()[0] for line in listed.splitlines() if _is_dead(line.split()[1])]
 
 
 def _owner(pid: int) -> str:

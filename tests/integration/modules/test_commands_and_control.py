@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,21 +132,27 @@ def test_script_runs_where_no_temporary_directory_allows_programs(fleet: Fleet, 
 
 def test_waiting_for_a_port_sees_it_from_here_and_on_the_host(host: TestHost) -> None:
     for place in ("control", "host"):
-        module = WaitFor.model_validate({"port": 22, "from": place, "timeout": 5, "delay": 0.1})
+        module = WaitFor.model_validate({"port": 22, "from": place, "timeout": 60, "delay": 0.1})
         assert host.converge(module)[1].changed is False
     with pytest.raises(TaskError, match="nothing listens on port 81"):
         host.converge(WaitFor.model_validate({"port": 81, "from": "host", "timeout": 0}))
 
 
 @pytest.mark.slow
-def test_restart_is_noticed_and_waited_for(fleet: Fleet, new_host: Callable[[str], SshHost]) -> None:
-    machine = new_host("debian")
+def test_restart_is_noticed_and_waited_for(fleet: Fleet, lasting_host: Callable[..., SshHost]) -> None:
+    machine = lasting_host("debian")
     with reached(fleet, machine) as host:
-        timer = threading.Timer(1.5, docker, ["restart", "--time", "0", machine.container])
-        timer.start()
-        module = Reboot(command=["true"], delay=0.5, timeout=60, test_command=["test", "-d", "/etc"])
+
+        def restart() -> None:
+            while not machine.exists("/var/asked"):
+                time.sleep(0.1)
+            docker("restart", "--time", "0", machine.container)
+
+        thread = threading.Thread(target=restart)
+        thread.start()
+        module = Reboot(command=["touch", "/var/asked"], delay=0.5, timeout=120, test_command=["test", "-d", "/etc"])
         _, outcome = host.converge(module)
-        timer.join()
+        thread.join()
         assert "back after" in outcome.msg
         assert host.ask(host.run(["true"])).ok
 
@@ -154,8 +161,8 @@ async def asked(step: Step[T]) -> T:
     return await step
 
 
-def test_host_that_comes_back_is_reached_anew(fleet: Fleet, new_host: Callable[[str], SshHost]) -> None:
-    machine = new_host("nopython")
+def test_host_that_comes_back_is_reached_anew(fleet: Fleet, lasting_host: Callable[..., SshHost]) -> None:
+    machine = lasting_host("nopython")
     view = TestHost(name=machine.name)
 
     async def wait() -> bool:
@@ -163,7 +170,7 @@ def test_host_that_comes_back_is_reached_anew(fleet: Fleet, new_host: Callable[[
         address = Address(live)
         await drive(addressed(asked(view.run(["true"])), address))
         docker("restart", "--time", "0", machine.container)
-        module = WaitForHost(timeout=30, delay=0.2)
+        module = WaitForHost(timeout=120, delay=0.2)
         await drive(addressed(module.apply(view, await module.plan(view)), address))
         ended = await drive(addressed(asked(view.run(["true"])), address))
         await live.close()
