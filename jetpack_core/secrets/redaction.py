@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeps registered secrets out of every text that leaves the program."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from jetpack_core.secrets.forms import SHORTEST, forms
+
+_BREAK: Final = re.compile(r"[ \t]*\r?\n[ \t]*")
+
+
+def marker(label: str) -> str:
+    """Return what stands in the place of a secret."""
+    return f"<secret: {label}>"
+
+
+class Redactor:
+    """Replaces secrets, in any of their forms, by a marker that says where they come from.
+
+    Texts shorter than four characters are not registered. Nothing is compiled before it is needed; with nothing
+    registered, a text is returned as it is.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        """How many times something was replaced."""
+        self._labels: dict[str, str] = {}
+        self._known: set[str] = set()
+        self._index: dict[str, list[str]] = {}
+        """The forms by how they begin, the longest first."""
+        self._pattern: re.Pattern[str] | None = None
+        """Finds where any of them may begin."""
+        self._sorted: list[str] = []
+        self._longest = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._labels)
+
+    def register(self, value: str, label: str) -> None:
+        """Make a secret known; `label` says where it comes from, such as `host_vars/db1:4`."""
+        if value in self._known:
+            return
+        self._known.add(value)
+        for form in forms(value):
+            self._labels.setdefault(form, label)
+            # Output may be wrapped anywhere, so that its own line ends count as little as the wrapping.
+            squeezed = _BREAK.sub("", form)
+            if len(squeezed) >= SHORTEST:
+                self._labels.setdefault(squeezed, label)
+        self._pattern = None
+
+    def redact(self, text: str) -> str:
+        """Return a text with a marker in the place of every secret."""
+        return self._redacted(text) if self._labels else text
+
+    def holds(self, value: object) -> bool:
+        """Tell whether a text, or any text or number in plain data, holds a secret."""
+        if not self._labels:
+            return False
+        if isinstance(value, Mapping):
+            return any(self.holds(key) or self.holds(item) for key, item in value.items())
+        if isinstance(value, list | tuple | set | frozenset):
+            return any(map(self.holds, value))
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "surrogateescape")
+        if isinstance(value, str):
+            return bool(self._spans(value))
+        return isinstance(value, int | float) and str(value) in self._labels
+
+    def stream(self) -> RedactedStream:
+        """Return a redactor for a text that comes in pieces."""
+        return RedactedStream(self)
+
+    def _redacted(self, text: str) -> str:
+        spans = self._spans(text)
+        if not spans:
+            return text
+        parts, end = [], 0
+        for start, stop, label in spans:
+            parts += [text[end:start], marker(label)]
+            end = stop
+        self.count += len(spans)
+        return "".join([*parts, text[end:]])
+
+    def _spans(self, text: str) -> list[tuple[int, int, str]]:
+        """Return where secrets are, in order and without overlap."""
+        found = list(self._found(text))
+        if "\n" in text:
+            found = _joined([*found, *self._wrapped(text)])
+        return found
+
+    def _found(self, text: str) -> Iterator[tuple[int, int, str]]:
+        pattern = self._compiled()
+        place = pattern.search(text)
+        while place is not None:
+            start = place.start()
+            form = next((one for one in self._index[place[0]] if text.startswith(one, start)), None)
+            end = start + (len(form) if form is not None else 1)
+            if form is not None:
+                yield start, end, self._labels[form]
+            place = pattern.search(text, end)
+
+    def _wrapped(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Yield where secrets are that line ends run through."""
+        places: list[int] = []
+        kept, end = [], 0
+        for gap in (*_BREAK.finditer(text), None):
+            stop = gap.start() if gap is not None else len(text)
+            places += range(end, stop)
+            kept.append(text[end:stop])
+            end = gap.end() if gap is not None else stop
+        for first, last, label in self._found("".join(kept)):
+            yield places[first], places[last - 1] + 1, label
+
+    def _compiled(self) -> re.Pattern[str]:
+        if self._pattern is None:
+            self._sorted = sorted(self._labels)
+            self._longest = max(map(len, self._sorted))
+            self._index = {}
+            for form in sorted(self._labels, key=len, reverse=True):
+                self._index.setdefault(form[:SHORTEST], []).append(form)
+            self._pattern = re.compile("|".join(map(re.escape, sorted(self._index))))
+        return self._pattern
+
+    def safe_length(self, text: str) -> int:
+        """Return how much of a text can be shown before it is known what follows."""
+        if not self._labels:
+            return len(text)
+        spans = self._spans(text)
+        cut = self._first_open(text)
+        for start, stop, _ in reversed(spans):
+            # What is held back must not be the second half of another secret.
+            if start < cut < stop:
+                cut = start
+        return cut
+
+    def _first_open(self, text: str) -> int:
+        """Return where an end of the text begins that may be the beginning of a secret."""
+        # As many line ends again as there are characters: more wrapping than that is no wrapping.
+        for start in range(max(0, len(text) - 3 * self._longest), len(text)):
+            if self._begins(text[start:]):
+                return start
+        return len(text)
+
+    def _begins(self, rest: str) -> bool:
+        """Tell whether a secret begins with a text and is longer, line ends aside."""
+        for text in {rest, _BREAK.sub("", rest)} - {""}:
+            at = bisect_left(self._sorted, text)
+            if at < len(self._sorted) and self._sorted[at] == text:
+                at += 1
+            if at < len(self._sorted) and self._sorted[at].startswith(text):
+                return True
+        return False
+
+
+def _joined(spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Return spans in order, those that overlap as one."""
+    joined: list[tuple[int, int, str]] = []
+    for start, stop, label in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if joined and start < joined[-1][1]:
+            first, last, known = joined[-1]
+            joined[-1] = (first, max(last, stop), known)
+        else:
+            joined.append((start, stop, label))
+    return joined
+
+
+class RedactedStream:
+    """Redacts a text that comes in pieces: an end that may be the beginning of a secret waits for the next piece."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """Take the next piece, and return what can be shown by now."""
+        if not self._redactor and not self._held:
+            return text
+        text = self._held + text
+        cut = self._redactor.safe_length(text)
+        self._held = text[cut:]
+        return self._redactor.redact(text[:cut])
+
+    def flush(self) -> str:
+        """Return what was held back, at the end of the text."""
+        held, self._held = self._held, ""
+        return self._redactor.redact(held)
