@@ -2,11 +2,13 @@
 """What a value's plaintext says of its place, so that a value that was moved is noticed.
 
 The plaintext is one line `jetpack-secret/1 {"file": ..., "key": ...}` and then the value, byte for byte. Anything
-else is a raw value, such as `age` makes of a file.
+else is a raw value, such as `age` makes of a file. The line may also have "for", a digest of the recipients: an age
+header does not name them, and without it nobody could tell whether a value is still encrypted for the right ones.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Sequence
@@ -75,10 +77,24 @@ def key_path(parts: Sequence[str | int]) -> str:
     return text
 
 
-def seal(value: str, place: Place) -> bytes:
-    """Return the plaintext of a value that knows its place."""
-    line = json.dumps({"file": place.file, "key": place.key}, ensure_ascii=False)
+def seal(value: str, place: Place, *, audience: str = "") -> bytes:
+    """Return the plaintext of a value that knows its place.
+
+    :param audience: A digest of the recipients, for `audience_of`.
+    """
+    said = {"file": place.file, "key": place.key} | ({"for": audience} if audience else {})
+    line = json.dumps(said, ensure_ascii=False)
     return _MARK + line.encode() + b"\n" + value.encode("utf-8", "surrogateescape")
+
+
+def audience_of(plaintext: bytes) -> str:
+    """Return the digest of the recipients that a plaintext was written for; empty where it does not say."""
+    line, _, _ = plaintext.removeprefix(_MARK).partition(b"\n")
+    if not plaintext.startswith(_MARK):
+        return ""
+    with contextlib.suppress(ValueError, AttributeError):
+        return str(json.loads(line).get("for", ""))
+    return ""
 
 
 def bound_to(plaintext: bytes) -> Place | None:
