@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
+from jetpack_core.errors import TaskError, UnknownValueError
+from jetpack_core.records import FileStat
+
 _BOM: Final = "\ufeff"
 
 
@@ -75,3 +78,20 @@ class Document:
 
 def _line(part: str) -> Line:
     return Line(part[:-1], "\r\n") if part.endswith("\r") else Line(part)
+
+
+def document_of(now: FileStat, limit: int) -> Document:
+    """Return the lines of a file that was looked at with its content; none where there is no file.
+
+    :param limit: Bytes up to which the content was asked for. Raises TaskError for a larger file.
+
+    Raises UnknownValueError in plan mode where the content is open.
+    """
+    if not now.is_file:
+        return Document()
+    if now.content is not None:
+        return Document.parse(now.content)
+    if now.size > limit:
+        raise TaskError(f"{now.path} is too large to be edited: {now.size} bytes, and the limit is {limit}")
+    message = f"the content of {now.path} is known only once an earlier task has made it"
+    raise UnknownValueError(message)

@@ -14,9 +14,9 @@ from jetpack_core.contracts.attributes import FileAttributes
 from jetpack_core.contracts.fields import FileName
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.paths import explained, refuse_in_the_way, require_parent
-from jetpack_core.errors import TaskError, UnknownValueError
+from jetpack_core.errors import TaskError
 from jetpack_core.modules.files.content import FileWork, compare, operation, plan_new
-from jetpack_core.modules.files.document import Document
+from jetpack_core.modules.files.document import Document, document_of
 from jetpack_core.modules.files.payload import checksum_of, payload_of_bytes
 from jetpack_core.records import Change, FileStat, Outcome, PathEffect, Plan, PlanKind
 
@@ -106,7 +106,7 @@ class TextEdit(FileAttributes):
         refuse_in_the_way(now)
         if not now.exists:
             return await self._plan_missing(host, now)
-        payload = payload_of_bytes(self.edit(Document.parse(_content(now))).to_bytes())
+        payload = payload_of_bytes(self.edit(document_of(now, EDIT_LIMIT)).to_bytes())
         return self._with_backup(now, compare(now, payload, self.wanted))
 
     async def _plan_missing(self, host: Host, now: FileStat) -> Plan:
@@ -150,15 +150,6 @@ def matching(document: Document, pattern: str) -> list[int]:
     """Return the indexes of the lines that a regular expression is found in."""
     search = re.compile(pattern).search
     return [index for index, text in enumerate(document.texts) if search(text)]
-
-
-def _content(now: FileStat) -> bytes:
-    if now.content is not None:
-        return now.content
-    if now.size > EDIT_LIMIT:
-        raise TaskError(f"{now.path} is too large to be edited: {now.size} bytes, and the limit is {EDIT_LIMIT}")
-    message = f"the content of {now.path} is known only once an earlier task has made it"
-    raise UnknownValueError(message)
 
 
 def _backup_of(now: FileStat) -> str:
