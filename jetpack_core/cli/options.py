@@ -57,6 +57,7 @@ class RunOptions:
     diff: bool = False
     verbosity: int = 0
     as_json: bool = False
+    yes: bool = False
 
 
 def take(record: type[T], flags: dict[str, Any]) -> T:
@@ -208,6 +209,11 @@ def task_options() -> Callable[[F], F]:
 def verify_option() -> Callable[[F], F]:
     """Add `--verify`, for verbs that change hosts."""
     return click.option("--verify", is_flag=True, help="After a change, plan the task again: it must match.")
+
+
+def confirm_option() -> Callable[[F], F]:
+    """Add `--yes`, for verbs that may destroy guests."""
+    return click.option("--yes", is_flag=True, help="Destroy guests without asking for their names.")
 
 
 def output_options() -> Callable[[F], F]:

@@ -73,7 +73,9 @@ def command(ctx: click.Context, /, words: tuple[str, ...], planning: bool, **fla
     sources = open_sources(take(ContentOptions, flags))
     inventory = open_inventory(hosts, sources.project, secrets_needed=not planning)
     playbook = _playbook(request, sources)
-    settings = replace(settings_for("run", sources, hosts, wishes, planning=planning), show_results=True)
+    settings = replace(
+        settings_for("run", sources, hosts, wishes, planning=planning), show_results=True, provision=False
+    )
     return run([playbook], inventory, sources, settings, wishes)
 
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.cli import collector
+from jetpack_core.cli.guests import survey_guests
 from jetpack_core.cli.invocation import warn
 from jetpack_core.cli.log import RunLog
 from jetpack_core.cli.output import output_view, plugin_views
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from jetpack_core.contracts.connection import Credentials
     from jetpack_core.engine.settings import RunSettings
     from jetpack_core.inventory.model import Inventory
+    from jetpack_core.provisioning.survey import Surveyed
 
 _THREADS: Final = 100
 _CONNECT_TIMEOUT: Final = 15.0
@@ -39,13 +41,35 @@ def run(
     options: RunOptions,
 ) -> int:
     """Run playbooks with the views that the options ask for, and return the exit code."""
+    _warn_of_unknown_tags(playbooks, settings.tags)
+    groups = {group for playbook in playbooks for play in playbook.plays for group in play.groups}
+    hosts = () if settings.local else inventory.select(groups, settings.limit_hosts, settings.limit_groups)
+    guests = survey_guests(hosts, inventory, sources, settings, yes=options.yes)
+    return _run(playbooks, inventory, sources, settings, options, guests)
+
+
+def run_guests(
+    hosts: Sequence[str], inventory: Inventory, sources: Sources, settings: RunSettings, options: RunOptions
+) -> int:
+    """Provision hosts, without any play, and return the exit code."""
+    guests = survey_guests(hosts, inventory, sources, settings, yes=options.yes)
+    return _run((), inventory, sources, settings, options, guests)
+
+
+def _run(
+    playbooks: Sequence[Playbook],
+    inventory: Inventory,
+    sources: Sources,
+    settings: RunSettings,
+    options: RunOptions,
+    guests: Sequence[Surveyed],
+) -> int:
     from jetpack_core.engine.run import run_playbooks
 
-    _warn_of_unknown_tags(playbooks, settings.tags)
     with closing(RunLog()) as log:
         views = [output_view(options), log, *plugin_views(sources.registry)]
         collector.resume()
-        return run_playbooks(playbooks, inventory, sources.registry, settings, views)
+        return run_playbooks(playbooks, inventory, sources.registry, settings, views, guests)
 
 
 def _warn_of_unknown_tags(playbooks: Sequence[Playbook], wanted: frozenset[str]) -> None:

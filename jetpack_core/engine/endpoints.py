@@ -23,12 +23,22 @@ _MAX_PORT: Final = 65535
 
 
 class Endpoints:
-    """Makes endpoints and connections of a run's hosts."""
+    """Makes endpoints and connections of a run's hosts.
 
-    def __init__(self, inventory: Inventory, registry: Registry, settings: RunSettings) -> None:
+    :param host_keys: Pinned keys by host, learned when the hosts were provisioned; it may grow.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        registry: Registry,
+        settings: RunSettings,
+        host_keys: Mapping[str, tuple[str, ...]],
+    ) -> None:
         self._inventory = inventory
         self._registry = registry
         self._settings = settings
+        self._host_keys = host_keys
 
     def endpoint(self, host: str, play: Play | None) -> Endpoint:
         """Return where a host is. Raises UsageError for variables of the wrong type."""
@@ -42,6 +52,7 @@ class Endpoints:
             port=settings.port or _port(variables, host) or play_port or settings.default_port,
             user=settings.user or _text(variables, "jet_ssh_user", host) or play_user or settings.default_user,
             credentials=_credentials(settings.credentials, variables, host),
+            host_keys=self._host_keys.get(host, ()),
             accept_new_host_keys=settings.accept_new_host_keys,
             connect_timeout=settings.connect_timeout,
             variables=variables,

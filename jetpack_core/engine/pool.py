@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from jetpack_core.errors import HostUnreachableError, JetpackError
+from jetpack_core.errors import HostKeyError, HostUnreachableError, JetpackError
 
 if TYPE_CHECKING:
     from jetpack_core.content.model import Play
@@ -107,7 +107,10 @@ class LiveHost:
         return connection
 
     async def reconnect(self, timeout: float, delay: float) -> None:
-        """Drop the connection and try until the host is back; raises HostUnreachableError when time is up."""
+        """Drop the connection and try until the host is back.
+
+        Raises HostUnreachableError when time is up, or at once when the host shows a key that is not trusted.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
         async with self._lock:
@@ -116,6 +119,8 @@ class LiveHost:
                 self._lost = None
                 try:
                     await self._open()
+                except HostKeyError:
+                    raise
                 except HostUnreachableError as error:
                     if loop.time() + delay > end:
                         message = f"not back after {timeout:g} s: {error.message}"

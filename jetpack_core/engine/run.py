@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from jetpack_core.engine.context import HostRun, RunContext
 from jetpack_core.engine.endpoints import Endpoints
 from jetpack_core.engine.event_stream import EventStream
+from jetpack_core.engine.guests import Guests
 from jetpack_core.engine.play_run import PlayRun, Stop
 from jetpack_core.engine.pool import Pool
 from jetpack_core.engine.scope import HostVariables, OtherHosts
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from jetpack_core.contracts.view import View
     from jetpack_core.engine.settings import RunSettings
     from jetpack_core.inventory.model import Inventory
+    from jetpack_core.provisioning.survey import Surveyed
     from jetpack_core.registry import Registry
 
 EXIT_OK: Final = 0
@@ -46,13 +48,16 @@ def run_playbooks(
     registry: Registry,
     settings: RunSettings,
     views: Sequence[View],
+    guests: Sequence[Surveyed] = (),
 ) -> int:
     """Run playbooks and return the exit code of SPEC's table (see the constants above).
 
     The views receive every event, `run_finished` always among them. Raises UsageError before anything ran, for limits
     that leave no host.
+
+    :param guests: Hosts that are provisioned before the plays, as the survey found them.
     """
-    return asyncio.run(_Run(playbooks, inventory, registry, settings, views).run())
+    return asyncio.run(_Run(playbooks, inventory, registry, settings, views, guests).run())
 
 
 class _Run:
@@ -65,6 +70,7 @@ class _Run:
         registry: Registry,
         settings: RunSettings,
         views: Sequence[View],
+        guests: Sequence[Surveyed],
     ) -> None:
         self._playbooks = playbooks
         self._inventory = inventory
@@ -72,7 +78,8 @@ class _Run:
         self._stop = Stop()
         self._interrupted = False
         self._variables: dict[str, HostVariables] = {}
-        endpoints = Endpoints(inventory, registry, settings)
+        self._guests = Guests(guests)
+        endpoints = Endpoints(inventory, registry, settings, self._guests.host_keys)
         self._context = RunContext(
             settings=settings,
             inventory=inventory,
@@ -123,17 +130,24 @@ class _Run:
 
     async def _walk(self, plays: Sequence[tuple[Play, tuple[str, ...]]]) -> None:
         context = self._context
+        await self._guests.provision(context, self._host)
         for play, names in plays:
-            hosts = [host for host in map(self._host, names) if not host.lost]
+            hosts = [host for host in map(self._host, self._guests.there(names)) if not host.lost]
             if not names:
                 context.events.send(Warned(msg=f"the play {play.name!r} has no hosts"))
                 continue
+            if not self._guests.there(names):
+                context.events.send(Warned(msg=f"no host of the play {play.name!r} is there to act on"))
+                continue
+            await self._guests.reach(context, play, hosts)
+            hosts = [host for host in hosts if not host.lost]
             if hosts:
                 await PlayRun(context, play, hosts, self._stop).run()
-            if not self._stop.reason and all(self._host(name).lost for name in names):
+            if not self._stop.reason and all(self._host(name).lost for name in self._guests.there(names)):
                 self._stop.reason = "no hosts remain: all of them failed"
             if self._stop.reason:
                 return
+        await self._guests.reach(context, None, list(context.hosts.values()))
 
     def _host(self, name: str) -> HostRun:
         hosts = self._context.hosts

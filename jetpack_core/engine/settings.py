@@ -38,6 +38,8 @@ class RunSettings:
     connect_timeout: float = 15.0
     allow_localhost_delegation: bool = False
     extra_vars: Mapping[str, object] = field(default_factory=dict)
+    provision: bool = True
+    """Make hosts match their `provision:` maps; otherwise only find out how those that are there are reached."""
     verify: bool = False
     """Plan every changed task once more; it must then find nothing to do."""
     stream_output: bool = False

@@ -54,19 +54,30 @@ class Inventory:
         self._members: dict[str, tuple[str, ...]] = {}
         self._shared: dict[tuple[str, ...], dict[str, object]] = {}
         self._variables: dict[str, Mapping[str, object]] = {}
+        self._learned: dict[str, Layer] = {}
 
     def layers(self, host: str) -> tuple[Layer, ...]:
         """Return a host's variable layers, low precedence first: its groups' and its own. Raises UsageError."""
         entry = self._entry(host)
-        return tuple(layer for name in entry.groups for layer in self.groups[name].layers) + entry.layers
+        learned = (self._learned[host],) if host in self._learned else ()
+        return (*learned, *(layer for name in entry.groups for layer in self.groups[name].layers), *entry.layers)
 
     def variables(self, host: str) -> Mapping[str, object]:
         """Return a host's variables, merged; they are kept and MUST NOT be changed. Raises UsageError."""
         if host not in self._variables:
-            entry = self._entry(host)
-            below = self._of_groups(entry.groups)
-            self._variables[host] = flatten((Layer("groups", below), *entry.layers)) if entry.layers else below
+            self._variables[host] = self._merged(host, self._entry(host))
         return self._variables[host]
+
+    def _merged(self, host: str, entry: HostEntry) -> Mapping[str, object]:
+        if host in self._learned:
+            return flatten(self.layers(host))
+        below = self._of_groups(entry.groups)
+        return flatten((Layer("groups", below), *entry.layers)) if entry.layers else below
+
+    def learn(self, host: str, values: Mapping[str, object]) -> None:
+        """Add what was found out about a host; whatever is written about it in the inventory beats that."""
+        self._learned[host] = Layer("learned when it was provisioned", values)
+        self._variables.pop(host, None)
 
     def _of_groups(self, groups: tuple[str, ...]) -> dict[str, object]:
         """Return what the hosts of the same groups have in common, merged once for all of them."""

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts that are provisioned before the plays of a run."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from jetpack_core.errors import HostUnreachableError
+from jetpack_core.events import HostUnreachable, Warned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from jetpack_core.content.model import Play
+    from jetpack_core.engine.context import HostRun, RunContext
+    from jetpack_core.provisioning.landing import Landing
+    from jetpack_core.provisioning.survey import Surveyed
+
+
+class Guests:
+    """What a run knows of its provisioned hosts."""
+
+    def __init__(self, guests: Sequence[Surveyed]) -> None:
+        self.host_keys: dict[str, tuple[str, ...]] = {}
+        """Pinned keys by host."""
+        self._guests = guests
+        self._away: set[str] = set()
+        self._awaited: dict[str, Landing] = {}
+
+    async def provision(self, context: RunContext, host: Callable[[str], HostRun]) -> None:
+        """Converge all guests; those that fail leave the run, the others are known to the inventory afterwards."""
+        if not self._guests:
+            return
+        from jetpack_core.provisioning.landing import Fate
+        from jetpack_core.provisioning.phase import Provisioning
+
+        settings = context.settings
+        phase = Provisioning(
+            self._guests,
+            context.events.send,
+            planning=settings.planning or not settings.provision,
+            quiet=not settings.provision,
+            threads=settings.threads,
+            stream=settings.stream_output,
+        )
+        runs = {guest.host: host(guest.host) for guest in self._guests}
+        for name, landing in (await phase.run()).items():
+            if landing.fate is Fate.LOST:
+                runs[name].lost = True
+            elif landing.fate is Fate.AWAY:
+                self._away.add(name)
+                if not settings.provision:
+                    context.events.send(Warned(msg="it is not running, so it is left out", host=name))
+            else:
+                self._learn(context, landing)
+
+    def _learn(self, context: RunContext, landing: Landing) -> None:
+        context.inventory.learn(landing.host, landing.variables)
+        if landing.host_keys:
+            self.host_keys[landing.host] = landing.host_keys
+        if landing.awaited:
+            self._awaited[landing.host] = landing
+
+    def there(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the hosts that are not stopped or absent by intent."""
+        return tuple(name for name in names if name not in self._away)
+
+    async def reach(self, context: RunContext, play: Play | None, hosts: Iterable[HostRun]) -> None:
+        """Wait until hosts that were started in this run can be logged in to; those that cannot leave the run."""
+        waiting = [(host, self._awaited.pop(host.name)) for host in hosts if host.name in self._awaited]
+        if waiting:
+            if play is not None:
+                context.pool.enter(play)
+            await asyncio.gather(*(_wait(context, host, landing) for host, landing in waiting))
+
+
+async def _wait(context: RunContext, host: HostRun, landing: Landing) -> None:
+    wish = landing.done.request.wish
+    try:
+        await context.pool.host(host.name).reconnect(wish.wait_timeout, wish.wait_delay)
+    except HostUnreachableError as error:
+        host.lost = True
+        context.events.send(HostUnreachable(host=host.name, msg=error.message, hint=error.hint))

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring one guest to its wished state, and find out how it is reached. Everything here blocks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from jetpack_core.errors import JetpackError
+from jetpack_core.provisioning.steps import GuestSteps, Step, plan_steps
+from jetpack_core.provisioning.survey import Unsettled, broken
+
+if TYPE_CHECKING:
+    from threading import Event as Flag
+
+    from jetpack_core.contracts.provisioner import Guest
+    from jetpack_core.provisioning.survey import Surveyed
+
+_GROWTH = 1.5
+
+
+class Fate(StrEnum):
+    """What a guest is to the plays that follow."""
+
+    READY = "ready"
+    AWAY = "away"
+    """Stopped, absent, or not there yet (in plan mode): no play touches it, and nothing is wrong with it."""
+    LOST = "lost"
+    """Something failed; the host is out of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """What became of one guest."""
+
+    done: GuestSteps | Unsettled
+    fate: Fate
+    error: JetpackError | None = None
+    variables: Mapping[str, object] = field(default_factory=dict)
+    """How it is reached; what the user sets beats it."""
+    host_keys: tuple[str, ...] = ()
+    awaited: bool = False
+    """It was started in this run, so it may take a while until it can be reached."""
+    duration: float = 0.0
+    """Seconds."""
+
+    @property
+    def host(self) -> str:
+        """Return the inventory name."""
+        return self.done.host
+
+
+def planned(surveyed: Surveyed) -> Landing:
+    """Return what plan mode makes of a guest: it is used as it is, or not at all."""
+    if isinstance(surveyed, Unsettled):
+        return Landing(surveyed, Fate.LOST, surveyed.error)
+    guest, wish = surveyed.guest, surveyed.request.wish
+    if guest is None or not guest.running or not wish.stays or Step.REPLACE in surveyed.steps:
+        return Landing(surveyed, Fate.AWAY)
+    try:
+        return _reached(Landing(surveyed, Fate.READY), guest, _addresses(surveyed, guest))
+    except JetpackError as error:
+        return Landing(surveyed, Fate.LOST, error)
+
+
+def land(surveyed: Surveyed, ended: Flag) -> Landing:
+    """Do what is to be done to a guest, and find out how it is reached; never raises.
+
+    :param ended: Set once the user wants the run to end.
+    """
+    began = time.monotonic()
+    try:
+        landing = _land(surveyed, ended)
+    except JetpackError as error:
+        landing = Landing(surveyed, Fate.LOST, error)
+    except Exception as error:  # noqa: BLE001 - a provisioner that breaks must not stop the other guests
+        landing = Landing(surveyed, Fate.LOST, broken(surveyed.request, error))
+    return replace(landing, duration=time.monotonic() - began)
+
+
+def _land(surveyed: Surveyed, ended: Flag) -> Landing:
+    if isinstance(surveyed, Unsettled):
+        return Landing(surveyed, Fate.LOST, surveyed.error)
+    # Somebody else may have been at work since the survey.
+    steps = plan_steps(surveyed.request) if surveyed.steps else surveyed
+    if steps.destroys and not surveyed.destroys:
+        raise JetpackError("the guest is another one now", hint="look at the plan again")
+    guest = steps.guest
+    for step in steps.steps:
+        guest = _take(step, steps, guest)
+    if guest is None or not steps.request.wish.stays or not _runs(steps):
+        return Landing(steps, Fate.AWAY)
+    landing = Landing(steps, Fate.READY, awaited=_started(steps) and steps.request.wish.wait_for_host)
+    return _reached(landing, guest, _addresses(steps, guest, ended))
+
+
+def _take(step: Step, steps: GuestSteps, guest: Guest | None) -> Guest | None:
+    provisioner, host = steps.request.provisioner, steps.host
+    provisioner.surroundings.check()
+    if step is Step.CREATE or guest is None:
+        return provisioner.create(host)
+    if step is Step.UPDATE and steps.plan is not None:
+        return provisioner.update(guest, steps.plan)
+    if step is Step.START:
+        provisioner.start(guest)
+        return replace(guest, running=True)
+    if step is Step.STOP:
+        provisioner.stop(guest)
+        return replace(guest, running=False)
+    if guest.running:
+        provisioner.stop(guest)
+    provisioner.destroy(replace(guest, running=False))
+    return provisioner.create(host) if step is Step.REPLACE else None
+
+
+def _started(steps: GuestSteps) -> bool:
+    return bool({Step.CREATE, Step.REPLACE, Step.START} & set(steps.steps))
+
+
+def _runs(steps: GuestSteps) -> bool:
+    """Tell whether the guest runs once the steps are taken."""
+    if Step.START in steps.steps:
+        return True
+    if {Step.CREATE, Step.REPLACE} & set(steps.steps):
+        return steps.request.wish.start_on_create
+    return steps.guest is not None and steps.guest.running
+
+
+def _addresses(steps: GuestSteps, guest: Guest, ended: Flag | None = None) -> tuple[str, ...]:
+    """Return the guest's addresses, waiting for them where the run may. Raises JetpackError when time is up."""
+    provisioner, wish = steps.request.provisioner, steps.request.wish
+    if not provisioner.needs_address or provisioner.surroundings.variables.get("jet_ssh_hostname"):
+        return ()
+    until, delay = time.monotonic() + wish.wait_timeout, wish.wait_delay
+    while not (found := provisioner.addresses(guest)):
+        if ended is None or not wish.wait_for_host:
+            return ()
+        if time.monotonic() + delay > until:
+            message = f"{guest.name} ({guest.id}) runs, but has no address after {wish.wait_timeout:g} s"
+            raise JetpackError(message, hint="look at its console and its network; `wait_timeout` gives it longer")
+        provisioner.surroundings.say("waiting for an address")
+        ended.wait(delay)
+        provisioner.surroundings.check()
+        delay = min(delay * _GROWTH, wish.wait_max_delay)
+    return found
+
+
+def _reached(landing: Landing, guest: Guest, addresses: tuple[str, ...]) -> Landing:
+    """Add how the guest is reached."""
+    request = landing.done.request
+    variables = dict(request.provisioner.connection_variables(guest))
+    if addresses:
+        variables.setdefault("jet_ssh_hostname", addresses[0])
+    if request.wish.ssh_user:
+        variables.setdefault("jet_ssh_user", request.wish.ssh_user)
+    return replace(landing, variables=variables, host_keys=request.provisioner.host_keys(guest))
