@@ -32,6 +32,8 @@ DEPTH_LIMIT: Final = 100
 """Lists and mappings inside one another."""
 ALIAS_LIMIT: Final = 300_000
 """Values that aliases may add to a document."""
+AGE_TAG: Final = "!age"
+"""The tag of a value that is encrypted."""
 CORE: Final = "tag:yaml.org,2002:"
 """What `!!` at the beginning of a tag stands for."""
 
@@ -48,12 +50,28 @@ def parse(text: bytes, file: str, problems: Problems) -> Node | None:
     problems.register(source)
     with paused_collection():
         try:
-            return _Composer(source, problems).compose(CParser(decoded))
+            root = _Composer(source, problems).compose(CParser(decoded))
+            if root is not None and AGE_TAG in decoded:
+                _note_secrets(root, source)
+            return root
         except YAMLError as error:
             syntax.explain(error, source, problems)
         except _Refused:
             pass
     return None
+
+
+def _note_secrets(root: Node, source: Source) -> None:
+    """Note what leads to each encrypted value; one with several names has the place it is written in."""
+    pending: list[tuple[Node, tuple[str | int, ...]]] = [(root, ())]
+    while pending:
+        node, parts = pending.pop()
+        if isinstance(node, Mapping):
+            pending.extend((value, (*parts, key.text)) for key, value in reversed(node.pairs))
+        elif isinstance(node, Sequence):
+            pending.extend((item, (*parts, number)) for number, item in reversed(list(enumerate(node.items))))
+        elif node.tag == AGE_TAG:
+            source.secret_paths.setdefault(id(node), parts)
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module

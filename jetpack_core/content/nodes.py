@@ -29,11 +29,13 @@ class Mark(Protocol):
 class Source:
     """A file's name, as it is shown to the user, and its text."""
 
-    __slots__ = ("_lines", "file", "text")
+    __slots__ = ("_lines", "file", "secret_paths", "text")
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
         self.text = text
+        self.secret_paths: dict[int, tuple[str | int, ...]] = {}
+        """The keys and numbers that lead to each encrypted value, by its node's identity."""
         self._lines: list[str] | None = None
 
     def line(self, number: int) -> str:

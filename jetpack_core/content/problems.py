@@ -14,20 +14,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jetpack_core.records import Position
+    from jetpack_core.secrets.vault import Vault
 
 _EXCERPT_LIMIT: Final = 16 * 1024 * 1024
 _LISTED: Final = 16
 
 
 class Problems:
-    """A growing list of problems, in the order of files and lines."""
+    """A growing list of problems, in the order of files and lines.
 
-    def __init__(self) -> None:
+    :param vault: Opens the encrypted files and values among those that are read; without one, none can be.
+    """
+
+    def __init__(self, vault: Vault | None = None) -> None:
+        self._vault = vault
         self._found: dict[Problem, None] = {}
         self._sources: dict[str, Source] = {}
 
     def __len__(self) -> int:
         return len(self._found)
+
+    @property
+    def vault(self) -> Vault:
+        """Return what opens encrypted files and values."""
+        if self._vault is None:
+            from jetpack_core.secrets.vault import Vault
+
+            self._vault = Vault()
+        return self._vault
 
     def register(self, source: Source) -> None:
         """Make a file's lines known, to show them."""

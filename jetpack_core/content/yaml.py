@@ -6,15 +6,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.content import json_text
-from jetpack_core.content.compose import CORE, items_of, parse, shown_tag
+from jetpack_core.content.compose import AGE_TAG, CORE, items_of, parse, shown_tag
 from jetpack_core.content.files import paused_collection, read_bytes, shown, top
 from jetpack_core.content.nodes import DAMAGED, Mapping, Node, Scalar, Sequence
 from jetpack_core.content.problems import Problems, suggest
 from jetpack_core.content.scalars import plain_scalar
+from jetpack_core.contracts.encrypted import is_age
 from jetpack_core.variables.data import Replace, SourceList, SourceMap
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from jetpack_core.secrets.vault import Vault
 
 __all__ = ["load_data", "load_vars_file", "parse", "plain_scalar", "read", "to_data", "to_text"]
 
@@ -27,12 +30,12 @@ def read(path: Path, problems: Problems) -> Node | None:
     return None if content is None else parse(content, shown(path), problems)
 
 
-def load_data(path: Path) -> object:
+def load_data(path: Path, vault: Vault | None = None) -> object:
     """Return the data of a YAML file, or of a `.json` file; None when it is empty.
 
     Mappings are SourceMap and lists SourceList. Raises ContentError with all problems of the file.
     """
-    problems = Problems()
+    problems = Problems(vault)
     with paused_collection():
         data = read_data(path, problems)
     problems.raise_if_any()
@@ -41,16 +44,27 @@ def load_data(path: Path) -> object:
 
 def read_data(path: Path, problems: Problems) -> object:
     """Return the data of a YAML or `.json` file; None when it is empty or with the problems noted."""
-    if path.suffix == ".json":
-        content = read_bytes(path, problems)
-        return None if content is None else json_text.parse(content, shown(path), problems)
-    node = read(path, problems)
+    content = read_bytes(path, problems)
+    if content is None:
+        return None
+    if is_age(content):
+        from jetpack_core.content.encrypted_files import read_encrypted
+
+        return read_encrypted(path, content, problems)
+    return data_of(path, content, problems)
+
+
+def data_of(path: Path, content: bytes, problems: Problems) -> object:
+    """Return the data of the content of a YAML or JSON file, as its name says."""
+    if path.name.removesuffix(".age").endswith(".json"):
+        return json_text.parse(content, shown(path), problems)
+    node = parse(content, shown(path), problems)
     return None if node is None else to_data(node, problems)
 
 
-def load_vars_file(path: Path) -> SourceMap:
+def load_vars_file(path: Path, vault: Vault | None = None) -> SourceMap:
     """Return the variables of a YAML or JSON file. Raises ContentError with all its problems."""
-    problems = Problems()
+    problems = Problems(vault)
     values = read_vars_file(path, problems)
     problems.raise_if_any()
     return values
@@ -95,6 +109,8 @@ def check_keys(node: Mapping, problems: Problems) -> None:
 
 
 def _tagged(node: Node, problems: Problems) -> object:
+    if node.tag == AGE_TAG:
+        return to_secret(node, problems)
     if node.tag == REPLACE_TAG:
         bare = _without_tag(node)
         return Replace(to_data(bare, problems))
@@ -103,6 +119,18 @@ def _tagged(node: Node, problems: Problems) -> object:
     if isinstance(node, Scalar):
         return node.text if node.tag == CORE + "str" or not node.plain else plain_scalar(node.text)
     return _collection(node, problems)
+
+
+def to_secret(node: Node, problems: Problems) -> object:
+    """Return the encrypted value of a node tagged `!age`; None with the problem noted."""
+    if isinstance(node, Scalar) and is_age(node.text.encode()):
+        return problems.vault.value(node.text.encode(), node.position, node.source.secret_paths.get(id(node), ()))
+    what = "text" if isinstance(node, Scalar) else node.noun
+    problems.add(node, f"`!age` stands before an armored age file, and this is {what}", _ENCRYPT_IT)
+    return None
+
+
+_ENCRYPT_IT: Final = "write it with: jetpack secrets set FILE KEY"
 
 
 def _without_tag(node: Node) -> Node:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from jetpack_core.contracts.encrypted import ARMOR, is_age, is_armored
 from jetpack_core.errors import SecretError
 
 if TYPE_CHECKING:
@@ -17,8 +18,29 @@ if TYPE_CHECKING:
 
     from jetpack_core.records import Position
 
-_BINARY: Final = b"age-encryption.org/v1\n"
-_BEGIN: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
+__all__ = [
+    "Callbacks",
+    "DamagedError",
+    "Identity",
+    "NoMatchingKeyError",
+    "Recipient",
+    "Stanza",
+    "TruncatedError",
+    "check_plugin",
+    "decrypt",
+    "decrypt_with_passphrase",
+    "encrypt",
+    "encrypt_with_passphrase",
+    "generate_key",
+    "is_age",
+    "is_armored",
+    "parse_recipient",
+    "plugin_identity",
+    "recipients_of",
+    "ssh_identity",
+    "x25519_identity",
+]
+
 _END: Final = b"-----END AGE ENCRYPTED FILE-----"
 _PLUGIN_RECIPIENT: Final = re.compile(r"age1([a-z0-9-]+)1[02-9ac-hj-np-z]+")
 _SSH_TYPES: Final = ("ssh-ed25519", "ssh-rsa")
@@ -80,16 +102,6 @@ class Callbacks(Protocol):
 
     def request_passphrase(self, description: str) -> str | None:
         """Ask for a secret; None where nobody can be asked."""
-
-
-def is_age(data: bytes) -> bool:
-    """Tell whether data begins as an age file does, armored or not."""
-    return data.startswith(_BINARY) or data.lstrip()[: len(_BEGIN)] == _BEGIN
-
-
-def is_armored(data: bytes) -> bool:
-    """Tell whether data begins as an armored age file does."""
-    return data.lstrip()[: len(_BEGIN)] == _BEGIN
 
 
 def decrypt(ciphertext: bytes, identities: Sequence[Identity]) -> bytes:
@@ -223,7 +235,7 @@ def _checked(ciphertext: bytes) -> bytes:
         return ciphertext
     text = b"\n".join(line.strip() for line in ciphertext.strip().splitlines())
     if not text.endswith(_END):
-        if _END[:8] in text[len(_BEGIN) :]:
+        if _END[:8] in text[len(ARMOR) :]:
             raise DamagedError("its armor is damaged: the END line is not the last", hint=_AGAIN)
         raise TruncatedError("its armor is cut off: the END line is missing", hint=_AGAIN)
     return text + b"\n"

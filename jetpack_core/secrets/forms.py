@@ -10,11 +10,11 @@ import shlex
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus
 
+from jetpack_core.secrets.redaction import SHORTEST
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SHORTEST: Final = 4
-"""Characters; shorter texts are everywhere by chance."""
 _ESCAPED: Final = re.compile(r"%[0-9A-F]{2}")
 
 

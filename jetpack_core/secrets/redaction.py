@@ -8,8 +8,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from jetpack_core.secrets.forms import SHORTEST, forms
-
+SHORTEST: Final = 4
+"""Characters; shorter texts are everywhere by chance."""
 _BREAK: Final = re.compile(r"[ \t]*\r?\n[ \t]*")
 
 
@@ -42,8 +42,10 @@ class Redactor:
 
     def register(self, value: str, label: str) -> None:
         """Make a secret known; `label` says where it comes from, such as `host_vars/db1:4`."""
-        if value in self._known:
+        if len(value) < SHORTEST or value in self._known:
             return
+        from jetpack_core.secrets.forms import forms
+
         self._known.add(value)
         for form in forms(value):
             self._labels.setdefault(form, label)
