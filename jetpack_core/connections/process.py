@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reach a host by a program of this machine that runs a shell there: the base of connections that plugins add."""
+"""Reach a host by a pipe to a shell there: the bases of connections that plugins add."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from jetpack_core.connections.framed import FramedClient
 from jetpack_core.connections.payload import helper_payload, login_command
-from jetpack_core.connections.pipe import ProcessPipe
+from jetpack_core.connections.pipe import Pipe, ProcessPipe
 from jetpack_core.connections.remote.helper import boot
 from jetpack_core.connections.shell import ShellClient
 from jetpack_core.contracts.connection import Connection, Endpoint
@@ -22,19 +22,11 @@ if TYPE_CHECKING:
     from jetpack_core.contracts.operations import Reply, Request
 
 
-class ProcessConnection(Connection):
-    """A host behind a program such as `docker exec`, `kubectl exec`, `nsenter` or `chroot`.
+class PipeConnection(Connection):
+    """A host behind a stream of bytes to and from a shell program there.
 
-    A subclass says how to run a shell program there; everything else is done by the same helper that hosts get over
-    SSH, or without Python on the host by its shell.
-
-    Example::
-
-        class DockerConnection(ProcessConnection):
-            summary = "act in a container"
-
-            def command(self, program: str) -> Sequence[str]:
-                return ["docker", "exec", "-i", self.endpoint.host, "/bin/sh", "-c", program]
+    A subclass opens the stream; everything else is done by the same helper that hosts get over SSH, or without
+    Python on the host by its shell.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -42,29 +34,24 @@ class ProcessConnection(Connection):
         self._client: FramedClient | ShellClient | None = None
 
     @abstractmethod
-    def command(self, program: str) -> Sequence[str]:
-        """Return the argv that runs a program of a POSIX shell on the host.
+    async def open(self, program: str) -> Pipe:
+        """Run a program of a POSIX shell on the host and return its standard streams, unchanged.
 
-        Its standard streams MUST be those of the program, unchanged: no terminal, no translation of newlines.
+        There MUST be no terminal and no translation of newlines. Raises HostUnreachableError.
         """
 
     async def connect(self) -> None:
         """Start the program, and the helper behind it; see `Connection.connect`."""
         await self.close()
         nonce = secrets.token_hex(12)
-        argv = tuple(self.command(login_command(nonce)))
-        try:
-            pipe = await ProcessPipe.start(argv)
-        except OSError as error:
-            message = f"{argv[0]} cannot be started: {error.strerror}"
-            raise HostUnreachableError(message, hint=f"is {argv[0]} installed here?") from error
+        pipe = await self.open(login_command(nonce))
         try:
             await self._start(pipe, nonce)
         except BaseException:
             await pipe.close()
             raise
 
-    async def _start(self, pipe: ProcessPipe, nonce: str) -> None:
+    async def _start(self, pipe: Pipe, nonce: str) -> None:
         timeout = self.endpoint.connect_timeout
         client = FramedClient(pipe)
         try:
@@ -80,7 +67,7 @@ class ProcessConnection(Connection):
         except ConnectionError as error:
             raise HostUnreachableError(f"{pipe.diagnosis or error}") from error
 
-    async def _start_shell(self, pipe: ProcessPipe) -> ShellClient:
+    async def _start_shell(self, pipe: Pipe) -> ShellClient:
         client = ShellClient(pipe)
         await client.start()
         return client
@@ -96,3 +83,34 @@ class ProcessConnection(Connection):
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+
+
+class ProcessConnection(PipeConnection):
+    """A host behind a program such as `docker exec`, `kubectl exec`, `nsenter` or `chroot`.
+
+    A subclass says how to run a shell program there.
+
+    Example::
+
+        class PodConnection(ProcessConnection):
+            summary = "act in a pod"
+
+            def command(self, program: str) -> Sequence[str]:
+                return ["kubectl", "exec", "-i", self.endpoint.host, "--", "/bin/sh", "-c", program]
+    """
+
+    @abstractmethod
+    def command(self, program: str) -> Sequence[str]:
+        """Return the argv that runs a program of a POSIX shell on the host.
+
+        Its standard streams MUST be those of the program, unchanged: no terminal, no translation of newlines.
+        """
+
+    async def open(self, program: str) -> Pipe:
+        """Start the program of this machine."""
+        argv = tuple(self.command(program))
+        try:
+            return await ProcessPipe.start(argv)
+        except OSError as error:
+            message = f"{argv[0]} cannot be started: {error.strerror}"
+            raise HostUnreachableError(message, hint=f"is {argv[0]} installed here?") from error

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
@@ -85,9 +85,6 @@ class Provisioner(BaseModel, ABC):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-    needs_address: ClassVar[bool] = True
-    """Whether the connection to a guest needs an address; False for one that goes through the platform."""
-
     _surroundings: Surroundings = PrivateAttr(default_factory=Surroundings)
 
     @property
@@ -98,6 +95,11 @@ class Provisioner(BaseModel, ABC):
     def attach(self, surroundings: Surroundings) -> None:
         """Take the surroundings; the phase calls it once, before anything else."""
         self._surroundings = surroundings
+
+    @property
+    def needs_address(self) -> bool:
+        """Tell whether the connection to a guest needs an address; one that goes through the platform does not."""
+        return True
 
     @abstractmethod
     def find(self, host: str) -> Guest | None:
@@ -126,6 +128,14 @@ class Provisioner(BaseModel, ABC):
     @abstractmethod
     def destroy(self, guest: Guest) -> None:
         """Remove a stopped guest and all that was made for it, and nothing else; MUST refuse one not owned."""
+
+    def replace(self, host: str, guest: Guest, plan: GuestPlan) -> Guest:
+        """Remove a guest and make it anew; what is to outlive a guest, such as volumes with a name, MUST stay."""
+        del plan
+        if guest.running:
+            self.stop(guest)
+        self.destroy(replace(guest, running=False))
+        return self.create(host)
 
     @abstractmethod
     def addresses(self, guest: Guest) -> tuple[str, ...]:

@@ -104,16 +104,16 @@ def _take(step: Step, steps: GuestSteps, guest: Guest | None) -> Guest | None:
         return provisioner.create(host)
     if step is Step.UPDATE and steps.plan is not None:
         return provisioner.update(guest, steps.plan)
+    if step is Step.REPLACE and steps.plan is not None:
+        return provisioner.replace(host, guest, steps.plan)
     if step is Step.START:
         provisioner.start(guest)
         return replace(guest, running=True)
     if step is Step.STOP:
         provisioner.stop(guest)
         return replace(guest, running=False)
-    if guest.running:
-        provisioner.stop(guest)
-    provisioner.destroy(replace(guest, running=False))
-    return provisioner.create(host) if step is Step.REPLACE else None
+    provisioner.destroy(guest)
+    return None
 
 
 def _started(steps: GuestSteps) -> bool:

@@ -29,13 +29,16 @@ def jetpack_register_provisioners():
 class Shelf(Provisioner):
     """Keep guests as files."""
 
-    needs_address = False
     folder: Path
     memory: int = 256
     disk: int = 1
     image: str = "plain"
     start_on_create: bool = True
     cluster: str | None = None
+
+    @property
+    def needs_address(self):
+        return False
 
     def _file(self, host):
         return self.folder / host
