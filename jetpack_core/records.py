@@ -186,11 +186,13 @@ class PathEffect:
     """In plan mode: what a path will be once the plan is applied; later plans read it from here.
 
     A `state` with a kind but without content means "a file whose content is not known yet". `tree` says that
-    the paths below change as well, in ways not listed.
+    the paths below change as well, in ways not listed. `known` is False where only a run can tell what will be at the
+    path and below, as at a mount point; of `state`, only the path counts then.
     """
 
     state: FileStat
     tree: bool = False
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

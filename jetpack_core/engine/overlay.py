@@ -62,6 +62,9 @@ class Overlay:
             self._doubts[self._links.real(path, follow=True)] = cause
 
     def _add_path(self, effect: PathEffect, cause: str) -> None:
+        if not effect.known:
+            self.doubt([effect.state.path], cause)
+            return
         path = self._links.real(effect.state.path, follow=False)
         if self._links.is_link(path) and effect.state.kind not in _LEAVES_A_LINK:
             # Whether the link is replaced, or what it leads to is changed, is the module's own affair.
