@@ -60,7 +60,9 @@ class EncryptedVariables(Mapping[str, object]):
         plaintext = self._vault.variables(self._path, self._content, file)
         if plaintext is None:
             return SourceMap()
-        data = resolve_replace_keys(_secret_data(self._path, plaintext, self._vault))
+        data = _secret_data(self._path, plaintext, self._vault)
+        if self._path.name.endswith(".json.age"):
+            data = resolve_replace_keys(data)
         if data is None:
             return SourceMap()
         if not isinstance(data, SourceMap):

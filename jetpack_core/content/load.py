@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jetpack_core.content.model import Play
     from jetpack_core.content.nodes import Node
     from jetpack_core.registry import Registry
+    from jetpack_core.secrets.vault import Vault
 
 
 def load_playbook(
@@ -35,6 +36,7 @@ def load_playbook(
     modules_paths: collections.abc.Sequence[Path] = (),
     extra_vars: collections.abc.Mapping[str, object] | None = None,
     text: bytes | None = None,
+    vault: Vault | None = None,
 ) -> Playbook:
     """Load and validate a playbook. Raises ContentError with every problem of every file.
 
@@ -42,9 +44,10 @@ def load_playbook(
     :param modules_paths: where executables of `external` are looked for first.
     :param extra_vars: the variables of `-e`.
     :param text: the playbook itself, where it is in no file; `path` then only says where it would be.
+    :param vault: opens encrypted files and values.
     """
-    problems = Problems()
-    templates = Templates(registry)
+    problems = Problems(vault)
+    templates = Templates(registry, problems.vault)
     tasks = TaskReader(registry, ValueReader(Checks(templates, problems), problems), problems)
     folder = path.parent
     roles = RoleReader([*roles_paths, folder / "roles"], folder, modules_paths, tasks, problems)

@@ -110,7 +110,7 @@ class Play:
     roles: tuple[RoleScope, ...]
     defaults: SourceMap
     vars: SourceMap
-    vars_files: tuple[SourceMap, ...]
+    vars_files: tuple[Mapping[str, object], ...]
     sudo: str | None
     sudo_template: str | None
     ssh_user: str | None

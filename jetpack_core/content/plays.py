@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from jetpack_core.content.encrypted_files import read_layer
 from jetpack_core.content.files import shown
 from jetpack_core.content.hints import PLAY_KEYS
 from jetpack_core.content.model import Amount, Play, Strategy
@@ -15,7 +16,6 @@ from jetpack_core.content.nodes import Mapping, Sequence
 from jetpack_core.content.problems import suggest
 from jetpack_core.content.sections import Section
 from jetpack_core.content.sources import play_context
-from jetpack_core.content.yaml import read_vars_file
 from jetpack_core.errors import JetpackError
 from jetpack_core.variables.layers import Layer, flatten
 from jetpack_core.variables.merge import ListRule
@@ -113,7 +113,11 @@ class PlayReader:
         )
 
     def _groups(
-        self, section: Section, defaults: SourceMap, values: SourceMap, files: tuple[SourceMap, ...]
+        self,
+        section: Section,
+        defaults: SourceMap,
+        values: SourceMap,
+        files: tuple[collections.abc.Mapping[str, object], ...],
     ) -> tuple[str, ...]:
         layers = [Layer("play defaults", defaults), Layer("play vars", values)]
         layers += [Layer("vars_files", one) for one in files]
@@ -142,7 +146,7 @@ class PlayReader:
         self._problems.add(node, f"this must give the name of a group or a list of them, not {value!r}")
         return []
 
-    def _vars_files(self, section: Section) -> collections.abc.Iterator[SourceMap]:
+    def _vars_files(self, section: Section) -> collections.abc.Iterator[collections.abc.Mapping[str, object]]:
         for text, node in section.texts("vars_files", "write a list, such as `vars_files: [vars.yml]`"):
             name = self._file_name(text, node)
             if name is None:
@@ -152,7 +156,7 @@ class PlayReader:
                 continue
             path = self._folder / name
             if os.path.lexists(path):
-                yield read_vars_file(path, self._problems)
+                yield read_layer(path, self._problems)
             else:
                 self._problems.add(node, f"there is no file {shown(path)}", suggest(path.name, _siblings(path)))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from jetpack_core.content.encrypted_files import SUFFIX, EncryptedVariables, lazy_data
 from jetpack_core.content.files import shown, top
 from jetpack_core.content.nodes import Source
 from jetpack_core.content.yaml import read_data
@@ -76,6 +77,7 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
 
 
 def _stem(name: str) -> str:
+    name = name.removesuffix(SUFFIX) or name
     stem, dot, suffix = name.rpartition(".")
     return stem if stem and f"{dot}{suffix}" in _SUFFIXES else name
 
@@ -138,7 +140,9 @@ def _layers(entry: _Entry, noun: str, draft: Draft) -> Iterator[tuple[Layer, Pos
         return
     for path in _files(entry, draft):
         values = _variables(path, draft)
-        if isinstance(values, SourceMap):
+        if isinstance(values, EncryptedVariables):
+            yield Layer(f"{noun} {entry.name}", values), top(path)
+        elif isinstance(values, SourceMap):
             _check(values, path, draft)
             yield Layer(f"{noun} {entry.name}", values), top(path)
         elif values is not None:
@@ -147,7 +151,7 @@ def _layers(entry: _Entry, noun: str, draft: Draft) -> Iterator[tuple[Layer, Pos
 
 
 def _variables(path: Path, draft: Draft) -> object:
-    data = read_data(path, draft.problems)
+    data = lazy_data(path, draft.problems)
     return resolve_replace_keys(data) if path.suffix == ".json" else data
 
 

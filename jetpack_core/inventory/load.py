@@ -18,17 +18,20 @@ from jetpack_core.inventory.script import TIMEOUT, read_json, read_script
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jetpack_core.secrets.vault import Vault
+
 LOCALHOST: Final = "localhost"
 
 
-def load_inventory(paths: Sequence[Path], *, script_timeout: float = TIMEOUT) -> Inventory:
+def load_inventory(paths: Sequence[Path], *, script_timeout: float = TIMEOUT, vault: Vault | None = None) -> Inventory:
     """Load directories, executable scripts and `.json` files as one inventory.
 
     :param script_timeout: Seconds each script may take.
+    :param vault: Opens encrypted files and values.
 
     Raises ContentError with every problem of all of them.
     """
-    problems = Problems()
+    problems = Problems(vault)
     draft = Draft(problems)
     with paused_collection():
         _read_all(paths, draft, script_timeout)

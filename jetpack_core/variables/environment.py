@@ -15,6 +15,7 @@ from jinja2.utils import missing
 from jetpack_core.contracts.unknown import Unknown
 from jetpack_core.errors import TemplateError
 from jetpack_core.registry import Kind
+from jetpack_core.secrets.values import LAZY, LazyMap, Sealed, opened, reveal
 from jetpack_core.variables import shell
 from jetpack_core.variables.functions import (
     Function,
@@ -26,6 +27,7 @@ from jetpack_core.variables.functions import (
 
 if TYPE_CHECKING:
     from jetpack_core.registry import Registry
+    from jetpack_core.secrets.vault import Vault
 
 
 class VariablesContext(Context):
@@ -36,9 +38,16 @@ class VariablesContext(Context):
         if key in self.vars:
             return self.vars[key]
         try:
-            return self.parent[key]
+            found = self.parent[key]
         except KeyError:
-            return self.environment.globals.get(key, missing)
+            found = self.environment.globals.get(key, missing)
+        vault = cast("VariablesEnvironment", self.environment).vault
+        if vault is None or not vault.in_use:
+            return found
+        if found is not missing:
+            return reveal(found)
+        unknown = vault.nothing_known()
+        return missing if unknown is None else unknown
 
 
 _DATA: Final = (str, int, float, list, tuple, bytes, type(None))
@@ -53,7 +62,8 @@ class VariablesEnvironment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**", "%"})
     context_class = VariablesContext
 
-    def __init__(self, registry: Registry, *, finalize: Function | None) -> None:
+    def __init__(self, registry: Registry, *, finalize: Function | None, vault: Vault | None = None) -> None:
+        self.vault = vault
         super().__init__(undefined=MissingValue, keep_trailing_newline=True, finalize=finalize, cache_size=0)
         self.globals.pop("lipsum")
         self.filter_functions = Functions(Kind.FILTER, cast("Mapping[str, Function]", FILTERS), registry)
@@ -65,9 +75,10 @@ class VariablesEnvironment(ImmutableSandboxedEnvironment):
         """Look up `obj.attribute`: a key of a map, or a property of anything else; never a method."""
         if isinstance(obj, dict):
             try:
-                return obj[attribute]
+                found: object = obj[attribute]
             except KeyError:
-                return self.undefined(obj=obj, name=attribute)
+                return self.undefined(obj=_origin(obj), name=attribute)
+            return self._revealed(found)
         if isinstance(obj, MissingValue | Unknown):
             return self._placeholder(obj)
         if isinstance(obj, Mapping):
@@ -80,12 +91,16 @@ class VariablesEnvironment(ImmutableSandboxedEnvironment):
             return self._placeholder(obj)
         if isinstance(obj, Mapping):
             try:
-                return obj[argument]
+                return self._revealed(obj[argument])
             except (KeyError, TypeError):
                 refuse_placeholders((argument,))
-                return self.undefined(obj=obj, name=str(argument))
+                return self.undefined(obj=_origin(obj), name=str(argument))
         refuse_placeholders((argument,))
         return self._no_method(super().getitem(obj, cast("str", argument)), obj, argument)
+
+    def _revealed(self, value: object) -> object:
+        """Return a value that was looked up as templates may look at it."""
+        return value if self.vault is None or not self.vault.in_use else reveal(value)
 
     def method(self, obj: object, attribute: str) -> object:
         """Look up `obj.attribute` where it is called: a map's keys do not hide its methods there."""
@@ -109,6 +124,9 @@ class VariablesEnvironment(ImmutableSandboxedEnvironment):
             # In a loop Jinja2 passes the loop's names along, for functions that ask for the context.
             return function(*args)
         refuse_placeholders((function, *args, *kwargs.values()))
+        if self.vault is not None and self.vault.in_use:
+            args = tuple(map(opened, args))
+            kwargs = {name: opened(value) for name, value in kwargs.items()}
         try:
             return super().call(context, function, *args, **kwargs)
         except (TypeError, ValueError):
@@ -130,6 +148,11 @@ class VariablesEnvironment(ImmutableSandboxedEnvironment):
         return shell.interpolate(value, expression, number)
 
 
+def _origin(value: object) -> object:
+    """Return the variable itself of what stands for it in templates."""
+    return value.origin if isinstance(value, LazyMap) else value
+
+
 def _too_large(sign: str, left: object, right: object) -> bool:
     if sign == "*" and isinstance(left, str | list | tuple | bytes):
         left, right = right, left
@@ -143,10 +166,15 @@ def _too_large(sign: str, left: object, right: object) -> bool:
 
 def output(value: object) -> object:
     """Return a value as it is written into text."""
-    if type(value) in _ATOMS:
+    kind = type(value)
+    if kind in _ATOMS:
         return value
+    if kind in LAZY:
+        return opened(value)
     if isinstance(value, Iterator):
-        return list(value)
+        return [opened(one) for one in value]
+    if isinstance(value, list | tuple | dict):
+        return opened(value)
     if callable(value) and not isinstance(value, MissingValue | Unknown):
         raise TemplateError("a function is no value: call it, with parentheses")
     return value
@@ -160,6 +188,8 @@ def finish(value: object) -> object:
     kind = type(value)
     if kind in _ATOMS:
         return value
+    if isinstance(value, Sealed):
+        return finish(value.open())
     refuse_placeholders((value,))
     if isinstance(value, str):
         return str.__str__(value)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, NoReturn, cast
 from jinja2 import StrictUndefined, UndefinedError
 
 from jetpack_core.contracts.unknown import Unknown, find_unknown
-from jetpack_core.errors import PluginError, TemplateError, UnknownValueError
+from jetpack_core.errors import PluginError, SecretError, TemplateError, UnknownValueError
+from jetpack_core.secrets.values import LAZY, opened
 from jetpack_core.variables.wording import bad_arguments, in_plain_words
 
 if TYPE_CHECKING:
@@ -112,13 +113,18 @@ def guarded(kind: Kind, name: str, function: Function) -> Function:
 
     @functools.wraps(function)
     def call(*args: object, **kwargs: object) -> object:
+        lazy = False
         for argument in args:
             what = type(argument)
+            lazy = lazy or what in LAZY
             if what is Unknown or (what is MissingValue and not takes_undefined):
                 refuse_placeholders(args)
+        if lazy:
+            args = tuple(map(opened, args))
+            refuse_placeholders(args)
         try:
             return function(*args, **kwargs)
-        except (UnknownValueError, TemplateError, UndefinedError):
+        except (UnknownValueError, TemplateError, UndefinedError, SecretError):
             raise
         except Exception as error:
             refuse_nested_unknown(args, kwargs)

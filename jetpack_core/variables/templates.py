@@ -6,13 +6,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
-from jetpack_core.errors import UnknownValueError
+from jetpack_core.errors import SecretError, UnknownValueError
 from jetpack_core.variables.form import Form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jetpack_core.registry import Registry
+    from jetpack_core.secrets.vault import Vault
     from jetpack_core.variables.environment import VariablesEnvironment
     from jetpack_core.variables.programs import Program
     from jetpack_core.variables.syntax import SyntaxProblem
@@ -33,9 +34,11 @@ class Templates:
     UnknownValueError. Jinja2 itself is loaded when the first template is.
 
     :param registry: where filters and tests are found, besides Jinja2's own.
+    :param vault: what decrypts secrets among the variables, and knows when one was looked at.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, vault: Vault | None = None) -> None:
+        self.vault = vault
         self._registry = registry
         self._values: dict[str, Program] = {}
         self._files: dict[str, Program] = {}
@@ -165,13 +168,13 @@ class Templates:
     def _environment(self) -> VariablesEnvironment:
         from jetpack_core.variables.environment import VariablesEnvironment, output
 
-        return VariablesEnvironment(self._registry, finalize=output)
+        return VariablesEnvironment(self._registry, finalize=output, vault=self.vault)
 
 
 def _run(program: Program, variables: Mapping[str, object], name: str = "") -> object:
     try:
         return program.run(variables)
-    except UnknownValueError:
+    except (UnknownValueError, SecretError):
         raise
     except Exception as error:
         from jetpack_core.variables.faults import explained
