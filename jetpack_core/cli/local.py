@@ -27,6 +27,7 @@ _OTHER_GROUPS: Final = (
 @options.task_options()
 @options.sudo_options()
 @options.verify_option()
+@options.lock_option()
 @options.output_options()
 def command(**flags: Any) -> int:
     """Make this machine match playbooks.

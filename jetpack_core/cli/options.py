@@ -15,6 +15,7 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., object])
 
 WIDEST_PORT: Final = 65535
+_LONGEST_WAIT: Final = 7 * 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ class RunOptions:
     connect_timeout: float | None = None
     allow_localhost_delegation: bool = False
     verify: bool = False
+    lock_timeout: str | None = None
     diff: bool = False
     verbosity: int = 0
     as_json: bool = False
@@ -214,6 +216,40 @@ def verify_option() -> Callable[[F], F]:
 def confirm_option() -> Callable[[F], F]:
     """Add `--yes`, for verbs that may destroy guests."""
     return click.option("--yes", is_flag=True, help="Destroy guests without asking for their names.")
+
+
+def lock_option() -> Callable[[F], F]:
+    """Add `--lock-timeout`, for verbs that change hosts."""
+    return click.option(
+        "--lock-timeout",
+        metavar="SECONDS|off",
+        envvar="JET_LOCK_TIMEOUT",
+        callback=_check_lock_timeout,
+        help="How long to wait for another run on a host; 120.",
+    )
+
+
+def _check_lock_timeout(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        try:
+            lock_timeout(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r} {error}") from None
+    return value
+
+
+def lock_timeout(text: str) -> float | None:
+    """Return the seconds to wait for other runs, None for `off`. Raises ValueError."""
+    if text == "off":
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= _LONGEST_WAIT:
+        message = "is neither `off` nor a number of seconds"
+        raise ValueError(message)
+    return seconds
 
 
 def output_options() -> Callable[[F], F]:

@@ -51,6 +51,8 @@ class Project:
     """Ask for the sudo password in every run."""
     forward_agent: bool = False
     """Let hosts use the SSH agent."""
+    lock_timeout: str | None = None
+    """Seconds to wait for another run on a host, or `off`."""
     extra_vars: Mapping[str, object] = field(default_factory=dict)
     """Variables that beat all others but those of `-e`."""
 
@@ -165,6 +167,14 @@ def _count(value: object, _: Path) -> int:
     return value
 
 
+def _wait(value: object, _: Path) -> str:
+    from jetpack_core.cli.options import lock_timeout
+
+    text = str(value)
+    lock_timeout(text)
+    return text
+
+
 def _map(value: object, _: Path) -> Mapping[str, object]:
     if not isinstance(value, dict):
         message = "is a map of variables"
@@ -186,5 +196,6 @@ _READERS: Final[Mapping[str, Callable[[object, Path], object]]] = {
     "sudo": _text,
     "ask_sudo_password": _flag,
     "forward_agent": _flag,
+    "lock_timeout": _wait,
     "extra_vars": _map,
 }

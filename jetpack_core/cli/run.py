@@ -46,6 +46,7 @@ class AdHocCommand(click.Command):
 @options.host_options()
 @options.connection_options()
 @options.sudo_options()
+@options.lock_option()
 @click.option("--plan", "planning", is_flag=True, help="Show what would change, and change nothing.")
 @options.output_options()
 @click.pass_context

@@ -12,6 +12,7 @@ from jetpack_core.cli import collector
 from jetpack_core.cli.guests import survey_guests
 from jetpack_core.cli.invocation import warn
 from jetpack_core.cli.log import RunLog
+from jetpack_core.cli.options import lock_timeout
 from jetpack_core.cli.output import output_view, plugin_views
 from jetpack_core.cli.passwords import ask_password
 from jetpack_core.errors import UsageError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _THREADS: Final = 100
 _CONNECT_TIMEOUT: Final = 15.0
+_LOCK_TIMEOUT: Final = "120"
 STREAMING: Final = 2
 """From this verbosity on, the output of commands is shown while they run."""
 
@@ -128,6 +130,7 @@ def settings_for(
         allow_localhost_delegation=options.allow_localhost_delegation,
         extra_vars=sources.extra_vars,
         verify=options.verify,
+        lock_timeout=lock_timeout(options.lock_timeout or project.lock_timeout or _LOCK_TIMEOUT),
         stream_output=options.verbosity >= STREAMING,
         exit_on_change=exit_on_change,
     )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from jetpack_core.contracts import operations as ops
-from jetpack_core.errors import BecomeError, JetpackError, OperationCode, OperationError, StaleError
+from jetpack_core.errors import BecomeError, HeldError, JetpackError, OperationCode, OperationError, StaleError
 from jetpack_core.records import CommandResult, FileKind, FileStat
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ _ENCODERS: Final[dict[type, Callable[[Any, Bytes], Wire]]] = {
     ops.Copy: lambda op, _: ["copy", op.source, op.destination, op.replace],
     ops.Link: lambda op, _: ["link", op.path, op.target, op.hard, op.replace, expected(op.expect)],
     ops.TempDirectory: lambda op, _: ["temporary", op.prefix],
+    ops.Hold: lambda op, _: ["hold", op.run, op.owner],
 }
 
 
@@ -129,7 +130,7 @@ def decode(operation: Operation[object], value: Any, blob: bytes) -> object:  # 
             return tuple(sorted(found, key=lambda stat: stat.path))
         case ops.Read():
             return part(blob, value)
-        case ops.TempDirectory():
+        case ops.TempDirectory() | ops.Hold():
             return str(value)
         case ops.SetAttributes() | ops.Remove() | ops.Rename():
             return None
@@ -190,4 +191,7 @@ def failure(code: str, subject: str, detail: str) -> JetpackError:
         return BecomeError(f"cannot become {subject}: {detail}", hint=_become_hint(detail))
     if code == "STALE":
         return StaleError(subject, detail)
+    if code == "HELD":
+        path, _, line = detail.partition(" ")
+        return HeldError(path, line)
     return OperationError(OperationCode[code], subject, detail)

@@ -19,6 +19,7 @@ from jetpack_core.connections.pipe import ProcessPipe
 from jetpack_core.connections.remote.helper import boot
 from jetpack_core.connections.remote.helper.failures import Cancelled, Fail
 from jetpack_core.connections.remote.helper.files import BLOCK
+from jetpack_core.connections.remote.helper.holding import RunLock
 from jetpack_core.connections.remote.helper.requests import Work, carry_out
 from jetpack_core.connections.remote.helper.temporary import TemporaryDirectories
 from jetpack_core.connections.transfer import Receiver, SourceError
@@ -36,12 +37,14 @@ class LocalConnection(Connection):
     """This machine, without a way through the network; other users by the same helper that hosts get."""
 
     summary: ClassVar[str] = "act on this machine, without SSH"
+    holds: ClassVar[bool] = True
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint)
         self.round_trips = 0
         self.channels = 0
         self._directories = TemporaryDirectories()
+        self._run_lock = RunLock()
         self._helper: FramedClient | None = None
 
     async def connect(self) -> None:
@@ -84,7 +87,7 @@ class LocalConnection(Connection):
         return replies + [Reply(ran=False)] * len(pending)
 
     async def _in_thread(self, batch: list[Request]) -> tuple[list[Reply], bool]:
-        work = LocalWork(batch, self._directories)
+        work = LocalWork(batch, self._directories, self._run_lock)
         task = asyncio.ensure_future(asyncio.to_thread(work.carry_out_all))
         try:
             return await asyncio.shield(task)
@@ -119,21 +122,23 @@ class LocalConnection(Connection):
         return client
 
     async def close(self) -> None:
-        """Remove temporary directories and end the helper."""
+        """Remove temporary directories, end the helper and give the machine free."""
         if self._helper is not None:
             await self._helper.close()
             self._helper = None
         await asyncio.to_thread(self._directories.close)
+        self._run_lock.release()
 
 
 class LocalWork(Work):
     """A batch of requests that runs in one thread."""
 
-    def __init__(self, batch: list[Request], directories: TemporaryDirectories) -> None:
+    def __init__(self, batch: list[Request], directories: TemporaryDirectories, run_lock: RunLock) -> None:
         super().__init__()
         self.cancelled = threading.Event()
         self._batch = batch
         self._directories = directories
+        self._run_lock = run_lock
         self._given = codec.Bytes()
         self._answers = bytearray()
         self._receivers: dict[int, Receiver] = {}
@@ -214,3 +219,7 @@ class LocalWork(Work):
     def temporary(self, prefix: str) -> str:
         """Make a temporary directory."""
         return self._directories.make(prefix)
+
+    def hold(self, run: str, owner: str) -> str:
+        """Hold this machine for a run; raises Fail."""
+        return self._run_lock.take(run, owner)

@@ -8,7 +8,7 @@ import contextlib
 import secrets
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from jetpack_core.connections.framed import FramedClient
 from jetpack_core.connections.payload import helper_payload, login_command
@@ -28,6 +28,8 @@ class PipeConnection(Connection):
     A subclass opens the stream; everything else is done by the same helper that hosts get over SSH, or without
     Python on the host by its shell.
     """
+
+    holds: ClassVar[bool] = True
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.connections import codec, shell_answers, shell_script
@@ -357,9 +355,6 @@ def _complaint(said: bytes, way: Ladder, *, given: bool) -> str:
     return shown or "the program ended without a word"
 
 
-@cache
 def program_text() -> bytes:
-    """Return the shell's program without its comments; made once, when a host first needs it."""
-    text = (files("jetpack_core.connections.remote") / "shell.sh").read_text(encoding="utf-8")
-    lines = (line.strip() for line in text.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("#")).encode()
+    """Return the shell's program."""
+    return shell_script.program("shell.sh")

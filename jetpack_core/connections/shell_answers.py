@@ -87,8 +87,8 @@ def value(  # noqa: PLR0911 - one line a kind
                 detail = f"larger than {operation.limit} bytes"
                 raise OperationError(OperationCode.TOO_LARGE, operation.path, detail)
             return data
-        case ops.TempDirectory():
-            return text(data)
+        case ops.TempDirectory() | ops.Hold():
+            return text(data).strip()
         case ops.SetAttributes() | ops.Remove() | ops.Rename():
             return None
         case ops.Write():

@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
 from typing import Any, Final
 
 from jetpack_core.connections.codec import LETTERS
@@ -21,6 +23,14 @@ _LOCALE_NAMES: Final = (
     "LC_CTYPE LC_NUMERIC LC_TIME LC_COLLATE LC_MONETARY LC_MESSAGES LC_PAPER LC_NAME LC_ADDRESS LC_TELEPHONE "
     "LC_MEASUREMENT LC_IDENTIFICATION LC_ALL LANGUAGE"
 )
+
+
+@cache
+def program(name: str) -> bytes:
+    """Return a shell program of `remote/` without its comments; made once, when a host first needs it."""
+    text = (files("jetpack_core.connections.remote") / name).read_text(encoding="utf-8")
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("#")).encode()
 
 
 def quote(text: str | bytes) -> bytes:
@@ -127,6 +137,7 @@ _SCRIPTS: Final[dict[type, Callable[[Any], bytes]]] = {
         + _words(int(op.hard), int(op.replace), op.path, op.target, temporary_name(), *expected(op.expect))
     ),
     ops.TempDirectory: lambda op: b"jdo 1 jtemporary " + _words(op.prefix.replace("/", "_")),
+    ops.Hold: lambda op: program("hold.sh") + b"\njdo 1 jhold " + _words(op.run, op.owner, secrets.token_hex(8)),
 }
 
 

@@ -34,6 +34,7 @@ class SshConnection(Connection):
     """
 
     summary: ClassVar[str] = "reach a host over SSH"
+    holds: ClassVar[bool] = True
 
     def __init__(self, endpoint: Endpoint, limiter: ConnectLimiter | None = None) -> None:
         super().__init__(endpoint)

@@ -51,6 +51,8 @@ class Connection(ABC):
     """
 
     summary: ClassVar[str] = ""
+    holds: ClassVar[bool] = False
+    """Whether it carries out `Hold`; without, runs do not exclude each other on its hosts."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint

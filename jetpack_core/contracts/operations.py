@@ -232,6 +232,21 @@ class TempDirectory(Operation[str]):
 
 
 @dataclass(frozen=True, slots=True)
+class Hold(Operation[str]):
+    """Keep other runs off the host until the connection closes; the engine sends it, in a run's first frame.
+
+    Returns why the host cannot be held, empty where it is. Another connection of the same run is granted it as well.
+    Raises HeldError while another run holds the host. Only for connections whose `holds` is true.
+    """
+
+    changing: ClassVar[bool] = True
+    run: str
+    """A name without blanks that no other run has."""
+    owner: str
+    """One line that tells the holder to those who wait."""
+
+
+@dataclass(frozen=True, slots=True)
 class Gather(Step[tuple[T, ...]], Generic[T]):
     """Several operations at once; they travel together and run in order. The first error is raised."""
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jetpack_core.content.model import Play
     from jetpack_core.contracts.connection import Connection, Endpoint
     from jetpack_core.contracts.operations import Reply, Request
-
+    from jetpack_core.engine.run_lock import RunLock
 
 _LANES: Final = 16
 """How many tasks that are delegated to this machine run on it at once."""
@@ -55,7 +55,9 @@ class Rendezvous:
 class LiveHost:
     """A host with its connection; frames of several users of it go one after the other."""
 
-    def __init__(self, name: str, make: Callable[[], Connection], slots: asyncio.Semaphore) -> None:
+    def __init__(
+        self, name: str, make: Callable[[], Connection], slots: asyncio.Semaphore, run_lock: RunLock | None = None
+    ) -> None:
         self.name = name
         self.turn = asyncio.Lock()
         """Held by a task that found the host changed under it, until it has made its own change."""
@@ -63,13 +65,31 @@ class LiveHost:
         """Where the batch's hosts wait for each other."""
         self._make = make
         self._slots = slots
+        self._run_lock = run_lock
+        self._held = False
         self._connection: Connection | None = None
         self._lost: HostUnreachableError | None = None
         self._lock = asyncio.Lock()
 
     async def execute(self, frame: Sequence[Request]) -> Sequence[Reply]:
         """Carry out a frame, opening the connection first where it is not. Raises HostUnreachableError."""
-        async with self._lock, self._slots:
+        async with self._lock:
+            if self._run_lock is None or self._held or not await self._can_be_held():
+                return await self._send(frame)
+            try:
+                replies = await self._run_lock.execute(self.name, self._send, frame)
+            except HostUnreachableError as error:
+                self._lost = error
+                raise
+            self._held = True
+            return replies
+
+    async def _can_be_held(self) -> bool:
+        async with self._slots:
+            return (await self._open()).holds
+
+    async def _send(self, frame: Sequence[Request]) -> Sequence[Reply]:
+        async with self._slots:
             connection = await self._open()
             try:
                 return await connection.execute(frame)
@@ -137,7 +157,7 @@ class LiveHost:
         return self.rendezvous.lost()
 
     async def _drop(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._held = self._connection, None, False
         if connection is not None:
             await connection.close()
 
@@ -155,10 +175,15 @@ class Pool:
         self._endpoint = endpoint
         self._connect = connect
         self._slots = asyncio.Semaphore(threads)
+        self._run_lock: RunLock | None = None
         self._play: Play | None = None
         self._hosts: dict[tuple[str, str | None, int | None, int], LiveHost] = {}
         self._by_name: dict[tuple[str, int], LiveHost] = {}
         self._lanes: dict[str, int] = {}
+
+    def hold(self, run_lock: RunLock) -> None:
+        """Keep other runs off the hosts from here on."""
+        self._run_lock = run_lock
 
     def enter(self, play: Play) -> None:
         """Begin a play, whose keywords may name another login user or port."""
@@ -172,9 +197,10 @@ class Pool:
     def here(self, name: str, origin: str) -> LiveHost:
         """Return this machine under its name, for what another host delegates to it.
 
-        Many hosts may delegate to it at once, and nobody logs in, so there are several ways to it.
+        Many hosts may delegate to it at once, and nobody logs in, so there are several ways to it. No run keeps this
+        machine for itself by that: what is delegated to it concerns other places, such as a load balancer's API.
         """
-        return self._host(name, self._lanes.setdefault(origin, len(self._lanes) % _LANES))
+        return self._host(name, self._lanes.setdefault(origin, 1 + len(self._lanes) % _LANES))
 
     def _host(self, name: str, lane: int) -> LiveHost:
         live = self._by_name.get((name, lane))
@@ -183,7 +209,8 @@ class Pool:
             key = (name, endpoint.user, endpoint.port, lane)
             live = self._hosts.get(key)
             if live is None:
-                live = self._hosts[key] = LiveHost(name, lambda: self._connect(endpoint), self._slots)
+                run_lock = self._run_lock if lane == 0 else None
+                live = self._hosts[key] = LiveHost(name, lambda: self._connect(endpoint), self._slots, run_lock)
             self._by_name[name, lane] = live
         return live
 

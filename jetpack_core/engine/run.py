@@ -14,6 +14,7 @@ from jetpack_core.engine.event_stream import EventStream
 from jetpack_core.engine.guests import Guests
 from jetpack_core.engine.play_run import PlayRun, Stop
 from jetpack_core.engine.pool import Pool
+from jetpack_core.engine.run_lock import RunLock
 from jetpack_core.engine.scope import HostVariables, OtherHosts
 from jetpack_core.engine.template_files import TemplateFiles
 from jetpack_core.errors import JetpackError, UsageError
@@ -90,6 +91,8 @@ class _Run:
             groups={name: inventory.members(name) for name in inventory.groups},
             hostvars=OtherHosts(self._variables, inventory),
         )
+        if settings.lock_timeout is not None and not settings.planning:
+            self._context.pool.hold(RunLock(self._context.events, settings.lock_timeout))
 
     async def run(self) -> int:
         """Run all plays, and close everything whatever happens."""

@@ -42,6 +42,8 @@ class RunSettings:
     """Make hosts match their `provision:` maps; otherwise only find out how those that are there are reached."""
     verify: bool = False
     """Plan every changed task once more; it must then find nothing to do."""
+    lock_timeout: float | None = None
+    """Seconds to wait for another run to leave a host; None does not keep other runs off at all."""
     stream_output: bool = False
     """Send what commands print as events while they run."""
     show_results: bool = False

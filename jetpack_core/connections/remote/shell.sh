@@ -422,6 +422,7 @@ jrun() { # timeout show limit cwd argv...: jenv sets its environment, T/i is its
     true >"$T/w"
     rm -f "$T/l" "$T/q"
     (
+        exec 9<&-
         umask "$JU"
         jenv
         if [ -n "$jd" ]; then
@@ -473,6 +474,7 @@ jrun() { # timeout show limit cwd argv...: jenv sets its environment, T/i is its
 }
 
 jstream() { # show what a command writes while it runs
+    exec 9<&-
     jo=0 jx=0 jz=
     while [ -z "$jz" ]; do
         sleep 0.2 || sleep 1
@@ -526,7 +528,8 @@ export LC_ALL
 JS=$(command -v setsid)
 F='%f %u %g %s %Y %U %G'
 jtemp
-trap 'cd /; [ -z "$T" ] || rm -rf -- "$T"; [ -z "$W" ] || rm -f -- "$W"' EXIT
+JL=
+trap 'cd /; [ -z "$T" ] || rm -rf -- "$T"; [ -z "$W" ] || rm -f -- "$W"; [ -z "$JL" ] || jfree' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 W=
 if [ -n "$T" ]; then

@@ -39,6 +39,10 @@ class Work:
         """Make a temporary directory."""
         raise NotImplementedError
 
+    def hold(self, run: str, owner: str) -> str:
+        """Hold the host for a run."""
+        raise NotImplementedError
+
     def run(self, index: int, *arguments: object) -> object:
         """Run a command."""
         raise NotImplementedError
@@ -114,6 +118,10 @@ def _temporary(work: Work, _: int, prefix: str) -> object:
     return work.temporary(prefix)
 
 
+def _hold(work: Work, _: int, run: str, owner: str) -> object:
+    return work.hold(run, owner)
+
+
 def _run(work: Work, index: int, *rest: "Any") -> object:
     try:
         return work.run(index, *rest)
@@ -140,6 +148,7 @@ CHANGING = {
     "copy": _copy,
     "link": _link,
     "temporary": _temporary,
+    "hold": _hold,
 }  # type: dict[str, Callable[..., object]]
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from jetpack_core.connections.remote.helper.become import Child  # noqa: F401 - in type comments
+    from jetpack_core.connections.remote.helper.holding import RunLock  # noqa: F401
     from jetpack_core.connections.remote.helper.temporary import TemporaryDirectories  # noqa: F401
 
 SILENCE = 60.0
@@ -45,6 +46,7 @@ class Helper(requests.Work):
         self.showing = set()  # type: set[int]
         self.children = {}  # type: dict[int, Child]
         self.directories = None  # type: TemporaryDirectories | None
+        self.lock = None  # type: RunLock | None
         self.wake, waker = os.pipe()
         os.set_blocking(self.wake, False)
         os.set_blocking(waker, False)
@@ -214,6 +216,14 @@ class Helper(requests.Work):
             self.directories = TemporaryDirectories()
         return self.directories.make(prefix)
 
+    def hold(self, run: str, owner: str) -> str:
+        """Hold the host for a run; raises Fail."""
+        if self.lock is None:
+            from jetpack_core.connections.remote.helper.holding import RunLock
+
+            self.lock = RunLock()
+        return self.lock.take(run, owner)
+
     def run(self, index: int, *arguments: "Any") -> object:
         """Run a command, showing its output meanwhile where asked; raises Fail."""
         from jetpack_core.connections.remote.helper.commands import Command
@@ -235,11 +245,13 @@ class Helper(requests.Work):
         return [rc, self.attach(out), self.attach(err)]
 
     def close(self) -> None:
-        """End the become helpers and remove temporary directories."""
+        """End the become helpers, remove temporary directories and give the host free."""
         for child in self.children.values():
             child.close()
         if self.directories is not None:
             self.directories.close()
+        if self.lock is not None:
+            self.lock.release()
 
 
 def _note(_: int, __: object) -> None:

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two runs against one host at once: the second one waits, or gives up and says for whom."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e.conftest import MakeProject, Project, Ran
+from tests.integration.fleet.hosts import SshHost
+
+pytestmark = [pytest.mark.docker, pytest.mark.ssh]
+
+NewHost = Callable[[str], SshHost]
+
+LONG = """
+- name: p
+  groups: [web]
+  tasks:
+    - !shell {name: first, cmd: touch /tmp/begun}
+    - !shell {name: second, cmd: "while ! test -e /tmp/go-on; do sleep 0.2; done"}
+    - !shell {name: third, cmd: touch /tmp/ended}
+"""
+FILES = "ls -d /run/lock/jetpack* /tmp/jetpack* /var/tmp/jetpack* /dev/shm/jetpack* 2>/dev/null"
+LOOK = ("--", "ls", "/tmp")
+
+
+def wait_until(check: Callable[[], bool], seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def lock_files(host: SshHost) -> list[str]:
+    return host.exec(["sh", "-c", FILES], check=False).stdout.decode().split()
+
+
+@contextmanager
+def under_way(made: Project, host: SshHost, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Keep a long run in its second task, and let it end."""
+    (made.folder / "site.yml").write_text(LONG)
+    process = made.start("apply", "--json", *arguments)
+    try:
+        wait_until(lambda: host.exists("/tmp/begun"))
+        yield process
+        host.exec(["touch", "/tmp/go-on"])
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ad_hoc(*arguments: str) -> list[str]:
+    return ["run", "web", "-i", "inventory", "--json", *arguments]
+
+
+def ended(process: subprocess.Popen[str]) -> Ran:
+    out, err = process.communicate(timeout=60)
+    return Ran(process.returncode, out, err)
+
+
+def warnings(ran: Ran) -> list[str]:
+    return [str(event["msg"]) for event in ran.events if event["event"] == "warning"]
+
+
+@pytest.mark.parametrize("image", ["debian", "nopython", "busybox"])
+def test_the_second_run_waits_whoever_logs_in(new_host: NewHost, project: MakeProject, image: str) -> None:
+    host = new_host(image)
+    made = project([host])
+    with under_way(made, host, "--sudo", "root") as first:
+        assert len(lock_files(host)) == 1
+        second = made.start(*ad_hoc("-u", "root", *LOOK))
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.communicate(timeout=4)
+        host.exec(["touch", "/tmp/go-on"])
+        first.communicate(timeout=60)
+        ran = ended(second)
+    assert first.returncode == 0
+    assert ran.code == 0, ran.err
+    assert "ended" in str(ran.results("stdout"))
+    who = re.escape(f"{getpass.getuser()}@{socket.gethostname()}")
+    assert re.match(
+        rf"held by a run of {who} since \d\d:\d\d \(run [0-9a-f]{{8}}, process {first.pid}\)", warnings(ran)[0]
+    )
+    wait_until(lambda: lock_files(host) == [])
+
+
+def with_python(host: SshHost, *, there: bool) -> None:
+    """Take Python away from a host, or give it back; a helper that runs goes on."""
+    host.shell("cd /usr/bin; " + ("mv hidden python3" if there else "mv python3 hidden"))
+
+
+def test_a_shell_and_the_helper_keep_each_other_out(new_host: NewHost, project: MakeProject) -> None:
+    host = new_host("debian")
+    made = project([host])
+    short = ("--lock-timeout", "0", *LOOK)
+    with_python(host, there=False)
+    with under_way(made, host, "-u", "deploy"):
+        with_python(host, there=True)
+        assert made.run(*ad_hoc("-u", "root", *short)).code == 4
+        assert made.run(*ad_hoc("-u", "ops", *short)).code == 4
+    host.shell("rm /tmp/begun /tmp/go-on")
+    with under_way(made, host, "-u", "root"):
+        with_python(host, there=False)
+        assert made.run(*ad_hoc("-u", "deploy", *short)).code == 4
+    wait_until(lambda: made.run(*ad_hoc("-u", "deploy", *short)).code == 0)
+
+
+@pytest.mark.parametrize("image", ["debian", "nopython"])
+def test_who_waits_too_long_is_told_for_whom_and_nothing_was_done(
+    new_host: NewHost, project: MakeProject, image: str
+) -> None:
+    host = new_host(image)
+    made = project([host])
+    with under_way(made, host):
+        ran = made.run(*ad_hoc("--lock-timeout", "1.5", "--", "touch", "/tmp/never"))
+        planned = made.run("plan", "--json")
+        off = made.run(*ad_hoc("--lock-timeout", "off", *LOOK))
+    assert ran.code == 4
+    (lost,) = [event for event in ran.events if event["event"] == "host_unreachable"]
+    assert f"held by a run of {getpass.getuser()}@" in str(lost["msg"])
+    assert "jetpack.lock" in str(lost["hint"])
+    assert not host.exists("/tmp/never")
+    assert (planned.code, off.code) == (0, 0), planned.out + off.out
+
+
+@pytest.mark.parametrize("image", ["debian", "nopython"])
+def test_a_run_that_is_killed_holds_nothing_for_long(new_host: NewHost, project: MakeProject, image: str) -> None:
+    host = new_host(image)
+    made = project([host])
+    with under_way(made, host) as first:
+        second = made.start(*ad_hoc("--lock-timeout", "60", *LOOK))
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.communicate(timeout=3)
+        first.kill()
+        ran = ended(second)
+    assert ran.code == 0, ran.out + ran.err
+    wait_until(lambda: lock_files(host) == [])
+
+
+@pytest.mark.parametrize("image", ["debian", "busybox"])
+def test_an_interrupted_run_leaves_no_lock(new_host: NewHost, project: MakeProject, image: str) -> None:
+    host = new_host(image)
+    made = project([host])
+    with under_way(made, host) as first:
+        first.send_signal(signal.SIGINT)
+        first.communicate(timeout=30)
+        wait_until(lambda: lock_files(host) == [])
+
+
+@pytest.mark.parametrize("image", ["debian", "nopython"])
+def test_what_a_killed_helper_leaves_stops_nobody(new_host: NewHost, project: MakeProject, image: str) -> None:
+    host = new_host(image)
+    made = project([host])
+    with under_way(made, host) as first:
+        (path,) = lock_files(host)
+        host.shell(f"kill -9 $(cut -d ' ' -f 2 {path})")
+        first.communicate(timeout=60)
+        assert first.returncode == 4
+        # The file is another user's, who alone could remove it; to hold it is enough.
+        assert lock_files(host) == [path]
+        assert made.run(*ad_hoc("-u", "ops", "--lock-timeout", "20", *LOOK)).code == 0
+        assert lock_files(host) == [path]
+        assert made.run(*ad_hoc("-u", "root", "--lock-timeout", "20", *LOOK)).code == 0
+        wait_until(lambda: lock_files(host) == [])
+
+
+def test_a_host_that_is_delegated_to_is_held_and_removing_the_file_breaks_the_lock(
+    new_host: NewHost, project: MakeProject
+) -> None:
+    host, other = new_host("debian"), new_host("debian")
+    made = project([host, other])
+    (made.folder / "site.yml").write_text(
+        "- name: p\n  groups: [web]\n  tasks:\n"
+        f"    - !shell {{name: n, cmd: touch /tmp/begun; sleep 300, with: {{delegate_to: {other.name}}}}}\n"
+    )
+    first = made.start("apply", "--json", "--limit-hosts", host.name)
+    try:
+        wait_until(lambda: other.exists("/tmp/begun"))
+        short = ("--limit-hosts", other.name, "--lock-timeout", "0", *LOOK)
+        assert made.run(*ad_hoc(*short)).code == 4
+        other.shell(f"rm {lock_files(other)[0]}")
+        assert made.run(*ad_hoc(*short)).code == 0
+    finally:
+        first.kill()
+        first.communicate()
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(new_host: NewHost, project: MakeProject) -> None:
+    host = new_host("debian")
+    made = project([host])
+    host.shell(
+        "echo kept >/etc/kept; for one in /run/lock /tmp; do ! [ -d $one ] || ln -s /etc/kept $one/jetpack.lock; done"
+    )
+    for user in ("deploy", "root"):
+        for python in (True, False):
+            if not python:
+                with_python(host, there=False)
+            ran = made.run(*ad_hoc("-u", user, *LOOK))
+            if not python:
+                with_python(host, there=True)
+            assert ran.code == 0
+            assert "other runs are not kept off this host" in warnings(ran)[0]
+            assert host.read("/etc/kept") == b"kept\n"
