@@ -219,3 +219,5 @@ class RunFinished(Event):
     tasks: int = 0
     roles: int = 0
     hosts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    redactions: int | None = None
+    """How often a secret was replaced in what was shown; None where it never was."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_arg
 from pydantic import AfterValidator, AliasChoices, BaseModel, SecretStr
 from typing_extensions import TypeAliasType
 
-from jetpack_core.contracts.fields import HOST_PATH, Expression, Rendering
+from jetpack_core.contracts.fields import EXPOSED, HOST_PATH, Expression, Rendering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +39,8 @@ class Reading:
     wants_text: bool = False
     """Numbers and booleans that a template gave are turned into text, as if they stood there."""
     secret: bool = False
+    exposed: bool = False
+    """Others can read it on the host, so that no secret may be in it."""
     host_path: bool = False
     """It names a path on the host."""
     item: Reading | None = None
@@ -99,6 +101,12 @@ def fields_of(model: type[BaseModel]) -> Fields:
     return Fields(by_name, tuple(shown))
 
 
+@cache
+def secret_fields(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the attributes of a class that hold a secret."""
+    return tuple({field.name: None for field in fields_of(model).by_name.values() if field.reading.secret})
+
+
 def _aliases(info: FieldInfo) -> tuple[str, ...]:
     alias = info.validation_alias
     if isinstance(alias, AliasChoices):
@@ -129,6 +137,7 @@ def _reading(annotation: Any, metadata: tuple[object, ...] = (), inherited: str 
         style=style,
         wants_text=any(map(_is_textual, bases)) and not any(_is_class(base, _NATIVE) for base in bases),
         secret=SecretStr in bases,
+        exposed=style in {ARGV, SHELL} or any(note is EXPOSED for _, notes in members for note in notes),
         host_path=any(note is HOST_PATH for _, notes in members for note in notes),
         item=_inner(members, _LISTS, 0, inherited),
         value=_inner(members, _MAPS, 1, inherited),

@@ -9,12 +9,14 @@ from pydantic import ValidationError
 
 from jetpack_core.content.faults import Fault, faults, shown_path
 from jetpack_core.content.fields import EXPRESSION, RAW, SHELL, Fields, Reading, fields_of
-from jetpack_core.contracts.fields import ShellText
+from jetpack_core.contracts.fields import IN_PROCESS_LIST, ShellText
 from jetpack_core.errors import ParameterError, TemplateError
+from jetpack_core.secrets.values import Sealed
 
 if TYPE_CHECKING:
     from jetpack_core.content.model import Task
     from jetpack_core.contracts.module import Module
+    from jetpack_core.secrets.vault import Vault
 
 UNSAFE: Final = "unsafe"
 """The boolean parameter that lifts the rules for shell text."""
@@ -30,8 +32,10 @@ class ParameterScope(Protocol):
         """Render a shell command; unsafe values raise TemplateError."""
 
 
-def build(task: Task, scope: ParameterScope) -> Module:
+def build(task: Task, scope: ParameterScope, vault: Vault | None = None) -> Module:
     """Return a task's module with its templates rendered.
+
+    What holds a secret is refused where others could read it on the host, and counts as a look at one.
 
     A module with a true parameter `unsafe` has its shell text rendered without the safety rules. Raises
     ParameterError with all that is wrong, and UnknownValueError in plan mode.
@@ -39,7 +43,7 @@ def build(task: Task, scope: ParameterScope) -> Module:
     if task.constant is not None:
         return task.constant
     model = task.module_class
-    values, wrong = _rendered(task, fields_of(model), scope)
+    values, wrong = _rendered(task, fields_of(model), scope, vault)
     if wrong:
         raise ParameterError(task.module, wrong)
     try:
@@ -54,7 +58,9 @@ def _as_pair(fault: Fault) -> tuple[str, str]:
     return shown_path(fault.path) or "parameters", text
 
 
-def _rendered(task: Task, fields: Fields, scope: ParameterScope) -> tuple[dict[str, object], list[tuple[str, str]]]:
+def _rendered(
+    task: Task, fields: Fields, scope: ParameterScope, vault: Vault | None
+) -> tuple[dict[str, object], list[tuple[str, str]]]:
     """Return the values of all parameters, and what could not be rendered."""
     values = {name: one.value for name, one in task.parameters.items() if not one.templated}
     wrong: list[tuple[str, str]] = []
@@ -64,14 +70,31 @@ def _rendered(task: Task, fields: Fields, scope: ParameterScope) -> tuple[dict[s
     for name in sorted(templated, key=lambda name: name != UNSAFE):
         unsafe = unsafe or _is_true(values.get(UNSAFE))
         field = fields.by_name[name]
+        before = vault.touches if vault is not None else 0
         try:
             value = _render(task.parameters[name].value, field.reading, scope, unsafe=unsafe)
         except TemplateError as error:
             wrong.append((field.shown, f"{error.message}; {error.hint}" if error.hint else error.message))
         else:
+            if vault is not None and _is_secret(task.parameters[name].value, value, vault, before):
+                vault.touches += 1
+                if _is_exposed(field.reading):
+                    wrong.append((field.shown, IN_PROCESS_LIST))
             if value is not None or field.required:
                 values[name] = value
     return values, wrong
+
+
+def _is_secret(text: object, value: object, vault: Vault, before: int) -> bool:
+    """Tell whether a secret was looked at, or came with the value of another variable."""
+    if vault.touches != before:
+        return True
+    # What the author wrote in clear is no secret, even where it looks like one.
+    return vault.redactor.holds(value) and not vault.redactor.holds(text)
+
+
+def _is_exposed(reading: Reading) -> bool:
+    return reading.exposed or (reading.item is not None and reading.item.exposed)
 
 
 def _is_true(value: object) -> bool:
@@ -79,6 +102,8 @@ def _is_true(value: object) -> bool:
 
 
 def _render(value: object, reading: Reading, scope: ParameterScope, *, unsafe: bool) -> object:
+    if isinstance(value, Sealed):
+        return value.open()
     if isinstance(value, str):
         return _render_text(value, reading, scope, unsafe=unsafe)
     if isinstance(value, dict):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from jetpack_core.content.checks import split_words
+from jetpack_core.content.compose import AGE_TAG
 from jetpack_core.content.faults import Fault, faults, shown_path
 from jetpack_core.content.fields import ARGV
 from jetpack_core.content.nodes import Mapping, Node, Scalar, Sequence
-from jetpack_core.content.yaml import check_keys, check_tag, to_data
+from jetpack_core.content.yaml import check_keys, check_tag, to_data, to_secret
 from jetpack_core.contracts.fields import PlainText
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class ValueReader:
 
     def read(self, node: Node, reading: Reading, path: Path) -> object:
         """Return a value as the field's type takes it, and check the templates in it."""
+        if node.tag == AGE_TAG:
+            self.templated.append(path)
+            return to_secret(node, self._problems)
         if isinstance(node, Scalar):
             return self._scalar(node, reading, path)
         if not check_tag(node, self._problems):

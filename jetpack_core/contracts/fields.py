@@ -183,5 +183,13 @@ class Rendering:
     """`raw`: not at all; `argv`: split first, then each word; `shell`: with the safety check on values."""
 
 
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """A note on a field that others can read on the host, as in a process list; no secret may be rendered into it."""
+
+
+EXPOSED: Final = Exposed()
+IN_PROCESS_LIST: Final = "a secret would show in the process list; hand it over by `env:` or `stdin:`"
+
 Secret = SecretStr
 """Text that is never shown."""

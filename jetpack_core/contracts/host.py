@@ -20,6 +20,8 @@ from jetpack_core.contracts.operations import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from jetpack_core.records import AccountEffect
+
 T = TypeVar("T")
 
 
@@ -73,12 +75,28 @@ class Host(HostOperations, Scope):
     def render_file(self, template: Path) -> str:
         """Render a template file by the engine for its suffix; `ENV_NAME` variables exist in it."""
 
+    @property
+    def secretive(self) -> bool:
+        """Whether a secret went into what the task does: what is written is then for its owner only."""
+        return False
+
+    def decrypted(self, source: Path) -> bytes | None:
+        """Return the content of an encrypted file of the control machine; None for one that is not encrypted.
+
+        Raises SecretError, OSError, or UnknownValueError in plan mode.
+        """
+        return None
+
     @abstractmethod
     def warn(self, message: str) -> None:
         """Show a warning with the task's result."""
 
     def planned_packages(self, manager: str) -> Mapping[str, str | None]:
         """Return what earlier tasks would make of packages, in plan mode: see `PackageEffect`."""
+        return {}
+
+    def planned_accounts(self, kind: str) -> Mapping[str, AccountEffect]:
+        """Return what earlier tasks would make of accounts of a kind (`user` or `group`), in plan mode, by name."""
         return {}
 
     def gather(self, operations: Iterable[Operation[T]]) -> Gather[T]:

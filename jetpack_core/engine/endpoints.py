@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from jetpack_core.contracts.connection import Credentials, Endpoint
 from jetpack_core.errors import UsageError
+from jetpack_core.secrets.values import LAZY, opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +44,7 @@ class Endpoints:
     def endpoint(self, host: str, play: Play | None) -> Endpoint:
         """Return where a host is. Raises UsageError for variables of the wrong type."""
         settings = self._settings
-        variables = self._inventory.variables(host) if host in self._inventory.hosts else {}
+        variables = _opened(self._inventory.variables(host)) if host in self._inventory.hosts else {}
         play_user = play.ssh_user if play is not None else None
         play_port = play.ssh_port if play is not None else None
         return Endpoint(
@@ -64,6 +65,12 @@ class Endpoints:
         if self._settings.local or (kind is None and endpoint.host == "localhost"):
             kind = "local"
         return self._registry.connection(kind or "ssh")(endpoint)
+
+
+def _opened(variables: Mapping[str, object]) -> Mapping[str, object]:
+    """Return variables in which those about the connection are decrypted."""
+    sealed = {name: opened(value) for name, value in variables.items() if type(value) in LAZY and name[:4] == "jet_"}
+    return {**variables, **sealed} if sealed else variables
 
 
 def _text(variables: Mapping[str, object], name: str, host: str) -> str | None:

@@ -8,8 +8,10 @@ import uuid
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from jetpack_core.events import Event, HostResult, HostUnreachable, Warned
+from jetpack_core.engine.redacting import EventRedactor
+from jetpack_core.events import Event, HostResult, HostUnreachable, TaskRetrying, Warned
 from jetpack_core.records import Status
+from jetpack_core.secrets.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,9 +20,13 @@ if TYPE_CHECKING:
 
 
 class EventStream:
-    """Stamps events and sends them on; a view that fails is dropped with a warning to the others."""
+    """Stamps events and sends them on; a view that fails is dropped with a warning to the others.
 
-    def __init__(self, views: Sequence[View]) -> None:
+    :param redactor: Knows the secrets that no view may see.
+    """
+
+    def __init__(self, views: Sequence[View], redactor: Redactor | None = None) -> None:
+        self._secrets = EventRedactor(Redactor() if redactor is None else redactor)
         self.run = uuid.uuid4().hex
         self._views = list(views)
         self._began = time.monotonic()
@@ -37,15 +43,39 @@ class EventStream:
 
     def send(self, event: Event) -> None:
         """Stamp an event, count it, and hand it to the views."""
-        # Events are frozen for everybody else; here they are still in the making.
-        object.__setattr__(event, "run", self.run)
-        object.__setattr__(event, "time", time.time())
-        object.__setattr__(event, "elapsed", time.monotonic() - self._began)
+        self._stamp(event)
         self._count(event)
+        if self._secrets:
+            self._send_redacted(event)
+        else:
+            self._show(event)
+
+    def _send_redacted(self, event: Event) -> None:
+        """Show an event without secrets, after what is still to be shown of outputs that it ends."""
+        if isinstance(event, HostResult | HostUnreachable | TaskRetrying):
+            for rest in self._secrets.held_back(event.host):
+                self._stamp(rest)
+                self._show(rest)
+        shown = self._secrets.redacted(event)
+        if shown is not None:
+            self._show(shown)
+
+    @property
+    def redactions(self) -> int:
+        """Return how often a secret was replaced."""
+        return self._secrets.count
+
+    def _show(self, event: Event) -> None:
         for view in tuple(self._views):
             # A view may have been dropped meanwhile, by the warning about another one.
             if view in self._views:
                 self._hand_over(event, view)
+
+    def _stamp(self, event: Event) -> None:
+        # Events are frozen for everybody else; here they are still in the making.
+        object.__setattr__(event, "run", self.run)
+        object.__setattr__(event, "time", time.time())
+        object.__setattr__(event, "elapsed", time.monotonic() - self._began)
 
     def _hand_over(self, event: Event, view: View) -> None:
         try:

@@ -3,23 +3,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from jetpack_core.contracts.fields import IN_PROCESS_LIST
 from jetpack_core.contracts.host import Host
+from jetpack_core.errors import TaskError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from jetpack_core.contracts.operations import Run
     from jetpack_core.engine.overlay import Overlay
     from jetpack_core.engine.scope import TaskScope
     from jetpack_core.engine.template_files import TemplateFiles
+    from jetpack_core.records import AccountEffect
 
 
 class EngineHost(Host):
     """A host at one task or item: its scope, and nothing of how it is reached."""
 
-    __slots__ = ("_files", "_groups", "_name", "_overlay", "_planning", "_user", "scope", "warnings")
+    __slots__ = ("_files", "_groups", "_name", "_overlay", "_planning", "_secretive", "_user", "scope", "warnings")
 
     def __init__(
         self,
@@ -39,6 +45,7 @@ class EngineHost(Host):
         self._groups = groups
         self._files = files
         self._overlay = overlay
+        self._secretive = False
         self.warnings: list[str] = []
 
     @property
@@ -70,9 +77,45 @@ class EngineHost(Host):
         """Return what earlier tasks would make of packages."""
         return {} if self._overlay is None else self._overlay.packages(manager)
 
+    def planned_accounts(self, kind: str) -> Mapping[str, AccountEffect]:
+        """Return what earlier tasks would make of users or groups."""
+        return {} if self._overlay is None else self._overlay.accounts(kind)
+
+    @property
+    def secretive(self) -> bool:
+        """Whether a secret went into what the task does."""
+        return self._secretive
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Note whether a secret is looked at meanwhile."""
+        vault = self.scope.vault
+        before = vault.touches if vault is not None else 0
+        try:
+            yield
+        finally:
+            if vault is not None and vault.touches != before:
+                self._secretive = True
+
     def render(self, text: str) -> object:
         """Render a template."""
-        return self.scope.render(text)
+        with self.watching():
+            return self.scope.render(text)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        timeout: float | None = None,
+        read_only: bool = False,
+    ) -> Run:
+        """Run a command. Raises TaskError for one that would show a secret in the process list."""
+        if self._secretive and self.scope.vault is not None and self.scope.vault.redactor.holds(list(argv)):
+            raise TaskError(f"{argv[0]}: {IN_PROCESS_LIST}")
+        return super().run(argv, stdin=stdin, env=env, cwd=cwd, timeout=timeout, read_only=read_only)
 
     def evaluate(self, expression: str, extra: Mapping[str, object] | None = None) -> object:
         """Evaluate an expression."""
@@ -80,7 +123,13 @@ class EngineHost(Host):
 
     def render_file(self, template: Path) -> str:
         """Render a template file."""
-        return self._files.render(template, self.scope)
+        with self.watching():
+            return self._files.render(template, self.scope)
+
+    def decrypted(self, source: Path) -> bytes | None:
+        """Return the content of an encrypted file of the control machine; None for one that is not encrypted."""
+        with self.watching():
+            return self._files.decrypted(source)
 
     def warn(self, message: str) -> None:
         """Keep a warning for the task's result."""

@@ -7,6 +7,9 @@ from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
+from jetpack_core.content.fields import secret_fields
 from jetpack_core.content.parameters import build
 from jetpack_core.contracts.modifier import Route
 from jetpack_core.engine.asking import Address, addressed
@@ -230,8 +233,20 @@ def _meet(unit: TaskOnHost, scope: TaskScope, route: Route) -> tuple[EngineHost,
 
 
 async def _plan_module(unit: TaskOnHost, found: PlannedItem) -> Plan | None:
-    found.module = module = build(unit.task, found.host.scope)
+    with found.host.watching():
+        found.module = module = build(unit.task, found.host.scope, found.host.scope.vault)
+    _keep_secrets(unit, module)
     shape = unit.shape
     naming = ("save", *module.names_variables) if shape.saves else module.names_variables
     found.saves = shape.sets_variables or any(getattr(module, name, None) is not None for name in naming)
     return await addressed(module.plan(found.host), found.address.quiet)
+
+
+def _keep_secrets(unit: TaskOnHost, module: Module) -> None:
+    """Make what a module's secret parameters hold known to the redactor."""
+    vault = unit.context.templates.vault
+    for name in secret_fields(type(module)):
+        value = getattr(module, name)
+        if vault is not None and isinstance(value, SecretStr):
+            position = unit.task.position
+            vault.redactor.register(value.get_secret_value(), f"{position.file}:{position.line}")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -309,10 +310,13 @@ class Output:
         self._context = context
         self._host = host
         self._task = task
+        self._decoders: dict[str, codecs.IncrementalDecoder] = {}
 
     def __call__(self, stream: str, data: bytes) -> None:
-        """Send what was printed."""
-        text = data.decode(errors="replace")
+        """Send what was printed; a character that is cut in two waits for its other half."""
+        if stream not in self._decoders:
+            self._decoders[stream] = codecs.getincrementaldecoder("utf-8")("replace")
+        text = self._decoders[stream].decode(data)
         self._context.events.send(HostOutput(host=self._host, task=self._task, stream=stream, text=text))
 
 

@@ -20,6 +20,7 @@ from jetpack_core.engine.template_files import TemplateFiles
 from jetpack_core.errors import JetpackError, UsageError
 from jetpack_core.events import RunFinished, RunStarted, Warned
 from jetpack_core.records import Status
+from jetpack_core.secrets.vault import Vault
 from jetpack_core.variables.templates import Templates
 
 if TYPE_CHECKING:
@@ -81,13 +82,14 @@ class _Run:
         self._variables: dict[str, HostVariables] = {}
         self._guests = Guests(guests)
         endpoints = Endpoints(inventory, registry, settings, self._guests.host_keys)
+        vault = settings.vault or Vault()
         self._context = RunContext(
             settings=settings,
             inventory=inventory,
-            templates=Templates(registry),
-            files=TemplateFiles(registry),
+            templates=Templates(registry, vault),
+            files=TemplateFiles(registry, vault),
             pool=Pool(endpoints.endpoint, endpoints.connect, settings.threads),
-            events=EventStream(views),
+            events=EventStream(views, vault.redactor),
             groups={name: inventory.members(name) for name in inventory.groups},
             hostvars=OtherHosts(self._variables, inventory),
         )
@@ -190,6 +192,7 @@ class _Run:
                 tasks=sum(len(play.tasks) for play, _ in plays),
                 roles=sum(len(play.roles) for play, _ in plays),
                 hosts=counts,
+                redactions=self._context.events.redactions or None,
             )
         )
         return code

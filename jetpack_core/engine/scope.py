@@ -13,6 +13,7 @@ from jetpack_core.variables.merge import ListRule
 if TYPE_CHECKING:
     from jetpack_core.content.model import Play, RoleScope
     from jetpack_core.inventory.model import Inventory
+    from jetpack_core.secrets.vault import Vault
     from jetpack_core.variables.templates import Templates
 
 
@@ -100,6 +101,11 @@ class TaskScope(Scope):
     def variables(self) -> Mapping[str, object]:
         """The merged variables."""
         return self._variables
+
+    @property
+    def vault(self) -> Vault | None:
+        """What decrypts secrets among the variables."""
+        return self._templates.vault
 
     def render(self, text: str) -> object:
         """Render a template."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jetpack_core.contracts.connection import Credentials
+from jetpack_core.secrets.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class RunSettings:
     extra_vars: Mapping[str, object] = field(default_factory=dict)
     provision: bool = True
     """Make hosts match their `provision:` maps; otherwise only find out how those that are there are reached."""
+    vault: Vault | None = field(default=None, repr=False)
+    """What decrypts secrets; without one, none can be."""
     verify: bool = False
     """Plan every changed task once more; it must then find nothing to do."""
     lock_timeout: float | None = None

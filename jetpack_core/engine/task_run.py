@@ -20,7 +20,7 @@ from jetpack_core.engine.stepper import drive, in_order, with_followers
 from jetpack_core.engine.together import ready_together
 from jetpack_core.errors import HostUnreachableError, StaleError, TaskError, UnknownValueError
 from jetpack_core.events import HandlerNotified, HostResult, HostUnreachable, HostWaiting, TaskRetrying
-from jetpack_core.records import Outcome, Plan, PlanKind, Status
+from jetpack_core.records import Change, Outcome, Plan, PlanKind, Status, TextDiff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -342,8 +342,8 @@ class TaskRun:
             item=item.item if item is not None else None,
             item_index=item.index if item is not None else None,
             attempt=attempt,
-            changes=plan.changes if plan is not None else (),
-            diff=plan.diffs if plan is not None else (),
+            changes=_shown_changes(plan, item),
+            diff=_shown_diffs(plan, item),
             command=outcome.command,
             rc=outcome.rc,
             stdout=outcome.stdout,
@@ -382,3 +382,23 @@ class TaskRun:
         self._context.events.send(HostWaiting(host=self._host.name, task=self._task.name, seconds=seconds))
         again = seconds + _WAITING_NOTICE
         self._watch = asyncio.get_running_loop().call_later(_WAITING_NOTICE, self._notice, again)
+
+
+_TELLING: Final = frozenset({"content", "size"})
+"""Changes that tell of a secret: what its checksum and its length are."""
+
+
+def _shown_changes(plan: Plan | None, item: PlannedItem | None) -> tuple[Change, ...]:
+    if plan is None or item is None or not item.host.secretive:
+        return plan.changes if plan is not None else ()
+    return tuple(Change(one.field) if one.field in _TELLING else one for one in plan.changes)
+
+
+def _shown_diffs(plan: Plan | None, item: PlannedItem | None) -> tuple[TextDiff, ...]:
+    """Return the differences of files, those that a secret went into without their text."""
+    if plan is None or item is None or not item.host.secretive:
+        return plan.diffs if plan is not None else ()
+    return tuple(TextDiff(one.path, None if one.before is None else "", _HIDDEN) for one in plan.diffs)
+
+
+_HIDDEN: Final = "(hidden: a secret is in it)\n"

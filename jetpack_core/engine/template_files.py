@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from jetpack_core.contracts.encrypted import is_age
 from jetpack_core.errors import TemplateError
+from jetpack_core.secrets.values import LazyMap
+from jetpack_core.secrets.vault import Vault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,28 +19,53 @@ if TYPE_CHECKING:
     from jetpack_core.registry import Registry
 
 
+_HEAD: Final = 256
+"""Bytes in which an encrypted file shows itself."""
+_KEYS: Final = frozenset({"JETPACK_AGE_IDENTITY"})
+"""Variables of the environment that no template may see."""
+
+
 class TemplateFiles:
     """Reads each template once, so that all hosts get the same text."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, vault: Vault | None = None) -> None:
         self._registry = registry
+        self._vault = vault or Vault()
+        self._encrypted: set[Path] = set()
         self._texts: dict[Path, str] = {}
         self._engines: dict[str, TemplateEngine | None] = {}
-        self._environment = {f"ENV_{name}": value for name, value in os.environ.items()}
+        self._environment = {f"ENV_{name}": value for name, value in os.environ.items() if name not in _KEYS}
 
     def render(self, path: Path, scope: TaskScope) -> str:
         """Render a template file. Raises TemplateError."""
         text = self._text(path)
+        if path in self._encrypted:
+            self._vault.touches += 1
         scope = scope.with_names(self._environment)
-        engine = self._engine(path.suffix)
+        engine = self._engine(path.with_suffix("").suffix if path.suffix == ".age" else path.suffix)
         if engine is None:
             return scope.render_text(text, str(path))
-        return engine.render(text, scope.variables, name=str(path))
+        variables = scope.variables
+        if self._vault.in_use:
+            variables = LazyMap(dict(variables))
+        return engine.render(text, variables, name=str(path))
+
+    def decrypted(self, path: Path) -> bytes | None:
+        """Return the content of an encrypted file of the control machine; else None. Raises SecretError."""
+        with path.open("rb") as stream:
+            content = stream.read(_HEAD)
+            if not is_age(content):
+                return None
+            return self._vault.read(path, content + stream.read(), str(path))
 
     def _text(self, path: Path) -> str:
         if path not in self._texts:
             try:
-                self._texts[path] = path.read_bytes().decode()
+                content = path.read_bytes()
+                if is_age(content):
+                    content = self._vault.read(path, content, str(path))
+                    self._encrypted.add(path)
+                self._texts[path] = content.decode()
             except OSError as error:
                 raise TemplateError(f"cannot read the template {path}: {error.strerror}") from error
             except UnicodeDecodeError as error:

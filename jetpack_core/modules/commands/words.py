@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 
-from jetpack_core.contracts.fields import Rendering, Secret
+from jetpack_core.contracts.fields import EXPOSED, IN_PROCESS_LIST, Rendering, Secret
 
 
 def _text(value: object) -> object:
@@ -28,8 +28,7 @@ def refuse_secret(value: object) -> object:
     Raises ValueError, which names the places that are safe.
     """
     if isinstance(value, SecretStr):
-        message = "a secret would show in the process list; hand it over by `env:` or `stdin:`"
-        raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueError only
+        raise ValueError(IN_PROCESS_LIST)  # noqa: TRY004 - pydantic reports ValueError only
     return value
 
 
@@ -76,7 +75,7 @@ def _variable(value: str) -> str:
 Text = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": "string"})]
 """Text; numbers and booleans that a template gave are written out."""
 
-Word = Annotated[Text, BeforeValidator(refuse_secret), AfterValidator(_without_nul)]
+Word = Annotated[Text, BeforeValidator(refuse_secret), AfterValidator(_without_nul), EXPOSED]
 """One argument of a command, passed as it is and never a secret."""
 
 CommandText = Annotated[Word, AfterValidator(_not_blank)]
