@@ -11,12 +11,12 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from jetpack_core.connections import codec, shell_answers, shell_script
+from jetpack_core.connections import codec, shell_answers, shell_looks, shell_script
 from jetpack_core.connections.become import Ladder, ladder
 from jetpack_core.connections.payload import SHELL_BOOT
 from jetpack_core.connections.remote.helper import boot
 from jetpack_core.connections.shell_answers import Token, Tokens
-from jetpack_core.connections.shell_transfer import chunks, receive
+from jetpack_core.connections.shell_transfer import chunks, receive, with_last
 from jetpack_core.contracts import operations as ops
 from jetpack_core.contracts.operations import Reply
 from jetpack_core.errors import BecomeError, HostUnreachableError, JetpackError, OperationCode, OperationError
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SHORT: Final = 2048
 """Bytes of script that the shell reads itself; longer ones pay for a process that reads faster."""
+GIVE_UP: Final = b'exec 4>&-; [ -z "$W" ] || rm -f -- "$W"; W=; jdo 0 true'
+"""Remove the file that is being written."""
 PATIENCE: Final = 40.0
 """Seconds that a program such as sudo may take."""
 
@@ -118,26 +120,54 @@ class ShellClient:
             return [Reply(error=error)] * count
         if codec.streamed(batch[0].operation) is not None:
             return [await self._stream(batch[0])]
-        return await self._ask(batch, b"\n".join(shell_script.script(request) for request in batch))
+        return await self._ask(batch)
 
-    async def _ask(self, batch: list[Request], script: bytes) -> list[Reply]:
+    async def _ask(self, batch: list[Request]) -> list[Reply]:
         self.round_trips += 1
-        await self._send_script(script)
-        replies: list[Reply] = []
-        for request in batch:
-            reply = await self._reply(request)
-            if reply is None:
-                return replies
-            replies.append(reply)
+        calls = list(shell_looks.calls(batch))
+        await self._send_script(shell_looks.scripts(batch, calls))
+        replies: dict[int, Reply] = {}
+        for call in calls:
+            requests = [batch[index] for index in call.indexes]
+            found = await (self._looked(requests) if call.together else self._replies(requests))
+            replies.update(zip(call.indexes, found, strict=False))
+            if len(found) < len(requests):
+                return [replies[index] for index in sorted(replies)]
+        await self._end()
+        return [replies[index] for index in range(len(batch))]
+
+    async def _end(self) -> None:
         while (await self._token()).tag != b"==":
             continue
-        return replies
 
     async def _send_script(self, script: bytes) -> None:
         short = len(script) < SHORT and b"\n" not in script
         await self._send(b"R%s\n" % script if short else b"N%d\n%s" % (len(script), script))
 
     # Answers.
+
+    async def _replies(self, requests: Sequence[Request], *, ends: bool = False) -> list[Reply]:
+        """Return the answers to requests, as far as the frame came; with `ends`, read past its end."""
+        replies: list[Reply] = []
+        for request in requests:
+            reply = await self._reply(request)
+            if reply is None:
+                return replies
+            replies.append(reply)
+        if ends:
+            await self._end()
+        return replies
+
+    async def _looked(self, requests: Sequence[Request]) -> list[Reply]:
+        """Return the answers to looks that were made together, or one by one after all."""
+        parts: list[bytes] = []
+        while (token := await self._token()).tag != b"==":
+            if token.tag == b"~=":
+                return await self._replies(requests)
+            if token.tag == b"--":
+                return shell_looks.replies([request.operation for request in requests], parts, token.before)
+            parts.append(token.before)
+        return []
 
     async def _reply(self, request: Request) -> Reply | None:
         """Return the answer to a request, or None when the frame stopped before it."""
@@ -163,7 +193,7 @@ class ShellClient:
     def _value(self, operation: Operation[object], token: Token, extra: bytes) -> Reply:
         number, _, failed = codec.text(token.words).partition(" ")
         if failed:
-            return Reply(error=_failure(operation, number, failed))
+            return Reply(error=shell_answers.failed(operation, number, failed))
         try:
             if isinstance(operation, ops.List | ops.Walk):
                 return Reply(shell_answers.listing(operation.path, token.before, self._nonces[-1]))
@@ -172,49 +202,51 @@ class ShellClient:
             return Reply(error=error)
 
     async def _stream(self, request: Request) -> Reply:
-        """Write a file that is too large for a script, piece by piece."""
+        """Write a file that is too large for a script, piece by piece; the last piece puts it in place."""
         operation = request.operation
         if not isinstance(operation, ops.Write | ops.Put):
             raise TypeError("only files are streamed")
         try:
-            opening = shell_script.opening(operation)
+            await self._send_script(b"jdo 1 jopen " + shell_script.opening(operation))
         except ValueError as error:
             return Reply(error=OperationError(OperationCode.OTHER, operation.path, str(error)))
-        failed = await self._step(request, b"jdo 1 jopen " + opening)
-        if failed is not None:
-            return failed
+        opened = False
         try:
-            async for data in chunks(codec.streamed(operation)):
+            async for data, last in with_last(chunks(codec.streamed(operation))):
+                self.round_trips += 1
                 if self._cancelled:
-                    return await self._give_up(request, "cancelled")
-                await self._send(b"D%d\n%s" % (len(data), data))
+                    return await self._give_up(request, opened, "cancelled")
+                # Nothing may follow a piece before its answer comes: busybox reads on ahead.
+                await self._send(b"%s%d\n%s" % (b"P" if last else b"D", len(data), data))
+                failed = None if opened else await self._answer(request)
+                if failed is not None:
+                    await self._end()
+                    return failed
+                opened = True
+                if last:
+                    break
                 failed = await self._answer(request)
                 if failed is not None:
                     return failed
         except OSError as error:
             why = f"cannot be read on the control machine: {error.strerror}"
-            return await self._give_up(request, why, str(error.filename or "source"))
-        return (await self._ask([request], b"jdo 1 jplace"))[0]
+            return await self._give_up(request, opened, why, str(error.filename or "source"))
+        return (await self._replies([request], ends=True))[0]
 
-    async def _give_up(self, request: Request, why: str, subject: str = "") -> Reply:
+    async def _give_up(self, request: Request, opened: bool, why: str, subject: str = "") -> Reply:
         """Remove the file that was being written."""
-        await self._step(request, b'rm -f -- "$W"; W=; jdo 0 true')
-        return Reply(
-            error=OperationError(OperationCode.OTHER, subject or shell_script.subject(request.operation, "0"), why)
-        )
-
-    async def _step(self, request: Request, script: bytes) -> Reply | None:
-        await self._send_script(script)
-        return await self._answer(request)
+        await self._send_script(GIVE_UP)
+        for _ in range(1 if opened else 2):
+            await self._end()
+        subject = subject or shell_script.subject(request.operation, "0")
+        return Reply(error=OperationError(OperationCode.OTHER, subject, why))
 
     async def _answer(self, request: Request) -> Reply | None:
         """Return the failure of one step, or None."""
-        self.round_trips += 1
         token = await self._token()
-        while (await self._token()).tag != b"==":
-            continue
+        await self._end()
         number, _, failed = codec.text(token.words).partition(" ")
-        return Reply(error=_failure(request.operation, number, failed)) if failed else None
+        return Reply(error=shell_answers.failed(request.operation, number, failed)) if failed else None
 
     # Other users.
 
@@ -329,21 +361,6 @@ def _next_batch(rest: Sequence[Request]) -> list[Request]:
 def _stopped(batch: Sequence[Request], replies: Sequence[Reply]) -> bool:
     failed = any(reply.error is not None and one.operation.changing for one, reply in zip(batch, replies, strict=False))
     return failed or len(replies) < len(batch)
-
-
-def _failure(operation: Operation[object], number: str, failed: str) -> JetpackError:
-    code, _, detail = failed.partition(" ")
-    name = shell_script.subject(operation, number)
-    if isinstance(operation, ops.Run):
-        if code == "TIMEOUT":
-            detail = f"still running after {operation.timeout:g} s"
-        elif detail == "d":
-            name = operation.cwd or name
-        detail = "" if detail in {"d", "p"} else detail
-    if code == "NO_SUCH_ACCOUNT":
-        name = detail or name
-        detail = ""
-    return codec.failure(code, name, detail)
 
 
 def _complaint(said: bytes, way: Ladder, *, given: bool) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from jetpack_core.connections.codec import text
+from jetpack_core.connections.codec import failure, text
 from jetpack_core.connections.remote.helper.commands import OUTPUT_LIMIT
+from jetpack_core.connections.shell_script import subject
 from jetpack_core.contracts import operations as ops
-from jetpack_core.errors import OperationCode, OperationError
+from jetpack_core.errors import JetpackError, OperationCode, OperationError
 from jetpack_core.records import CommandResult, FileKind, FileStat
 
 if TYPE_CHECKING:
@@ -71,6 +72,22 @@ class Tokens:
         del self._buffer[:safe]
         self._from = max(0, self._from - safe)
         return data
+
+
+def failed(operation: Operation[object], number: str, words: str) -> JetpackError:
+    """Return the error that the shell says: a code and details, about the operation's subject of that number."""
+    code, _, detail = words.partition(" ")
+    name = subject(operation, number)
+    if isinstance(operation, ops.Run):
+        if code == "TIMEOUT":
+            detail = f"still running after {operation.timeout:g} s"
+        elif detail == "d":
+            name = operation.cwd or name
+        detail = "" if detail in {"d", "p"} else detail
+    if code == "NO_SUCH_ACCOUNT":
+        name = detail or name
+        detail = ""
+    return failure(code, name, detail)
 
 
 def value(  # noqa: PLR0911 - one line a kind

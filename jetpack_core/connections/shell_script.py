@@ -18,7 +18,7 @@ from jetpack_core.contracts.operations import Operation, Request
 from jetpack_core.records import FileStat
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_SPECIAL: Final = re.compile(rb"[^\n\t -~]|['\\]")
+_SPECIAL: Final = re.compile(rb"[^\t -~]|['\\]")
 _LOCALE_NAMES: Final = (
     "LC_CTYPE LC_NUMERIC LC_TIME LC_COLLATE LC_MONETARY LC_MESSAGES LC_PAPER LC_NAME LC_ADDRESS LC_TELEPHONE "
     "LC_MEASUREMENT LC_IDENTIFICATION LC_ALL LANGUAGE"
@@ -49,7 +49,7 @@ def printed(data: bytes) -> bytes:
 
 
 def _escape(found: re.Match[bytes]) -> bytes:
-    return b"\\0%03o" % found[0][0]
+    return b"\\n" if found[0] == b"\n" else b"\\0%03o" % found[0][0]
 
 
 def _words(*words: str | bytes | int) -> bytes:
@@ -83,7 +83,7 @@ def opening(op: ops.Write | ops.Put) -> bytes:
 
 
 def _run(op: ops.Run, show: bool) -> bytes:
-    lines = [b"jenv() {", f"unset {_LOCALE_NAMES}; export LANG=C.UTF-8".encode()]
+    lines = [f"jenv() {{ unset {_LOCALE_NAMES}; export LANG=C.UTF-8".encode()]
     if not any(name == "LANG" or name.startswith("LC_") for name in op.env):
         lines.append(b"export LC_ALL=C.UTF-8")
     odd = []
@@ -98,11 +98,11 @@ def _run(op: ops.Run, show: bool) -> bytes:
     argv = (*(("env", *odd, "--") if odd else ()), *op.argv)
     timeout = "" if op.timeout is None else f"{op.timeout:g}"
     lines.append(b"jdo 1 jrun " + _words(timeout, int(show), OUTPUT_LIMIT + 1, op.cwd or "", *argv))
-    return b"\n".join(lines)
+    return b"; ".join(lines)
 
 
 def _write(op: ops.Write) -> bytes:
-    return b"jcontent() { " + printed(op.content) + b"\n}\njdo 1 jwrite " + opening(op)
+    return b"jcontent() { " + printed(op.content) + b"; }; jdo 1 jwrite " + opening(op)
 
 
 def _attributes(op: ops.SetAttributes) -> bytes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jetpack_core.contracts.operations import Get
 
 PIECE: Final = 2 << 20
-"""Bytes that are sent before the shell says that it has written them."""
+"""Bytes that are sent in one step."""
 
 
 async def chunks(source: Path | bytes | None) -> AsyncIterator[bytes]:
@@ -35,6 +35,16 @@ async def chunks(source: Path | bytes | None) -> AsyncIterator[bytes]:
     with file:
         while data := await asyncio.to_thread(file.read, PIECE):
             yield data
+
+
+async def with_last(pieces: AsyncIterator[bytes]) -> AsyncIterator[tuple[bytes, bool]]:
+    """Yield every piece, and whether it is the last; of no content, one empty piece."""
+    ready = b""
+    async for piece in pieces:
+        if ready:
+            yield ready, False
+        ready = piece
+    yield ready, True
 
 
 async def receive(operation: Get, tokens: Tokens, more: Callable[[], Awaitable[None]]) -> Reply | None:

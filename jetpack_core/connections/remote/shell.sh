@@ -2,11 +2,11 @@
 # What answers on hosts without Python: any POSIX shell (dash, bash, busybox), forking as little as it can.
 #
 # It reads commands from standard input: R and a line of script, N and the length of a script that follows, D and the
-# length of bytes for the file that is being written, Q to end. Every answer ends with a line that holds the nonce J.
+# length of bytes for the file that is being written, P for the last of them, Q to end. Every answer ends with a line that holds the nonce J.
 # Functions say in E why they failed, as a code and details, and in S which of their subjects it is about.
 exec 3<&0 2>/dev/null
 unset CDPATH ENV IFS
-JU=$(umask) JC=0
+JU=$(umask) JC=0 JR=0 JK=
 umask 077
 set -f
 
@@ -80,6 +80,67 @@ jstat() { # follow checksum content path
     if [ "$3" != 0 ] && [ -f "$4" ]; then head -c "$3" <"$4" 2>"$T/e" || je; fi
 }
 
+jstats() { # follow, then again and again checksum content path: what jstat says of each, by a few processes
+    jo= ja= js= jc= jp= jn=1 jl=
+    [ "$1" = 0 ] || jo=-L
+    while [ "$jn" -lt $# ]; do
+        jn=$((jn + 3))
+        eval "P=\${$jn}"
+        if [ -e "$P" ] || { [ -z "$jo" ] && [ -L "$P" ]; }; then
+            ja="$ja \"\${$jn}\"" jp="$jp$jn "
+        else
+            jnone "$P"
+            if [ "$E" = PERMISSION ]; then jl="$jl $jn!"; else jl="$jl $jn-"; fi
+        fi
+    done
+    jx= jz= E=
+    # Where one of them is gone by now, or cannot be read, jstat says what is the matter.
+    [ -z "$ja" ] || jx=$(eval "stat $jo -c \"\$F\" -- $ja") || return
+    IFS='
+'
+    for jy in $jx; do
+        jn=${jp%% *} jp=${jp#* }
+        eval "js=\${$((jn - 2))} jb=\${$((jn - 1))} P=\${$jn}"
+        jm=${jy#* * * } jm=${jm%% *}
+        case $jy in
+        8???" "*)
+            if [ "$js$jb" = 00 ]; then jl="$jl $jn."
+            elif ! jmay -r "$P"; then jl="$jl $jn?"
+            elif [ "$jm" -lt "$jb" ]; then jl="$jl $jn+" jc="$jc \"\${$jn}\" \"\$T/d\""
+            elif [ "$js" = 1 ]; then jl="$jl $jn#" jz="$jz \"\${$jn}\""
+            else jl="$jl $jn."; fi
+            ;;
+        [aA]???" "*) jl="$jl $jn@" ;;
+        *) jl="$jl $jn." ;;
+        esac
+    done
+    unset IFS
+    js=
+    [ -z "$jz" ] || js=$(eval "sha256sum -- $jz") || return
+    printf '%s\n~,%s \n%s\n~,%s \n' "$jx" "$J" "$js" "$J"
+    if [ -n "$jc" ]; then eval "cat -- $jc" || return; fi
+    for jn in $jl; do
+        case $jn in *@)
+            eval "readlink -n -- \"\${${jn%@}}\"" || return
+            printf '\n~,%s \n' "$J"
+            ;;
+        esac
+    done
+    printf '%s\n--%s \n' "$jl" "$J"
+}
+
+jlook() { # as jstats; where that does not work out, one by one
+    [ -z "$STOP" ] || return
+    jstats "$@" && return
+    printf '\n~=%s \n' "$J"
+    jf=$1
+    shift
+    while [ $# != 0 ]; do
+        jdo 0 jstat "$jf" "$1" "$2" "$3"
+        shift 3
+    done
+}
+
 jgone() { # nothing there is an answer, unless we may not know
     jnone "$1"
     case $E in
@@ -132,7 +193,8 @@ jget() { # path
     cat <"$1" 2>"$T/e" || je
 }
 
-jexpect() { # path kind mode uid gid size mtime checksum target: E is STALE when it is something else
+jexpect() { # path kind mode uid gid size mtime checksum target: E is STALE when it is something else; jw what it is
+    jw=
     [ -n "$2" ] || return 0
     E=STALE
     case $2 in
@@ -147,7 +209,8 @@ jexpect() { # path kind mode uid gid size mtime checksum target: E is STALE when
         [ "$jx" = "$9x" ] || return 1
     fi
     if [ "$2" != m ] && [ "$4" != -1 ]; then
-        jx=$(stat -c '%a %u %g %s %Y' -- "$1") || return 1
+        jw=$(stat -c "$FW" -- "$1") || return 1
+        jx=${jw%% :u*}
         jy="$3 $4 $5 $6 $7"
         case $2 in
         f) [ -z "$8" ] || jx="${jx% *} $7" ;;
@@ -163,8 +226,8 @@ jexpect() { # path kind mode uid gid size mtime checksum target: E is STALE when
     E=
 }
 
-jopen() { # path follow name mode owner group expect...: make the private file W beside the path P
-    P=$1 jn=$3 M=$4 O=$5 G=$6
+jopen() { # path follow name mode owner group expect...: make the private file W, also open as 4, beside the path P
+    P=$1 jn=$3 M=$4 O=$5 G=$6 W=
     [ "$2" = 0 ] || jresolve "$P"
     shift 6
     jparent "$P"
@@ -178,35 +241,40 @@ jopen() { # path follow name mode owner group expect...: make the private file W
         return 1
     fi
     jaccounts "$O" "$G" || return 1
-    if [ -f "$P" ] && ! [ -L "$P" ]; then
-        jx=$(stat -c '%a %u %g' -- "$P" 2>"$T/e") || { je; return 1; }
-        M=${M:-${jx%% *}} jx=${jx#* }
-        O=${O:-${jx% *}} G=${G:-${jx#* }}
+    if [ -f "$P" ] && ! [ -L "$P" ] && { [ -z "$M" ] || [ -z "$O" ] || [ -z "$G" ]; }; then
+        [ -n "$jw" ] || jw=$(stat -c "$FW" -- "$P" 2>"$T/e") || { je; return 1; }
+        M=${M:-${jw%% *}} jw=${jw#* }
+        O=${O:-${jw%% *}} jw=${jw#* }
+        G=${G:-${jw%% *}}
     fi
     M=${M:-644}
     [ "$O" != "$JI" ] && [ "$O" != "$JN" ] || O=
     { [ "$G" != "$JG" ] && [ "$G" != "$JH" ]; } || [ -g "$D" ] || G=
-    jk=1
-    if [ -z "$O$G" ]; then
-        case $M in
-        600) jk= ;;
-        644) jk= && umask 022 ;;
-        640) jk= && umask 027 ;;
-        664) jk= && umask 002 ;;
-        esac
-    fi
+    jk=
+    case $M in
+    600) ;;
+    644) umask 022 ;;
+    640) umask 027 ;;
+    660) umask 007 ;;
+    664) umask 002 ;;
+    *) jk=1 ;;
+    esac
     W=$D/$jn
     set -C
-    { true >"$W"; } 2>|"$T/e" || { W= && je; }
+    { command exec 4>"$W"; } 2>|"$T/e" || { W= && je; }
     set +C
     umask 077
-    [ -n "$W" ]
+    [ -n "$W" ] || return 1
+    # Through the open file, whatever somebody who owns the directory makes of its name.
+    jh=/proc/self/fd/4
+    [ -e "$jh" ] || jh=$W
+    if [ -n "$O" ]; then chown -- "$O${G:+:$G}" "$jh" 2>"$T/e" || { jdrop; return; }
+    elif [ -n "$G" ]; then chgrp -- "$G" "$jh" 2>"$T/e" || { jdrop; return; }; fi
 }
 
 jplace() { # put W in place
-    if [ -n "$O" ]; then chown -- "$O${G:+:$G}" "$W" 2>"$T/e" || { jdrop; return; }
-    elif [ -n "$G" ]; then chgrp -- "$G" "$W" 2>"$T/e" || { jdrop; return; }; fi
-    if [ -n "$jk" ]; then chmod -- "$M" "$W" 2>"$T/e" || { jdrop; return; }; fi
+    if [ -n "$jk" ]; then chmod -- "$M" "$jh" 2>"$T/e" || { jdrop; return; }; fi
+    exec 4>&-
     jmv "$W" "$P" || { jdrop; return; }
     W=
     jshow "$P"
@@ -220,6 +288,7 @@ jmv() { # rename, never into a directory
 
 jdrop() {
     je
+    exec 4>&-
     rm -f -- "$W"
     W=
     return 1
@@ -228,7 +297,7 @@ jdrop() {
 jwrite() { # as jopen; jcontent prints what belongs into the file
     jopen "$@" || return
     # Shells call every failed write an input/output error; a tool says what it is.
-    { jcontent >>"$W"; } 2>"$T/e" || jcontent | cat 2>"$T/e" >"$W" || { jdrop; return; }
+    { jcontent >&4; } 2>"$T/e" || jcontent | cat 2>"$T/e" >&4 || { jdrop; return; }
     jplace
 }
 
@@ -243,10 +312,12 @@ jknown() { # name database own-number own-name
     *[!0-9]*) ;;
     *) return 0 ;;
     esac
+    # What is gone again by then is what chown complains about.
+    case $JK in *"/$2:$1/"*) return 0 ;; esac
     if command -v getent >/dev/null; then
-        getent "$2" "$1" >/dev/null && return 0
+        getent "$2" "$1" >/dev/null && JK="$JK/$2:$1/" && return 0
     else
-        while IFS=: read -r jx jy; do [ "$jx" != "$1" ] || return 0; done <"/etc/$2"
+        while IFS=: read -r jx jy; do [ "$jx" != "$1" ] || { JK="$JK/$2:$1/" && return 0; }; done <"/etc/$2"
     fi
     E="NO_SUCH_ACCOUNT $1"
     return 1
@@ -261,6 +332,7 @@ jattributes() { # mode owner group follow count path... expect...
         shift
         [ "$jf" = 0 ] || jresolve "$P"
         jhas "$P" || { jnone "$P"; return; }
+        jw=
         [ "$jc" != 1 ] || jexpect "$P" "$@" || return
         jown "$P" || return
         if [ -n "$M" ] && ! [ -L "$P" ]; then chmod -- "$M" "$P" 2>"$T/e" || { je; return; }; fi
@@ -268,12 +340,12 @@ jattributes() { # mode owner group follow count path... expect...
     done
 }
 
-jown() { # change owner O and group G of a path where they differ
+jown() { # change owner O and group G of a path where they differ from what jw says, if anything
     [ -n "$O$G" ] || return 0
-    jx=$(stat -c ' %u %U : %g %G ' -- "$1") || return 0
+    [ -n "$jw" ] || jw=$(stat -c "$FW" -- "$1") || return 0
     jo=$O jg=$G
-    case "${jx%:*}" in *" $O "*) jo= ;; esac
-    case "${jx#*:}" in *" $G "*) jg= ;; esac
+    case $jw in *":u $O "* | *":u "*" $O :g"*) jo= ;; esac
+    case $jw in *":g $G "* | *":g "*" $G :") jg= ;; esac
     if [ -n "$jo" ]; then chown -h -- "$jo${jg:+:$jg}" "$1" 2>"$T/e" || { je; return 1; }
     elif [ -n "$jg" ]; then chgrp -h -- "$jg" "$1" 2>"$T/e" || { je; return 1; }; fi
 }
@@ -285,6 +357,12 @@ jmkdir() { # mode owner group parents path
     jparent "$P"
     if [ "$4" = 1 ]; then jabove "$D" || return; fi
     [ -d "$D" ] || { if [ -e "$D" ]; then E=NOT_A_DIRECTORY; else jnone "$P"; fi; return; }
+    jw=
+    if ! [ -g "$D" ]; then
+        jw=":u $JI $JN :g $JG $JH :"
+        case $O in "$JI" | "$JN") O= ;; esac
+        case $G in "$JG" | "$JH") G= ;; esac
+    fi
     if [ -z "$O$G" ]; then
         mkdir -m "$M" -- "$P" 2>"$T/e" || { je; return; }
     else
@@ -420,7 +498,9 @@ jrun() { # timeout show limit cwd argv...: jenv sets its environment, T/i is its
     jt=$1 js=$2 jl=$3 jd=$4
     shift 4
     true >"$T/w"
-    rm -f "$T/l" "$T/q"
+    # What the command leaves behind may go on writing to its files, so the next one gets others.
+    JR=$((JR + 1))
+    JF=$T/r$JR
     (
         exec 9<&-
         umask "$JU"
@@ -436,14 +516,14 @@ jrun() { # timeout show limit cwd argv...: jenv sets its environment, T/i is its
         fi
         jprogram "$1" || { echo "$E p" >"$T/w" && exit 127; }
         if [ -n "$JS" ]; then exec "$JS" "$@"; else exec "$@"; fi
-    ) <"$T/i" >"$T/o" 2>"$T/x" 3<&- &
+    ) <"$T/i" >"$JF-o" 2>"$JF-x" 3<&- &
     jp=$!
     # Nothing but "stop" comes while a command runs, or the end of input when the control side is gone.
     (read -r jx <&3; kill -9 "-$jp" || kill -9 "$jp") >/dev/null &
     jw=$!
     jk=
     if [ -n "$jt" ]; then
-        $JS sh -c 'sleep "$1"; true >"$2"; kill -9 "-$3" || kill -9 "$3"' sh "$jt" "$T/l" "$jp" >/dev/null 3<&- &
+        $JS sh -c 'sleep "$1"; true >"$2"; kill -9 "-$3" || kill -9 "$3"' sh "$jt" "$JF-l" "$jp" >/dev/null 3<&- &
         jk=$!
     fi
     jv=
@@ -457,20 +537,20 @@ jrun() { # timeout show limit cwd argv...: jenv sets its environment, T/i is its
     wait "$jw"
     [ -z "$jk" ] || { kill -9 "-$jk" || kill -9 "$jk"; wait "$jk"; }
     if [ -n "$jv" ]; then
-        true >"$T/q"
+        true >"$JF-q"
         wait "$jv"
     fi
     if [ -s "$T/w" ]; then
         read -r E <"$T/w"
-    elif [ -e "$T/l" ]; then
+    elif [ -e "$JF-l" ]; then
         E=TIMEOUT
     else
-        head -c "$jl" <"$T/o"
+        [ -s "$JF-o" ] && head -c "$jl" <"$JF-o"
         printf '\n~,%s \n' "$J"
-        head -c "$jl" <"$T/x"
+        [ -s "$JF-x" ] && head -c "$jl" <"$JF-x"
     fi
     true >"$T/i"
-    rm -f "$T/o" "$T/x"
+    rm -f "$JF-o" "$JF-x" "$JF-l" "$JF-q" >/dev/null 3<&- &
 }
 
 jstream() { # show what a command writes while it runs
@@ -478,18 +558,18 @@ jstream() { # show what a command writes while it runs
     jo=0 jx=0 jz=
     while [ -z "$jz" ]; do
         sleep 0.2 || sleep 1
-        [ -e "$T/q" ] && jz=1
+        [ -e "$JF-q" ] && jz=1
         jmore o "$jo" && jo=$jy
         jmore x "$jx" && jx=$jy
     done
 }
 
 jmore() { # file position: show the rest of a file; jy is where it ends
-    jy=$(wc -c <"$T/$1")
+    jy=$(wc -c <"$JF-$1")
     jy=$((jy))
     [ "$jy" -gt "$2" ] || return
     printf '\n~%s%s \n' "$1" "$J"
-    tail -c "+$(($2 + 1))" "$T/$1" | head -c "$((jy - $2))"
+    tail -c "+$(($2 + 1))" "$JF-$1" | head -c "$((jy - $2))"
     printf '\n~.%s \n' "$J"
 }
 
@@ -517,7 +597,7 @@ jtemp() { # find a place for private files and sweep what dead shells left there
         done
         set -f
         T=$jb/.jetpack-sh-$JI-$$-$J
-        mkdir -m 700 -- "$T" && true >"$T/i" && return
+        mkdir -m 700 -- "$T" && true >"$T/i" && printf '\n~,%s \n' "$J" >"$T/d" && return
     done
     T=
 }
@@ -526,7 +606,7 @@ JI=$(id -u) JN=$(id -un) JG=$(id -g) JH=$(id -gn)
 LC_ALL=C
 export LC_ALL
 JS=$(command -v setsid)
-F='%f %u %g %s %Y %U %G'
+F='%f %u %g %s %Y %U %G' FW='%a %u %g %s %Y :u %u %U :g %g %G :'
 jtemp
 JL=
 trap 'cd /; [ -z "$T" ] || rm -rf -- "$T"; [ -z "$W" ] || rm -f -- "$W"; [ -z "$JL" ] || jfree' EXIT
@@ -543,14 +623,15 @@ while IFS= read -r jn; do
     case $jn in
     R*) eval "${jn#R}" ;;
     N*) jx=$(head -c "${jn#N}") && eval "$jx" ;;
-    D*)
+    [DP]*)
         if [ -n "$W" ]; then
             E= S=0
             # What cannot be written must be read all the same, or it would be taken for commands.
-            head -c "${jn#D}" | { cat 2>"$T/e" >>"$W" || { cat >/dev/null; false; }; } || jdrop
+            head -c "${jn#?}" | { cat 2>"$T/e" >&4 || { cat >/dev/null; false; }; } || jdrop
+            case $jn in P*) [ -n "$E" ] || jplace ;; esac
             printf '\n--%s 0 %s\n' "$J" "$E"
         else
-            head -c "${jn#D}" >/dev/null
+            head -c "${jn#?}" >/dev/null
             printf '\n--%s 0 OTHER\n' "$J"
         fi
         ;;
