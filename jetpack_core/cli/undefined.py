@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.content.template_files import template_files
+from jetpack_core.contracts.encrypted import is_age
 from jetpack_core.errors import TemplateError
 from jetpack_core.variables.templates import Templates, is_template
 
@@ -95,8 +96,9 @@ class _Needs:
 
     def _file_texts(self, task: Task) -> Iterator[tuple[Position, str, bool]]:
         for parameter, file in template_files(task):
-            if self._registry.template_engine(file.suffix) is None:
-                yield parameter.position, file.read_text(encoding="utf-8"), False
+            content = file.read_bytes()
+            if not is_age(content) and self._registry.template_engine(file.suffix) is None:
+                yield parameter.position, content.decode(), False
 
     def _names(self, text: str, *, expression: bool) -> tuple[frozenset[str], frozenset[str]]:
         key = (text, expression)

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from jetpack_core.content.files import shown, top
 from jetpack_core.content.problems import Problems
 from jetpack_core.content.yaml import data_of, read_data, read_vars_file
-from jetpack_core.contracts.encrypted import is_age
+from jetpack_core.contracts.encrypted import ENCRYPTED, is_age
 from jetpack_core.errors import ContentError, SecretError
 from jetpack_core.variables.data import Replace, SourceMap
 from jetpack_core.variables.merge import resolve_replace_keys
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from jetpack_core.records import Position
     from jetpack_core.secrets.vault import Vault
-
-SUFFIX: Final = ".age"
 
 
 class EncryptedVariables(Mapping[str, object]):
@@ -86,7 +84,7 @@ def lazy_data(path: Path, problems: Problems) -> object:
 
 def _encrypted_content(path: Path) -> bytes | None:
     """Return the content of a file whose name says that it is encrypted, if it is."""
-    if path.suffix != SUFFIX:
+    if path.suffix != ENCRYPTED:
         return None
     try:
         content = path.read_bytes()

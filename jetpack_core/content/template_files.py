@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from jetpack_core.content.files import place_in, read_bytes, shown
 from jetpack_core.content.nodes import Source
+from jetpack_core.contracts.encrypted import is_age
 from jetpack_core.contracts.fields import TemplateSource, readable
 from jetpack_core.records import Position
 
@@ -28,6 +29,8 @@ def check_template_files(plays: Iterable[Play], registry: Registry, templates: T
     """Note template files that cannot be read or compiled; those whose names are templates are left for the run."""
     for file in dict.fromkeys(_files(plays)):
         content = read_bytes(file, problems)
+        if content is not None and is_age(content):
+            continue
         text = None if content is None else _decode(content, shown(file), problems)
         # A file for another template engine is that engine's to judge.
         if text is None or registry.template_engine(file.suffix) is not None:

@@ -19,6 +19,9 @@ NEW_FILE_MODE: Final = 0o644
 """The permissions of a new file, unless others are given."""
 NEW_DIRECTORY_MODE: Final = 0o755
 """The permissions of a new directory, unless others are given."""
+SECRET_FILE_MODE: Final = 0o600
+"""The permissions of a file with a secret, unless others are given."""
+_OTHERS: Final = 0o007
 _SPECIAL_BITS: Final = 0o6000
 _UNKNOWN: Final = -1
 
@@ -60,6 +63,16 @@ class FileAttributes(Module):
     def wanted(self) -> Attributes:
         """Return the attributes, wherever they were given."""
         return self.attributes or Attributes(owner=self.owner, group=self.group, mode=self.mode)
+
+
+def for_secrets(host: Host, now: FileStat, wanted: Attributes) -> Attributes:
+    """Return the attributes of a file to write: one with a secret is for its owner only, where no mode is given.
+
+    A file that is there, and that only its owner and group can read, stays as it is.
+    """
+    if wanted.mode is not None or not host.secretive or (now.is_file and not now.mode & _OTHERS):
+        return wanted
+    return wanted.model_copy(update={"mode": Mode(SECRET_FILE_MODE)})
 
 
 def _is_account(now: FileStat, field: str, wanted: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Final
 
+ENCRYPTED: Final = ".age"
+"""How the names of encrypted files end."""
 BINARY: Final = b"age-encryption.org/v1\n"
 ARMOR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from jetpack_core.contracts.encrypted import is_age
+from jetpack_core.contracts.encrypted import ENCRYPTED, is_age
 from jetpack_core.errors import TemplateError
 from jetpack_core.secrets.values import LazyMap
 from jetpack_core.secrets.vault import Vault
@@ -42,7 +42,7 @@ class TemplateFiles:
         if path in self._encrypted:
             self._vault.touches += 1
         scope = scope.with_names(self._environment)
-        engine = self._engine(path.with_suffix("").suffix if path.suffix == ".age" else path.suffix)
+        engine = self._engine(path.with_suffix("").suffix if path.suffix == ENCRYPTED else path.suffix)
         if engine is None:
             return scope.render_text(text, str(path))
         variables = scope.variables
@@ -56,14 +56,14 @@ class TemplateFiles:
             content = stream.read(_HEAD)
             if not is_age(content):
                 return None
-            return self._vault.read(path, content + stream.read(), str(path))
+            return self._vault.source(path, content + stream.read(), str(path))
 
     def _text(self, path: Path) -> str:
         if path not in self._texts:
             try:
                 content = path.read_bytes()
                 if is_age(content):
-                    content = self._vault.read(path, content, str(path))
+                    content = self._vault.source(path, content, str(path))
                     self._encrypted.add(path)
                 self._texts[path] = content.decode()
             except OSError as error:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from jetpack_core.content.encrypted_files import SUFFIX, EncryptedVariables, lazy_data
+from jetpack_core.content.encrypted_files import EncryptedVariables, lazy_data
 from jetpack_core.content.files import shown, top
 from jetpack_core.content.nodes import Source
 from jetpack_core.content.yaml import read_data
+from jetpack_core.contracts.encrypted import ENCRYPTED
 from jetpack_core.inventory import settings
 from jetpack_core.inventory.names import fault, nearest
 from jetpack_core.variables.data import SourceList, SourceMap
@@ -77,7 +78,7 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
 
 
 def _stem(name: str) -> str:
-    name = name.removesuffix(SUFFIX) or name
+    name = name.removesuffix(ENCRYPTED) or name
     stem, dot, suffix = name.rpartition(".")
     return stem if stem and f"{dot}{suffix}" in _SUFFIXES else name
 

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from jetpack_core.contracts.unknown import Unknown
 from jetpack_core.errors import SecretError, UnknownValueError
@@ -15,6 +16,13 @@ from jetpack_core.secrets.values import Sealed
 
 if TYPE_CHECKING:
     from jetpack_core.secrets.identities import Identities
+
+
+_SEARCHED: Final = 256 * 1024
+"""Bytes of the largest file that is searched for what looks like a secret."""
+_WORDS: Final = re.compile(r"[^\s'\"=:;,(){}<>]{12,}[=]{0,2}")
+_DIGIT: Final = re.compile("[0-9]")
+_LETTER: Final = re.compile("[A-Za-z]")
 
 
 class Vault:
@@ -106,6 +114,19 @@ class Vault:
             except SecretError as error:
                 self._missing(error, Position(shown, 1, 1)).refuse()
         self.touches += 1
+        return found
+
+    def source(self, file: Path, content: bytes, shown: str) -> bytes:
+        """Return the content of an encrypted file that is sent to hosts, as `read` does.
+
+        Whatever in it looks like a key or a password is made known to the redactor.
+        """
+        fresh = file not in self._files
+        found = self.read(file, content, shown)
+        if fresh and len(found) <= _SEARCHED:
+            for word in _WORDS.findall(found.decode("utf-8", "replace")):
+                if _DIGIT.search(word) and _LETTER.search(word):
+                    self.redactor.register(word, shown)
         return found
 
     def variables(self, file: Path, content: bytes, shown: str) -> bytes | None:

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Self, cast
 
 from pydantic import ModelWrapValidatorHandler, model_validator
 
 from jetpack_core.contracts.attributes import FileAttributes
+from jetpack_core.contracts.encrypted import ENCRYPTED, is_age
 from jetpack_core.contracts.fields import FileMode, HostPath, Source
 from jetpack_core.contracts.host import Host
 from jetpack_core.modules.files.content import CheckCommand, FileWork, apply_file, plan_file
-from jetpack_core.modules.files.payload import payload_of_bytes, payload_of_file
+from jetpack_core.modules.files.payload import Payload, payload_of_bytes, payload_of_file
 from jetpack_core.modules.files.tree import TreeWork, apply_tree, plan_tree
 from jetpack_core.records import Outcome, Plan
 
@@ -24,6 +26,9 @@ class Copy(FileAttributes):
     is there stays. Links in a folder are copied as links; one that leads out of the folder is an error. The directory
     that `dest` is in must exist. A new file that the source's owner may execute gets 0o755, any other 0o644, unless
     `mode` says otherwise.
+
+    A file that is encrypted with age is decrypted, unless `dest` ends in `.age` as well. What a secret went into gets
+    0o600, unless `mode` says otherwise, and its differences are not shown.
 
     Example::
 
@@ -93,8 +98,16 @@ class Copy(FileAttributes):
         elif self._is_tree:
             return await plan_tree(host, self.src, self.dest, self.wanted, self.directory_mode)
         else:
-            payload = await payload_of_file(host, self.src)
+            payload = await self._file(host, self.src)
         return await plan_file(host, self.dest, payload, self.wanted, follow=self.follow)
+
+    async def _file(self, host: Host, source: Path) -> Payload:
+        """Read the file, and decrypt it unless it is to stay encrypted. Raises SecretError."""
+        payload = await payload_of_file(host, source)
+        if self.dest.endswith(ENCRYPTED) or not (source.suffix == ENCRYPTED or is_age(payload.content or b"")):
+            return payload
+        content = host.decrypted(source)
+        return payload if content is None else payload_of_bytes(content)
 
     def applies_at_once(self, plan: Plan) -> bool:
         """Tell that a single file without a check is one operation."""
