@@ -61,7 +61,8 @@ class ModuleConformance:
             module = Motd
             cases = (Case("none yet", lambda box: {"path": box.path("motd"), "text": "hi"}, expected=PlanKind.CREATE),)
 
-    Every case runs twice, the second time in a directory with a hostile name. By default it runs on this machine, and
+    Every case runs twice, the second time in a directory with a hostile name; a module that acts elsewhere than in the
+    sandbox says `directories = (PLAIN_NAME,)` to have it run once. By default it runs on this machine, and
     with `without_python = True` once more on this machine's shell alone; override the fixture `host` for others.
     """
 
@@ -69,6 +70,8 @@ class ModuleConformance:
     cases: ClassVar[Sequence[Case]] = ()
     sources: ClassVar[Mapping[str, str | None]] = {}
     """Files of the control machine by name, with their text, or None for a folder; cases and examples may name them."""
+    directories: ClassVar[Sequence[str]] = (PLAIN_NAME, HOSTILE_NAME)
+    """The names of the sandboxes, each of which is tried."""
     without_python: ClassVar[bool] = False
     """The module claims to work on hosts without Python, so every case runs on such a host as well."""
 
@@ -89,7 +92,8 @@ class ModuleConformance:
         wanted = _WANTED.get(str(metafunc.definition.originalname), _every)
         cases = [case for case in type(self).cases if wanted(case)]
         metafunc.parametrize("case", cases, ids=[case.name for case in cases])
-        metafunc.parametrize("directory", [PLAIN_NAME, HOSTILE_NAME], ids=["plain", "hostile"])
+        ids = ["hostile" if name == HOSTILE_NAME else name for name in self.directories]
+        metafunc.parametrize("directory", self.directories, ids=ids)
 
     @pytest.fixture
     def host(self, on_shell: bool) -> Iterator[TestHost]:
