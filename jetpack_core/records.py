@@ -197,12 +197,15 @@ class PathEffect:
 
 @dataclass(frozen=True, slots=True)
 class AccountEffect:
-    """In plan mode: a user or group that will exist, or not, once the plan is applied."""
+    """In plan mode: a user or group that the plan makes, removes or changes."""
 
     kind: str
     """`user` or `group`."""
     name: str
-    present: bool = True
+    present: bool | None = True
+    """Whether it will exist once the plan is applied; None where only a run can tell."""
+    home: str = ""
+    """The home of a user, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from typing import Final
 
 from jetpack_core.contracts.host import Host
-from jetpack_core.errors import OperationCode, OperationError, TaskError
-from jetpack_core.records import FileKind, FileStat
+from jetpack_core.errors import OperationCode, OperationError, TaskError, UnknownValueError
+from jetpack_core.records import FileKind, FileStat, Plan
 
 _ACCOUNT_HINT = "make the account first, with !user or !group, or give its number"
+_DATABASES = {"owner": "user", "group": "group"}
+# getent(1).
+_NO_SUCH_KEY: Final = 2
 _PERMISSION_HINT = "act as a user who may, such as `with: {sudo: root}`"
 _PARENT_HINT = "make the directory first, with !directory"
 _NOUNS = {
@@ -61,6 +64,35 @@ def _explain(path: str, error: OperationError) -> TaskError | None:
 def noun(now: FileStat) -> str:
     """Return what is at a path, with its article."""
     return _NOUNS.get(now.kind, "nothing")
+
+
+async def require_accounts(host: Host, plan: Plan) -> Plan:
+    """In plan mode, see that the owner and group are there that a plan gives; raises TaskError, else returns the plan.
+
+    A real run asks nothing: setting them tells the same. Numbers need no account.
+    """
+    if not host.planning:
+        return plan
+    given = {(_DATABASES[change.field], str(change.after)) for change in plan.changes if change.field in _DATABASES}
+    for kind, name in sorted(given):
+        planned = host.planned_accounts(kind).get(name)
+        if name.isdecimal() or (planned is not None and planned.present):
+            continue
+        if planned is not None and planned.present is None:
+            message = f"only an earlier task can tell whether there will be a {kind} {name}"
+            raise UnknownValueError(message)
+        if planned is not None or not await _has_account(host, kind, name):
+            raise TaskError(f"there is no user or group {name!r}", hint=_ACCOUNT_HINT)
+    return plan
+
+
+async def _has_account(host: Host, kind: str, name: str) -> bool:
+    """Tell whether an account is there; one whose database cannot be asked counts as there."""
+    try:
+        ended = await host.query(["getent", "passwd" if kind == "user" else "group", name])
+    except OperationError:
+        return True
+    return ended.rc != _NO_SUCH_KEY
 
 
 async def require_parent(host: Host, path: str, *, follow: bool = False) -> None:

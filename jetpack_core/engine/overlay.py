@@ -30,7 +30,7 @@ class Overlay:
         self._paths: dict[str, tuple[PathEffect, str]] = {}
         self._doubts: dict[str, str] = {}
         self._links = Links()
-        self.accounts: dict[tuple[str, str], bool] = {}
+        self._accounts: dict[str, dict[str, AccountEffect]] = {}
         self._packages: dict[str, dict[str, str | None]] = {}
         self.changes = 0
         """How many planned changes it knows the effects of."""
@@ -43,11 +43,22 @@ class Overlay:
         for effect in effects:
             self.changes += 1
             if isinstance(effect, AccountEffect):
-                self.accounts[effect.kind, effect.name] = effect.present
+                self._add_account(effect)
             elif isinstance(effect, PackageEffect):
                 self._packages.setdefault(effect.manager, {})[effect.name] = effect.version
             else:
                 self._add_path(effect, cause)
+
+    def accounts(self, kind: str) -> Mapping[str, AccountEffect]:
+        """Return the users or groups that tasks would make, remove or change, by name."""
+        return self._accounts.get(kind, {})
+
+    def _add_account(self, effect: AccountEffect) -> None:
+        known = self._accounts.setdefault(effect.kind, {})
+        before = known.get(effect.name)
+        if before is not None and effect.present and not effect.home:
+            effect = replace(effect, home=before.home)
+        known[effect.name] = effect
 
     def packages(self, manager: str) -> Mapping[str, str | None]:
         """Return the packages that tasks would change, with the version each would have."""

@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
+from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError, UnknownValueError
 from jetpack_core.modules.commands.chain import NO_SUCH_PROGRAM, chain, last_words
-from jetpack_core.records import CommandResult
+from jetpack_core.records import AccountEffect, CommandResult
 
 if TYPE_CHECKING:
     from jetpack_core.contracts.host import Host
@@ -95,6 +95,24 @@ def parse_groups(text: str) -> Mapping[str, GroupEntry]:
         if len(fields) == 4 and fields[2].isdecimal():  # noqa: PLR2004 - group(5)
             members = tuple(dict.fromkeys(name for name in fields[3].split(",") if name))
             found.setdefault(fields[0], GroupEntry(fields[0], int(fields[2]), members))
+    return found
+
+
+def planned_groups(
+    groups: Mapping[str, GroupEntry], planned: Mapping[str, AccountEffect], needed: Iterable[str]
+) -> Mapping[str, GroupEntry]:
+    """Plan mode: return the groups as earlier tasks would leave them; a new one has a number that nobody has.
+
+    Raises UnknownValueError where a group that is needed may be there or not.
+    """
+    found = dict(groups)
+    for place, (name, effect) in enumerate(planned.items()):
+        if effect.present is None and name in needed:
+            raise UnknownValueError(f"only an earlier task can tell whether there will be a group {name}")
+        if effect.present:
+            found.setdefault(name, GroupEntry(name, -2 - place))
+        else:
+            found.pop(name, None)
     return found
 
 

@@ -147,7 +147,7 @@ class AuthorizedKey(Module):
                 replies = await host.gather([getent(host, "passwd", self.user), *self._looks(host, guess)])
             except OperationError as error:
                 raise explain_getent(error) from error
-            entry = parse_users(cast("CommandResult", replies[0]).stdout).get(self.user)
+            entry = _planned(host, parse_users(cast("CommandResult", replies[0]).stdout).get(self.user), self.user)
             if entry is None:
                 raise TaskError(f"there is no user {self.user}", hint="make the user first, with !user")
             states = replies[1:]
@@ -181,6 +181,19 @@ class AuthorizedKey(Module):
         with explained(self._file("~")):
             await host.gather(steps)
         return Outcome()
+
+
+def _planned(host: Host, entry: UserEntry | None, name: str) -> UserEntry | None:
+    """Plan mode: return the user as earlier tasks would leave it. Raises UnknownValueError where that is not known."""
+    planned = host.planned_accounts("user").get(name)
+    if planned is None:
+        return entry
+    if planned.present is False:
+        return None
+    home = planned.home or ("" if entry is None else entry.home)
+    if planned.present is None or not home:
+        raise UnknownValueError(f"an earlier task would change the user {name} first")
+    return replace(entry or UserEntry(name, -1, -1, "", "", ""), home=home)
 
 
 @dataclass(frozen=True, slots=True)

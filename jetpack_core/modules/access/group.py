@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self, cast
 from pydantic import model_validator
 
 from jetpack_core.contracts.module import Module
-from jetpack_core.errors import OperationError, TaskError
+from jetpack_core.errors import OperationError, TaskError, UnknownValueError
 from jetpack_core.modules.access.accounts import (
     AccountName,
     AccountNumber,
@@ -23,6 +23,8 @@ from jetpack_core.modules.access.accounts import (
 from jetpack_core.records import AccountEffect, Change, Outcome, Plan, PlanKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from jetpack_core.contracts.host import Host
 
 # groupadd(8), groupmod(8), groupdel(8).
@@ -85,14 +87,25 @@ class Group(Module):
             raise explain_getent(error) from error
         now = parse_groups(replies[0].stdout).get(self.group)
         if self.users:
-            self._require_users(replies[1].stdout)
+            self._require_users(replies[1].stdout, host.planned_accounts("user"))
+        planned = host.planned_accounts("group").get(self.group)
+        if planned is not None:
+            return self._plan_behind(planned)
         if self.remove:
             return self._plan_removal(now)
         return self._plan_new() if now is None else self._plan_changes(host, now)
 
-    def _require_users(self, text: str) -> None:
-        known = parse_users(text)
-        missing = [name for name in self.users or () if name not in known]
+    def _plan_behind(self, planned: AccountEffect) -> Plan:
+        """Plan mode: return the plan behind an earlier task that would make, remove or change the group."""
+        if planned.present is False:
+            return Plan(PlanKind.NONE) if self.remove else self._plan_new()
+        if planned.present and not self.remove and self.gid is None and self.users is None:
+            return Plan(PlanKind.NONE)
+        raise UnknownValueError(f"an earlier task would change the group {self.group} first")
+
+    def _require_users(self, text: str, planned: Mapping[str, AccountEffect]) -> None:
+        known = dict.fromkeys(parse_users(text), True) | {name: bool(one.present) for name, one in planned.items()}
+        missing = [name for name in self.users or () if not known.get(name)]
         if missing:
             raise TaskError(f"there is no user {', '.join(missing)}", hint="make the user first, with !user")
 
@@ -102,7 +115,7 @@ class Group(Module):
         return Plan(
             PlanKind.REMOVE,
             (Change("gid", now.gid, None),),
-            effects=(AccountEffect("group", self.group, present=False),),
+            effects=(AccountEffect("group", self.group, present=False), *_changed_users(now.members)),
             data=[["groupdel", self.group]],
         )
 
@@ -117,23 +130,27 @@ class Group(Module):
             Change("group", None, self.group),
             *(Change(key, None, value) for key, value in given if value is not None),
         )
-        return Plan(PlanKind.CREATE, changes, effects=(AccountEffect("group", self.group),), data=commands)
+        effects = (AccountEffect("group", self.group), *_changed_users(members))
+        return Plan(PlanKind.CREATE, changes, effects=effects, data=commands)
 
     def _plan_changes(self, host: Host, now: GroupEntry) -> Plan:
         changes = []
         commands = []
+        concerned: set[str] = set()
         if self.gid not in {None, now.gid}:
             changes.append(Change("gid", now.gid, self.gid))
             commands.append(["groupmod", "-g", str(self.gid), self.group])
             host.warn(f"group {self.group}: files that belong to it by the gid {now.gid} keep that number")
         if self.users is not None:
             members = {*self.users, *(now.members if self.append else ())}
+            concerned = members ^ set(now.members)
             if members != set(now.members):
                 changes.append(Change("users", sorted(now.members), sorted(members)))
                 commands.append(["gpasswd", "-M", ",".join(sorted(members)), self.group])
         if not changes:
             return Plan(PlanKind.NONE, outcome=Outcome({"gid": now.gid}))
-        return Plan(PlanKind.MODIFY, tuple(changes), data=commands)
+        effects = (AccountEffect("group", self.group), *_changed_users(concerned))
+        return Plan(PlanKind.MODIFY, tuple(changes), effects=effects, data=commands)
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
         """Make, change or remove the group. Raises TaskError with the tool's own words."""
@@ -141,3 +158,8 @@ class Group(Module):
         tools = Tools(f"group {self.group}", frozenset(stale), _HINTS)
         await use_tools(host, cast("list[list[str]]", plan.data), tools)
         return Outcome()
+
+
+def _changed_users(names: Iterable[str]) -> tuple[AccountEffect, ...]:
+    """Return the effects on users whose groups become others."""
+    return tuple(AccountEffect("user", name) for name in sorted(names))

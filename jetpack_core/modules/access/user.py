@@ -19,7 +19,14 @@ from jetpack_core.modules.access.accounts import (
     account_field,
     use_tools,
 )
-from jetpack_core.modules.access.user_plan import UserWork, plan_existing, plan_new, plan_removal
+from jetpack_core.modules.access.user_plan import (
+    UserWork,
+    plan_behind,
+    plan_existing,
+    plan_new,
+    plan_removal,
+    with_planned_groups,
+)
 from jetpack_core.modules.access.user_state import read_user
 from jetpack_core.modules.commands.chain import last_words
 from jetpack_core.records import Outcome, Plan, PlanKind
@@ -165,6 +172,10 @@ class User(Module):
     async def plan(self, host: Host) -> Plan:
         """Compare the user with what it is to be."""
         state = await read_user(host, self.user, self.home, with_key=self.generate_ssh_key)
+        planned = host.planned_accounts("user").get(self.user)
+        if planned is not None:
+            return plan_behind(self, planned)
+        state = with_planned_groups(self, state, host.planned_accounts("group"))
         if self.remove:
             return plan_removal(self, state)
         return plan_new(self, state) if state.entry is None else plan_existing(self, host, state, state.entry)

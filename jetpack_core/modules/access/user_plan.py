@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from jetpack_core.errors import TaskError
+from jetpack_core.errors import TaskError, UnknownValueError
+from jetpack_core.modules.access.accounts import planned_groups
 from jetpack_core.modules.access.user_state import ShadowEntry, UserState
 from jetpack_core.records import AccountEffect, Change, Effect, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jetpack_core.contracts.host import Host
     from jetpack_core.modules.access.accounts import UserEntry
@@ -32,11 +33,41 @@ class UserWork:
     make_key: bool = False
 
 
+_NOT_COMPARED: Final = frozenset({"user", "create_home", "create_user_group", "system", "append", "password_on_create"})
+
+
+def plan_behind(module: User, planned: AccountEffect) -> Plan:
+    """Plan mode: return the plan behind an earlier task that would make, remove or change the user.
+
+    Raises UnknownValueError where only that task can tell.
+    """
+    compared = module.model_fields_set - _NOT_COMPARED
+    if module.password_on_create:
+        compared -= {"password"}
+    if planned.present is not None and not compared - {"remove", "cleanup"} and planned.present is not module.remove:
+        return Plan(PlanKind.NONE)
+    raise UnknownValueError(f"an earlier task would change the user {module.user} first")
+
+
+def with_planned_groups(module: User, state: UserState, planned: Mapping[str, AccountEffect]) -> UserState:
+    """Plan mode: return the state with the groups as earlier tasks would leave them. Raises UnknownValueError."""
+    if not planned:
+        return state
+    if module.gid is not None and state.group_named(module.gid) in {*planned, str(module.gid)}:
+        raise UnknownValueError(f"only an earlier task can tell which group has the gid {module.gid}")
+    needed = {module.user, *(module.groups or ()), *([module.group] if module.group is not None else ())}
+    return replace(state, groups=planned_groups(state.groups, planned, needed))
+
+
 def plan_removal(module: User, state: UserState) -> Plan:
     """Return the plan to remove the user, if it is there."""
     if state.entry is None:
         return Plan(PlanKind.NONE)
     effects: list[Effect] = [AccountEffect("user", module.user, present=False)]
+    effects += _changed_groups(state.memberships(module.user))
+    if module.user in state.groups:
+        # userdel(8) decides by the system's settings, and by who else is in it.
+        effects.append(AccountEffect("group", module.user, present=None))
     changes = [Change("uid", state.entry.uid, None)]
     if module.cleanup:
         changes.append(Change("home", state.entry.home, None))
@@ -115,7 +146,8 @@ def _new_changes(module: User, own: str | None, groups: list[str]) -> tuple[Chan
 
 
 def _new_effects(module: User, state: UserState, *, own_is_new: bool, own: str | None) -> list[Effect]:
-    effects: list[Effect] = [AccountEffect("user", module.user)]
+    effects: list[Effect] = [AccountEffect("user", module.user, home=state.home.path)]
+    effects += _changed_groups(module.groups or ())
     group = module.user if own_is_new else ""
     if own_is_new:
         effects.append(AccountEffect("group", module.user))
@@ -124,7 +156,14 @@ def _new_effects(module: User, state: UserState, *, own_is_new: bool, own: str |
     if module.create_home and not state.home.exists:
         made = FileStat(state.home.path, FileKind.DIRECTORY, state.home_mode, owner=module.user, group=group)
         effects.append(PathEffect(made, tree=True))
+        if not state.skeleton_has_keys and not module.generate_ssh_key:
+            effects.append(PathEffect(FileStat(f"{state.home.path}/.ssh")))
     return effects
+
+
+def _changed_groups(names: Iterable[str]) -> list[Effect]:
+    """Return the effects on groups whose members become others."""
+    return [AccountEffect("group", name) for name in sorted(set(names))]
 
 
 def plan_existing(module: User, host: Host, state: UserState, entry: UserEntry) -> Plan:
@@ -141,7 +180,11 @@ def plan_existing(module: User, host: Host, state: UserState, entry: UserEntry) 
         host.warn(f"user {module.user}: files outside of {entry.home} keep the uid {entry.uid}")
     commands = [("usermod", *options, module.user)] if options else []
     work = UserWork((*commands, *([_CHPASSWD] if sets_password else [])), sets_password, locked, make_key)
-    return Plan(PlanKind.MODIFY, tuple(changes), effects=_key_effects(module, entry) if make_key else (), data=work)
+    effects: list[Effect] = [AccountEffect("user", module.user, home=module.home or entry.home)]
+    if any(change.field == "groups" for change in changes):
+        effects += _changed_groups(state.memberships(module.user) ^ set(module.groups or ()))
+    effects += _key_effects(module, entry) if make_key else ()
+    return Plan(PlanKind.MODIFY, tuple(changes), effects=tuple(effects), data=work)
 
 
 def _key_effects(module: User, entry: UserEntry) -> tuple[Effect, ...]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from jetpack_core.contracts.operations import Operation
 
 _SMALL_FILE: Final = 65536
+# useradd(8): what a new home is filled with, unless its settings say otherwise.
+_SKELETON: Final = "/etc/skel"
 _EPOCH: Final = dt.date(1970, 1, 1)
 
 # $1: the user. Prints "present" where the key is there, then its public half.
@@ -66,6 +68,8 @@ class UserState:
     home_mode: int
     key: str | None
     """The public half of the user's ssh key; None where there is no key."""
+    skeleton_has_keys: bool = False
+    """Whether a new home comes with a directory .ssh, or may."""
 
     def memberships(self, name: str) -> frozenset[str]:
         """Return the groups a user is a member of, the own group left out."""
@@ -86,6 +90,7 @@ async def read_user(host: Host, name: str, home: str | None, *, with_key: bool) 
         host.stat("/etc/default/useradd", follow=True, content=_SMALL_FILE),
         host.stat("/etc/login.defs", follow=True, content=_SMALL_FILE),
         host.stat(guess),
+        host.stat(f"{_SKELETON}/.ssh"),
     ]
     if with_key:
         asked.append(host.query(["sh", "-c", _FIND_KEY, "sh", name]))
@@ -94,12 +99,21 @@ async def read_user(host: Host, name: str, home: str | None, *, with_key: bool) 
     except OperationError as error:
         raise explain_getent(error) from error
     texts = [reply.stdout for reply in replies if isinstance(reply, CommandResult)]
-    defaults, login, there = (cast("FileStat", reply) for reply in replies[3:6])
+    defaults, login, there, keys = (cast("FileStat", reply) for reply in replies[3:7])
     entry = parse_users(texts[0]).get(name)
     base = _setting(defaults, r"^\s*HOME=(/\S*)", "/home")
     if entry is None and home is None and base != "/home":
         there = await host.stat(posixpath.join(base, name))
-    return UserState(entry, _shadow(texts[2], name), parse_groups(texts[1]), there, _home_mode(login), _key(texts[3:]))
+    skeleton = _setting(defaults, r"^\s*SKEL=(/\S*)", _SKELETON)
+    return UserState(
+        entry,
+        _shadow(texts[2], name),
+        parse_groups(texts[1]),
+        there,
+        _home_mode(login),
+        _key(texts[3:]),
+        keys.exists or skeleton != _SKELETON,
+    )
 
 
 def _setting(file: FileStat, pattern: str, default: str) -> str:

@@ -14,6 +14,7 @@ from jetpack_core.contracts.attributes import (
     Attributes,
     additions,
     differences,
+    for_secrets,
     needed,
     new_state,
     seen,
@@ -22,7 +23,7 @@ from jetpack_core.contracts.attributes import (
 from jetpack_core.contracts.fields import Mode
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation
-from jetpack_core.contracts.paths import explained, refuse_in_the_way, require_parent
+from jetpack_core.contracts.paths import explained, refuse_in_the_way, require_accounts, require_parent
 from jetpack_core.errors import OperationError, TaskError
 from jetpack_core.modules.files.payload import (
     Payload,
@@ -58,12 +59,13 @@ async def plan_file(host: Host, path: str, payload: Payload, wanted: Attributes,
     """Compare one file with what it is to be. Raises TaskError when something is in the way."""
     with explained(path):
         now = await host.stat(path, follow=follow, checksum=True, content=content_limit(host, payload))
+    wanted = for_secrets(host, now, wanted)
     refuse_in_the_way(now, hint="'dest' is the file's own name, not the directory it goes into")
     if not now.is_file:
         if not now.exists:
             await require_parent(host, path, follow=follow)
-        return plan_new(host, now, payload, wanted)
-    return compare(now, payload, wanted)
+        return await require_accounts(host, plan_new(host, now, payload, wanted))
+    return await require_accounts(host, compare(now, payload, wanted))
 
 
 def compare(now: FileStat, payload: Payload, wanted: Attributes) -> Plan:

@@ -25,7 +25,7 @@ from jetpack_core.contracts.attributes import (
 from jetpack_core.contracts.fields import FileMode, HostPath
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation
-from jetpack_core.contracts.paths import explained, is_vital, noun, refuse_dangling
+from jetpack_core.contracts.paths import explained, is_vital, noun, refuse_dangling, require_accounts
 from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
 from jetpack_core.modules.files.removal import plan_removal
 from jetpack_core.records import Change, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
@@ -88,13 +88,13 @@ class Directory(FileAttributes):
                 return self._plan_removal(await host.stat(self.path))
             now, below = await self._look(host)
         if now.is_directory:
-            return self._plan_attributes(now, below)
+            return await require_accounts(host, self._plan_attributes(now, below))
         if now.exists:
             raise TaskError(f"{self.path} is {noun(now)}, not a directory")
         missing = await self._missing_parents(host) if host.planning else ()
         state = new_state(host, self.path, FileKind.DIRECTORY, self.wanted, NEW_DIRECTORY_MODE)
         above = [new_state(host, path, FileKind.DIRECTORY, Attributes(), NEW_DIRECTORY_MODE) for path in missing]
-        return Plan(
+        plan = Plan(
             PlanKind.CREATE,
             (
                 *(Change(path, None, FileKind.DIRECTORY) for path in missing),
@@ -103,6 +103,7 @@ class Directory(FileAttributes):
             effects=tuple(PathEffect(one) for one in (*above, state)),
             data=DirectoryWork(seen(now)),
         )
+        return await require_accounts(host, plan)
 
     def _plan_removal(self, now: FileStat) -> Plan:
         if now.exists and not now.is_directory:

@@ -10,10 +10,10 @@ from typing import Annotated, Final, Self, cast
 
 from pydantic import AfterValidator, model_validator
 
-from jetpack_core.contracts.attributes import FileAttributes
+from jetpack_core.contracts.attributes import FileAttributes, for_secrets
 from jetpack_core.contracts.fields import FileName
 from jetpack_core.contracts.host import Host
-from jetpack_core.contracts.paths import explained, refuse_in_the_way, require_parent
+from jetpack_core.contracts.paths import explained, refuse_in_the_way, require_accounts, require_parent
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.files.content import FileWork, compare, operation, plan_new
 from jetpack_core.modules.files.document import Document, document_of
@@ -107,7 +107,8 @@ class TextEdit(FileAttributes):
         if not now.exists:
             return await self._plan_missing(host, now)
         payload = payload_of_bytes(self.edit(document_of(now, EDIT_LIMIT)).to_bytes())
-        return self._with_backup(now, compare(now, payload, self.wanted))
+        plan = compare(now, payload, for_secrets(host, now, self.wanted))
+        return await require_accounts(host, self._with_backup(now, plan))
 
     async def _plan_missing(self, host: Host, now: FileStat) -> Plan:
         if self.removing:
@@ -116,7 +117,7 @@ class TextEdit(FileAttributes):
             raise TaskError(f"{self.path} does not exist", hint="say `create: true` to make it")
         await require_parent(host, self.path, follow=True)
         payload = payload_of_bytes(self.edit(Document()).to_bytes())
-        plan = plan_new(host, now, payload, self.wanted)
+        plan = await require_accounts(host, plan_new(host, now, payload, for_secrets(host, now, self.wanted)))
         return replace(plan, data=EditWork(cast("FileWork", plan.data)))
 
     def _with_backup(self, now: FileStat, plan: Plan) -> Plan:

@@ -8,7 +8,7 @@ from typing import cast
 from jetpack_core.contracts.attributes import FileAttributes
 from jetpack_core.contracts.fields import FileName
 from jetpack_core.contracts.host import Host
-from jetpack_core.contracts.paths import explained, noun, require_parent
+from jetpack_core.contracts.paths import explained, noun, require_accounts, require_parent
 from jetpack_core.errors import OperationCode, OperationError, TaskError
 from jetpack_core.modules.files.content import FileWork, operation, plan_attributes, plan_new
 from jetpack_core.modules.files.payload import DIFF_LIMIT, decoded, payload_of_bytes
@@ -47,9 +47,9 @@ class File(FileAttributes):
             now = await self._look(host, follow=True, checksum=host.planning)
         self._refuse_directory(now)
         if now.exists:
-            return plan_attributes(now, self.wanted)
+            return await require_accounts(host, plan_attributes(now, self.wanted))
         await require_parent(host, self.path, follow=True)
-        return plan_new(host, now, payload_of_bytes(b""), self.wanted)
+        return await require_accounts(host, plan_new(host, now, payload_of_bytes(b""), self.wanted))
 
     async def _plan_removal(self, host: Host) -> Plan:
         now = await self._look(host, follow=False, checksum=True)

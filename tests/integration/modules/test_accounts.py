@@ -125,7 +125,8 @@ def test_a_plain_user_has_what_was_foretold(host: TestHost, machine: SshHost) ->
     host.plan(User(user="alice", groups=["sudo"], generate_ssh_key=True), planning=True)
     assert machine.shell("find /etc /home | sort; cat /etc/passwd /etc/shadow /etc/group") == before
     plan = converged(host, User(user="alice", groups=["sudo"]))
-    (effect,) = [effect for effect in plan.effects if isinstance(effect, PathEffect)]
+    effect, keys = (effect for effect in plan.effects if isinstance(effect, PathEffect))
+    assert (keys.state.path, keys.state.exists) == ("/home/alice/.ssh", machine.exists("/home/alice/.ssh"))
     now = host.ask(host.stat("/home/alice"))
     foretold = effect.state
     assert (foretold.kind, foretold.mode, foretold.owner, foretold.group) == (now.kind, now.mode, now.owner, now.group)

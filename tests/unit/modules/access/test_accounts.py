@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from jetpack_core.contracts.operations import Run, Stat
-from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
+from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError, UnknownValueError
 from jetpack_core.modules.access.accounts import parse_groups, parse_users
 from jetpack_core.modules.access.group import Group
 from jetpack_core.modules.access.user import User
@@ -89,16 +89,17 @@ def test_a_plan_is_one_round_trip_and_says_what_will_be() -> None:
         plan = host.plan(User(user="new", groups=["sudo"]))
         assert len(host.frames) == 1
     assert plan.kind is PlanKind.CREATE
-    assert AccountEffect("user", "new") in plan.effects
+    assert AccountEffect("user", "new", home="/home/new") in plan.effects
     assert AccountEffect("group", "new") in plan.effects
-    (home,) = [effect.state for effect in plan.effects if isinstance(effect, PathEffect)]
+    home, keys = (effect.state for effect in plan.effects if isinstance(effect, PathEffect))
+    assert keys == FileStat("/home/new/.ssh")
     assert (home.path, home.mode, home.owner, home.group) == ("/home/new", 0o750, "new", "new")
 
 
 def test_homes_elsewhere_are_found() -> None:
     with TestHost(scripted({"/etc/default/useradd": b"# HOME=/no\nHOME=/srv/homes\n"})) as host:
         plan = host.plan(User(user="new"))
-    (home,) = [effect.state for effect in plan.effects if isinstance(effect, PathEffect)]
+    home, _ = (effect.state for effect in plan.effects if isinstance(effect, PathEffect))
     assert (home.path, home.mode) == ("/srv/homes/new", 0o755)
 
 
@@ -201,3 +202,54 @@ def test_no_database_stops_the_parsers(text: str) -> None:
     parse_groups(text)
     assert parse_users(text + "\n" + PASSWD)["alice"].home == "/home/alice"
     assert "docker" in parse_groups(text + "\n" + GROUPS)
+
+
+TASKS = {
+    "group": Group(group="web"),
+    "group with members": Group(group="web", users=["alice"]),
+    "no group": Group(group="docker", remove=True),
+    "no web": Group(group="web", remove=True),
+    "new": User(user="new"),
+    "new in web": User(user="new", groups=["web"]),
+    "new gecos": User(user="new", gecos="New"),
+    "new for docker": User(user="new", group="docker"),
+    "alice in web": User(user="alice", groups=["web"], append=True),
+    "alice of web": User(user="alice", group="web"),
+    "alice gecos": User(user="alice", gecos="A"),
+    "no alice": User(user="alice", remove=True),
+    "alice": User(user="alice"),
+}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "expected"),
+    [
+        ("group", "group", PlanKind.NONE),
+        ("group", "new in web", PlanKind.CREATE),
+        ("group", "alice in web", PlanKind.MODIFY),
+        ("group", "alice of web", PlanKind.MODIFY),
+        ("group", "group with members", UnknownValueError),
+        ("group", "no web", UnknownValueError),
+        ("no group", "no group", PlanKind.NONE),
+        ("no group", "new for docker", TaskError),
+        ("new", "new", PlanKind.NONE),
+        ("new", "new gecos", UnknownValueError),
+        ("new", "alice in web", TaskError),
+        ("alice gecos", "alice gecos", UnknownValueError),
+        ("alice gecos", "alice", PlanKind.NONE),
+        ("no alice", "no alice", PlanKind.NONE),
+        ("no alice", "alice", UnknownValueError),
+    ],
+)
+def test_a_plan_stands_on_what_earlier_tasks_would_make(
+    first: str, then: str, expected: PlanKind | type[Exception]
+) -> None:
+    script = scripted()
+    for name, line in (("web", ""), ("docker", "docker:x:999:\n"), ("new", "")):
+        script.command(["getent", "group", name], stdout=line, rc=0 if line else 2)
+    with TestHost(script) as host:
+        if isinstance(expected, PlanKind):
+            assert host.plan_all([TASKS[first], TASKS[then]])[1].kind is expected
+            return
+        with pytest.raises(expected):
+            host.plan_all([TASKS[first], TASKS[then]])

@@ -10,13 +10,13 @@ import pytest
 from pydantic import ValidationError
 
 from jetpack_core.contracts.fields import Mode
-from jetpack_core.contracts.operations import InThread, Put, SetAttributes, Write
+from jetpack_core.contracts.operations import InThread, Put, Run, SetAttributes, Write
 from jetpack_core.errors import OperationError, StaleError, TaskError, TemplateError, UnknownValueError
 from jetpack_core.modules.files.content import FileWork
 from jetpack_core.modules.files.copy import Copy
 from jetpack_core.modules.files.payload import DIFF_LIMIT
 from jetpack_core.modules.files.template import Template
-from jetpack_core.records import AccountEffect, FileKind, FileStat, PathEffect, PlanKind, TextDiff
+from jetpack_core.records import AccountEffect, CommandResult, FileKind, FileStat, PathEffect, PlanKind, TextDiff
 from jetpack_core.testing.host import TestHost
 from jetpack_core.testing.sandbox import Sandbox
 from jetpack_core.testing.scripted import ScriptedConnection
@@ -374,7 +374,8 @@ def test_a_template_needs_the_name_of_a_file(tmp_path: Path) -> None:
 
 def foretold(**known: object) -> TestHost:
     state = FileStat("/f", FileKind.FILE, mode=0o644, size=1, checksum="0" * 64, **known)  # type: ignore[arg-type]
-    return TestHost(ScriptedConnection().on(lambda _: True, state), planning=True)
+    script = ScriptedConnection().on(lambda _: True, state).on(Run, CommandResult((), 0))
+    return TestHost(script, planning=True)
 
 
 def test_an_owner_that_is_not_known_yet_is_not_guessed() -> None:
@@ -398,14 +399,15 @@ def test_content_that_is_not_known_yet_is_not_guessed() -> None:
 
 
 def test_effects_tell_later_plans_the_content(host: TestHost, box: Sandbox) -> None:
-    (effect,) = host.plan(Copy(content="x", dest=box.path("f"), owner="app", mode=Mode(0o600)), planning=True).effects
+    wanted = Copy(content="x", dest=box.path("f"), owner="nobody", mode=Mode(0o600))
+    (effect,) = host.plan(wanted, planning=True).effects
     assert not isinstance(effect, AccountEffect)
     assert effect == PathEffect(
         FileStat(
             box.path("f"),
             FileKind.FILE,
             mode=0o600,
-            owner="app",
+            owner="nobody",
             size=1,
             checksum="2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
             content=b"x",
