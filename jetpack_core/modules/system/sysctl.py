@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_vali
 from jetpack_core.contracts.attributes import Attributes
 from jetpack_core.contracts.module import Module
 from jetpack_core.contracts.paths import explained, refuse_in_the_way, require_parent
-from jetpack_core.errors import OperationCode, OperationError, TaskError
+from jetpack_core.errors import TaskError
 from jetpack_core.modules.commands.chain import last_words
 from jetpack_core.modules.files.content import FileWork, compare, operation, plan_new
 from jetpack_core.modules.files.document import Document, document_of
@@ -222,14 +222,9 @@ class Sysctl(Module):
 
     async def _set(self, host: Host) -> None:
         value = (self.value or "").encode()
-        try:
-            ended, now = await host.gather(
-                [host.run(["tee", self._path], stdin=value + b"\n"), host.query(["cat", "--", self._path])]
-            )
-        except OperationError as error:
-            if error.code is OperationCode.NOT_FOUND:
-                raise TaskError("the host has no tee, by which the kernel is told") from error
-            raise
+        # Every dd writes at once what it is given and hands on the kernel's own words; a shell or tee may not.
+        tell = ["dd", f"of={self._path}", "bs=65536", "status=none"]
+        ended, now = await host.gather([host.run(tell, stdin=value + b"\n"), host.query(["cat", "--", self._path])])
         if not ended.ok:
             raise TaskError(f"the kernel does not take {self.key} = {self.value}: {last_words(ended)}")
         told = " ".join(now.stdout.split())

@@ -141,7 +141,7 @@ def test_other_lines_stay_and_doubles_go() -> None:
 
 
 def test_what_the_kernel_refuses_is_not_written_to_the_file() -> None:
-    script = kernel("0\n", refuses="tee: /proc/sys/vm/a: Invalid argument\n")
+    script = kernel("0\n", refuses="dd: error writing /proc/sys/vm/a: Invalid argument\n")
     with TestHost(script) as host, pytest.raises(TaskError, match="Invalid argument"):
         host.converge(Sysctl(key="vm.a", value="banana"))
     assert not any(isinstance(one, Write) for one in script.operations)
