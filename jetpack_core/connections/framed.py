@@ -159,7 +159,7 @@ class FramedClient:
         return [reply for segment in segments for reply in segment.replies]
 
     async def _stream(self, sender: Sender) -> None:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError), sender.under_way():
             async for message in sender.messages():
                 await self._send(message)
 

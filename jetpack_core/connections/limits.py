@@ -25,6 +25,8 @@ class ConnectLimiter:
         self._connecting = ThreadPoolExecutor(CONNECTING_AT_ONCE, "jetpack-connect")
         self._writing = ThreadPoolExecutor(WRITING_AT_ONCE, "jetpack-write")
         self._shared: dict[str, object] = {}
+        self.sending = 0
+        """How many hosts files are being sent to."""
         self._lock = threading.Lock()
 
     @classmethod

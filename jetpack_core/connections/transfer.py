@@ -11,13 +11,18 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
+from jetpack_core.connections.limits import ConnectLimiter
 from jetpack_core.connections.remote.helper import wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 WINDOW: Final = 4 << 20
 """Bytes that may be under way without being confirmed."""
+TOGETHER: Final = 1 << 20
+"""Bytes of files that may be in memory for all hosts, as far as pieces can be made small enough."""
+SMALLEST: Final = 32 << 10
+"""Bytes of a piece for one of very many hosts; the channel takes them without a thread."""
 FAST: Final = 40e6
 """Bytes a second above which compressing costs more time than it saves."""
 
@@ -38,6 +43,7 @@ class Sender:
         self._started = 0.0
         self._room = asyncio.Event()
         self._stopped = False
+        self._limiter = ConnectLimiter.of_loop()
 
     def add(self, index: int, user: int, source: Path | bytes) -> None:
         """Add the content for a request of a user's segment."""
@@ -54,12 +60,21 @@ class Sender:
         self._stopped = True
         self._room.set()
 
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Count as one of those who send."""
+        self._limiter.sending += 1
+        try:
+            yield
+        finally:
+            self._limiter.sending -= 1
+
     async def messages(self) -> AsyncIterator[bytes]:
         """Yield the messages to send, each once there is room for it."""
         self._started = asyncio.get_running_loop().time()
         for index, user, source in self.pending:
             try:
-                async for data in _chunks(source):
+                async for data in _chunks(source, self._piece):
                     await self._wait()
                     if self._stopped:
                         return
@@ -69,6 +84,10 @@ class Sender:
             except OSError as error:
                 yield self._broken(index, user, error)
                 return
+
+    def _piece(self) -> int:
+        """Return how many bytes the next piece may have: the more hosts, the fewer."""
+        return max(SMALLEST, min(wire.CHUNK, TOGETHER // max(self._limiter.sending, 1)))
 
     async def _wait(self) -> None:
         while self._unconfirmed >= WINDOW and not self._stopped:
@@ -92,20 +111,32 @@ class Sender:
         return wire.encode(wire.DATA, self._frame, body.encode("ascii"), b"", wire.BROKEN, user)
 
 
-async def _chunks(source: Path | bytes) -> AsyncIterator[bytes]:
+async def _chunks(source: Path | bytes, size: Callable[[], int]) -> AsyncIterator[bytes]:
     if isinstance(source, bytes):
-        for data in _slices(source):
+        start = 0
+        while data := source[start : start + size()]:
+            start += len(data)
             yield data
         return
     file = await asyncio.to_thread(source.open, "rb", 0)
     with file:
-        while data := await asyncio.to_thread(file.read, wire.CHUNK):
+        position = 0
+        while data := _cached(file, position, size()) or await asyncio.to_thread(
+            os.pread, file.fileno(), size(), position
+        ):
+            position += len(data)
             yield data
 
 
-def _slices(data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data), wire.CHUNK):
-        yield data[start : start + wire.CHUNK]
+def _cached(file: IO[bytes], position: int, size: int) -> bytes:
+    """Return bytes that the kernel holds already, without a thread; nothing at the end, or when it had to wait."""
+    data = bytearray(size)
+    try:
+        count = os.preadv(file.fileno(), [data], position, os.RWF_NOWAIT)
+    except (OSError, AttributeError):
+        # It had to wait, or the system does not know of this.
+        return b""
+    return bytes(memoryview(data)[:count])
 
 
 class Receiver:
