@@ -30,14 +30,14 @@ def command(**flags: Any) -> None:
     from jetpack_core.cli.sources import Gathered, check_groups, load_playbooks, open_inventory, open_sources
     from jetpack_core.cli.undefined import undefined_variables
 
-    sources = open_sources(take(ContentOptions, flags))
+    sources = open_sources(take(ContentOptions, flags), lenient=True)
     hosts = take(HostOptions, flags)
     playbooks: list[Playbook] = []
     inventories: list[Inventory] = []
     found = Gathered()
     found.run(lambda: playbooks.extend(load_playbooks(sources)))
     if hosts.inventory or sources.project.inventory:
-        found.run(lambda: inventories.append(open_inventory(hosts, sources.project)))
+        found.run(lambda: inventories.append(open_inventory(hosts, sources.project, sources.vault)))
     for inventory in inventories:
         found.run(lambda inventory=inventory: check_groups(playbooks, inventory))  # type: ignore[misc]
     found.raise_if_any()

@@ -13,20 +13,22 @@ from jetpack_core.records import Position
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from jetpack_core.secrets.vault import Vault
+
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*", re.ASCII)
 
 _PLACE: Final = Position("-e", 1, 1)
 """Where an assignment stands."""
 
 
-def read_extra_vars(pieces: Iterable[str]) -> dict[str, object]:
+def read_extra_vars(pieces: Iterable[str], vault: Vault | None = None) -> dict[str, object]:
     """Merge the pieces, each one JSON, @FILE or a.b=value: maps merge deeply, later values replace.
 
     Raises UsageError that shows the offending piece, and ContentError for what is wrong in a file.
     """
     found: dict[str, object] = {}
     for piece in pieces:
-        found = overlay_maps(found, _read(piece))
+        found = overlay_maps(found, _read(piece, vault))
     return found
 
 
@@ -57,18 +59,18 @@ def _overlay(low: object, high: object) -> object:
     return low if isinstance(low, dict) and high is None else high
 
 
-def _read(piece: str) -> Mapping[str, object]:
+def _read(piece: str, vault: Vault | None) -> Mapping[str, object]:
     if piece.startswith("@"):
-        return _read_file(Path(piece[1:]))
+        return _read_file(Path(piece[1:]), vault)
     if piece.lstrip().startswith("{"):
         return _read_json(piece)
     return _read_assignment(piece)
 
 
-def _read_file(file: Path) -> Mapping[str, object]:
+def _read_file(file: Path, vault: Vault | None) -> Mapping[str, object]:
     from jetpack_core.content.yaml import load_vars_file
 
-    return _resolved(load_vars_file(file))
+    return _resolved(load_vars_file(file, vault))
 
 
 def _read_json(piece: str) -> Mapping[str, object]:

@@ -24,10 +24,14 @@ HOSTS_UNREACHABLE: Final = 4
 INTERRUPTED: Final = 130
 
 
-def exit_code_of(run: Callable[[], object], *, traceback_wanted: Callable[[], bool]) -> int:
+def exit_code_of(
+    run: Callable[[], object], *, traceback_wanted: Callable[[], bool], redact: Callable[[str], str] = str
+) -> int:
     """Run the command line and return its exit code; whatever it raises is told on standard error.
 
     A command says how it went by returning a whole number; anything else counts as success.
+
+    :param redact: takes secrets out of what is told.
     """
     try:
         returned = run()
@@ -36,32 +40,32 @@ def exit_code_of(run: Callable[[], object], *, traceback_wanted: Callable[[], bo
     except click.Abort as error:
         return _tell_abort(error)
     except Exception as error:  # noqa: BLE001 - the one place where every failure becomes a sentence
-        tell(error)
+        tell(error, redact)
         if traceback_wanted():
-            _tell_traceback(error)
+            _tell_traceback(error, redact)
     else:
         return returned if isinstance(returned, int) else FINE
     return WRONG_INPUT
 
 
-def tell(error: Exception) -> None:
-    """Print an error on standard error."""
+def tell(error: Exception, redact: Callable[[str], str] = str) -> None:
+    """Print an error on standard error, without the secrets in it."""
     if isinstance(error, ContentError):
-        click.echo(f"{error}\n\n{_count(len(error.problems))}; nothing ran", err=True)
+        click.echo(f"{redact(str(error))}\n\n{_count(len(error.problems))}; nothing ran", err=True)
     elif isinstance(error, JetpackError):
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {redact(str(error))}", err=True)
     elif isinstance(error, OSError):
-        click.echo(f"error: {error.filename or 'writing output'}: {error.strerror or error}", err=True)
+        click.echo(redact(f"error: {error.filename or 'writing output'}: {error.strerror or error}"), err=True)
     else:
-        _tell_internal(error)
+        _tell_internal(error, redact)
 
 
 def _count(problems: int) -> str:
     return "1 problem" if problems == 1 else f"{problems} problems"
 
 
-def _tell_internal(error: Exception) -> None:
-    what = f"{type(error).__name__}: {error}".strip().rstrip(":")
+def _tell_internal(error: Exception, redact: Callable[[str], str]) -> None:
+    what = redact(f"{type(error).__name__}: {error}".strip().rstrip(":"))
     click.echo(
         f"internal error: {what}; this is a bug in Jetpack or a plugin: run again with --traceback,"
         " and report what that prints together with the command",
@@ -69,10 +73,10 @@ def _tell_internal(error: Exception) -> None:
     )
 
 
-def _tell_traceback(error: Exception) -> None:
+def _tell_traceback(error: Exception, redact: Callable[[str], str]) -> None:
     import traceback
 
-    traceback.print_exception(error)
+    click.echo(redact("".join(traceback.format_exception(error))), err=True, nl=False)
 
 
 def _tell_abort(error: click.Abort) -> int:

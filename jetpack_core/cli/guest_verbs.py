@@ -38,11 +38,11 @@ def converge(
 
     :param state: What is to become of them, whatever their maps say.
     """
-    sources = open_sources(content)
+    sources = open_sources(content, lenient=planning)
     if state is not None:
         forced = {"provision": {"state": state}}
         sources = replace(sources, extra_vars=overlay_maps(sources.extra_vars, forced))
-    inventory = open_inventory(chosen, sources.project, secrets_needed=not planning)
+    inventory = open_inventory(chosen, sources.project, sources.vault, secrets_needed=not planning)
     settings = settings_for(verb, sources, chosen, wishes, planning=planning)
     return run_guests(_hosts(names, chosen, inventory, sources), inventory, sources, settings, wishes)
 

@@ -41,7 +41,7 @@ def survey_guests(
     from jetpack_core.variables.templates import Templates
 
     registry = sources.registry
-    requests = collect(wanted, inventory, registry, Templates(registry), settings.extra_vars)
+    requests = collect(wanted, inventory, registry, Templates(registry, sources.vault), settings.extra_vars)
     found = survey(requests, settings.threads)
     if not settings.planning and settings.provision and not yes:
         _confirm(found)

@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from jetpack_core.registry import Registry
+    from jetpack_core.secrets.redaction import Redactor
 
 
 class Invocation:
@@ -16,6 +17,7 @@ class Invocation:
 
     def __init__(self) -> None:
         self.traceback = False
+        self._redactor: Redactor | None = None
         self._registry: Registry | None = None
 
     @property
@@ -26,6 +28,19 @@ class Invocation:
 
             self._registry = Registry()
         return self._registry
+
+    @property
+    def redactor(self) -> Redactor:
+        """Return what knows the secrets that were decrypted, and keeps them out of everything that is printed."""
+        if self._redactor is None:
+            from jetpack_core.secrets.redaction import Redactor
+
+            self._redactor = Redactor()
+        return self._redactor
+
+    def redact(self, text: str) -> str:
+        """Return a text without the secrets that were decrypted."""
+        return text if self._redactor is None else self._redactor.redact(text)
 
     def load_plugins(self) -> Registry:
         """Return the registry with the installed plugins; each broken one is a warning on standard error."""
@@ -52,4 +67,7 @@ def loaded_registry() -> Registry:
 
 def warn(message: str) -> None:
     """Print a warning on standard error."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        message = invocation(context).redact(message)
     click.echo(f"{click.style('warning:', fg='yellow')} {message}", err=True)

@@ -12,7 +12,7 @@ from jetpack_core.cli.options import ContentOptions, HostOptions, RunOptions, ta
 from jetpack_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from jetpack_core.cli.project import Project
+    from jetpack_core.cli.sources import Sources
     from jetpack_core.inventory.model import Inventory
 
 
@@ -45,8 +45,8 @@ def run_locally(verb: str, flags: dict[str, Any], *, planning: bool = False, exi
     from jetpack_core.inventory.load import LOCALHOST
 
     wishes = take(RunOptions, flags)
-    sources = open_sources(take(ContentOptions, flags))
-    inventory = _inventory(flags["inventory"], sources.project)
+    sources = open_sources(take(ContentOptions, flags), lenient=planning)
+    inventory = _inventory(take(HostOptions, flags), sources, planning=planning)
     playbooks = load_playbooks(sources)
     check_groups(playbooks, inventory, "" if flags["inventory"] else _OTHER_GROUPS)
     settings = settings_for(
@@ -61,14 +61,14 @@ def run_locally(verb: str, flags: dict[str, Any], *, planning: bool = False, exi
     return run(playbooks, inventory, sources, settings, wishes)
 
 
-def _inventory(paths: tuple[str, ...], project: Project) -> Inventory:
+def _inventory(options: HostOptions, sources: Sources, *, planning: bool) -> Inventory:
     """Return the inventory given by flags; the project's own is for other hosts, and left out."""
     from jetpack_core.cli.sources import open_inventory
     from jetpack_core.inventory.load import LOCALHOST, local_inventory
 
-    if not paths:
+    if not options.inventory:
         return local_inventory()
-    inventory = open_inventory(HostOptions(inventory=paths), project)
+    inventory = open_inventory(options, sources.project, sources.vault, secrets_needed=not planning)
     if LOCALHOST not in inventory.hosts:
         hint = f"add {LOCALHOST!r} to one of its groups, or leave out -i"
         raise UsageError(f"the inventory has no host {LOCALHOST!r}, which is what a local run acts on", hint=hint)

@@ -72,6 +72,7 @@ class LazyGroup(click.Group):
         code = exit_code_of(
             lambda: run(args, prog_name, complete_var, standalone_mode=False, obj=state, **extra),
             traceback_wanted=lambda: state.traceback,
+            redact=state.redact,
         )
         code = flushed(code)
         if standalone_mode:

@@ -27,6 +27,7 @@ class ContentOptions:
     roles: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     extra_vars: tuple[str, ...] = ()
+    identity: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class HostOptions:
     """Which hosts a verb works on."""
 
     inventory: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     limit_hosts: tuple[str, ...] = ()
     limit_groups: tuple[str, ...] = ()
 
@@ -139,16 +141,25 @@ def extra_vars_option() -> Callable[[F], F]:
 
 def content_options() -> Callable[[F], F]:
     """Add the flags of ContentOptions."""
-    return _stack(project_option(), playbook_option(), search_options(), extra_vars_option())
+    return _stack(project_option(), playbook_option(), search_options(), extra_vars_option(), identity_option())
+
+
+def identity_option() -> Callable[[F], F]:
+    """Add `--identity`."""
+    return click.option(
+        "--identity",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Private age or SSH key to decrypt secrets with, before those of the environment; repeatable.",
+    )
 
 
 def inventory_option() -> Callable[[F], F]:
-    """Add `-i`."""
-    return _many(
-        "-i",
-        "--inventory",
-        metavar="PATH",
-        text="Inventory folder or script; later overlay earlier.",
+    """Add `-i` and `--secrets`."""
+    return _stack(
+        _many("-i", "--inventory", metavar="PATH", text="Inventory folder or script; later overlay earlier."),
+        _many("--secrets", metavar="DIR", text="Inventory folder laid over all others, besides the project's own."),
     )
 
 

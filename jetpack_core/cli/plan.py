@@ -28,7 +28,7 @@ def command(exit_on_change: bool, **flags: Any) -> int:
     from jetpack_core.cli.sources import load_content, open_sources
 
     hosts, wishes = take(HostOptions, flags), take(RunOptions, flags)
-    sources = open_sources(take(ContentOptions, flags))
+    sources = open_sources(take(ContentOptions, flags), lenient=True)
     playbooks, inventory = load_content(sources, hosts)
     settings = settings_for("plan", sources, hosts, wishes, planning=True, exit_on_change=exit_on_change)
     return run(playbooks, inventory, sources, settings, wishes)

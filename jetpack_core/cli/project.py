@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from jetpack_core.content.problems import Problems
+    from jetpack_core.secrets.vault import Vault
 
 FILE_NAME: Final = ".jetpack.yml"
 
@@ -57,18 +58,18 @@ class Project:
     """Variables that beat all others but those of `-e`."""
 
 
-def find_project(chosen: Path | None = None) -> Project:
+def find_project(chosen: Path | None = None, vault: Vault | None = None) -> Project:
     """Load the project file that was chosen, or the nearest one upward from the current folder.
 
     Raises ContentError with all its problems, and UsageError where the chosen one is not there.
     """
     if chosen is None:
         file = _nearest(Path.cwd())
-        return load_project(file) if file else Project()
+        return load_project(file, vault) if file else Project()
     file = chosen / FILE_NAME if chosen.is_dir() else chosen
     if not file.exists():
         raise UsageError(f"there is no project file {file}", hint="`jetpack init` makes a project")
-    return load_project(file)
+    return load_project(file, vault)
 
 
 def _nearest(folder: Path) -> Path | None:
@@ -76,14 +77,14 @@ def _nearest(folder: Path) -> Path | None:
     return next((file for file in candidates if os.path.lexists(file)), None)
 
 
-def load_project(file: Path) -> Project:
+def load_project(file: Path, vault: Vault | None = None) -> Project:
     """Load a project file. Raises ContentError with all its problems."""
     from jetpack_core.content.files import top
     from jetpack_core.content.problems import Problems
     from jetpack_core.content.yaml import load_data
     from jetpack_core.variables.data import SourceMap
 
-    data = load_data(file)
+    data = load_data(file, vault)
     problems = Problems()
     if data is None:
         return Project(file)

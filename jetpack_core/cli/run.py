@@ -71,8 +71,8 @@ def command(ctx: click.Context, /, words: tuple[str, ...], planning: bool, **fla
     hosts, wishes = take(HostOptions, flags), take(RunOptions, flags)
     # What a command says is what an ad hoc run is for.
     wishes = replace(wishes, verbosity=wishes.verbosity + STREAMING)
-    sources = open_sources(take(ContentOptions, flags))
-    inventory = open_inventory(hosts, sources.project, secrets_needed=not planning)
+    sources = open_sources(take(ContentOptions, flags), lenient=planning)
+    inventory = open_inventory(hosts, sources.project, sources.vault, secrets_needed=not planning)
     playbook = _playbook(request, sources)
     settings = replace(
         settings_for("run", sources, hosts, wishes, planning=planning), show_results=True, provision=False
@@ -100,6 +100,7 @@ def _playbook(request: AdHoc, sources: Sources) -> Playbook:
         roles_paths=sources.roles,
         modules_paths=sources.modules,
         extra_vars=sources.extra_vars,
+        vault=sources.vault,
         text=playbook_text(request).encode(errors="surrogateescape"),
     )
     return replace(playbook, plays=tuple(map(_without_place, playbook.plays)))

@@ -129,6 +129,7 @@ def settings_for(
         connect_timeout=options.connect_timeout or _CONNECT_TIMEOUT,
         allow_localhost_delegation=options.allow_localhost_delegation,
         extra_vars=sources.extra_vars,
+        vault=sources.vault,
         verify=options.verify,
         lock_timeout=lock_timeout(options.lock_timeout or project.lock_timeout or _LOCK_TIMEOUT),
         stream_output=options.verbosity >= STREAMING,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.command("show-inventory")
 @options.project_option()
 @options.inventory_option()
+@options.identity_option()
 @click.option("--show-groups", multiple=True, metavar="GROUPS", callback=options.split_paths, help="Show these only.")
 @click.option(
     "--show-hosts",
@@ -35,6 +36,7 @@ def command(
     show_groups: tuple[str, ...],
     show_hosts: tuple[str, ...],
     as_json: bool,
+    identity: tuple[Path, ...],
     **flags: Any,
 ) -> None:
     """Show the groups and hosts of the inventory.
@@ -43,9 +45,10 @@ def command(
     to -i again.
     """
     from jetpack_core.cli.project import find_project
+    from jetpack_core.cli.secret_keys import open_vault
     from jetpack_core.cli.sources import open_inventory
 
-    inventory = open_inventory(take(HostOptions, flags), find_project(project))
+    inventory = open_inventory(take(HostOptions, flags), find_project(project), open_vault(identity, lenient=True))
     in_groups, by_name = _chosen(inventory, show_groups, show_hosts)
     if as_json:
         _print_json(inventory, [*in_groups, *by_name] if show_groups or show_hosts else None)

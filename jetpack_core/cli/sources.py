@@ -11,6 +11,7 @@ from jetpack_core.cli.extra_vars import overlay_maps, read_extra_vars
 from jetpack_core.cli.invocation import loaded_registry, warn
 from jetpack_core.cli.options import from_environment
 from jetpack_core.cli.project import Project, find_project
+from jetpack_core.cli.secret_keys import open_vault
 from jetpack_core.errors import ContentError, JetpackError, Problem, UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from jetpack_core.content.model import Playbook
     from jetpack_core.inventory.model import Inventory
     from jetpack_core.registry import Registry
+    from jetpack_core.secrets.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,20 @@ class Sources:
     roles: tuple[Path, ...]
     modules: tuple[Path, ...]
     extra_vars: Mapping[str, object]
+    vault: Vault
+    """Decrypts what is secret."""
 
 
-def open_sources(options: ContentOptions) -> Sources:
+def open_sources(options: ContentOptions, *, lenient: bool = False) -> Sources:
     """Find the project, check the plugins it requires, and resolve the flags against it.
+
+    :param lenient: secrets that no key fits are unknown, instead of an error; for what changes nothing.
 
     Raises ContentError, PluginError, and UsageError.
     """
     registry = loaded_registry()
-    project = find_project(options.project)
+    vault = open_vault(options.identity, lenient=lenient)
+    project = find_project(options.project, vault)
     _check_plugins(project)
     return Sources(
         registry,
@@ -52,7 +59,8 @@ def open_sources(options: ContentOptions) -> Sources:
             *_absolute(from_environment("JET_MODULES_PATH")),
             *project.modules,
         ),
-        extra_vars=overlay_maps(project.extra_vars, read_extra_vars(options.extra_vars)),
+        extra_vars=overlay_maps(project.extra_vars, read_extra_vars(options.extra_vars, vault)),
+        vault=vault,
     )
 
 
@@ -92,6 +100,7 @@ def load_playbooks(sources: Sources) -> tuple[Playbook, ...]:
                     roles_paths=sources.roles,
                     modules_paths=sources.modules,
                     extra_vars=sources.extra_vars,
+                    vault=sources.vault,
                 )
             )
         )
@@ -99,9 +108,12 @@ def load_playbooks(sources: Sources) -> tuple[Playbook, ...]:
     return tuple(loaded)
 
 
-def open_inventory(options: HostOptions, project: Project, *, secrets_needed: bool = False) -> Inventory:
+def open_inventory(
+    options: HostOptions, project: Project, vault: Vault | None = None, *, secrets_needed: bool = False
+) -> Inventory:
     """Load the inventories of the flags or of the project, and the project's secrets over them.
 
+    :param vault: Decrypts what is secret.
     :param secrets_needed: A secrets inventory that is not there is an error; a warning otherwise.
 
     Raises ContentError with all problems, and UsageError where no inventory is named.
@@ -112,20 +124,23 @@ def open_inventory(options: HostOptions, project: Project, *, secrets_needed: bo
     if not paths:
         hint = "name one with -i, or as `inventory:` in .jetpack.yml; `jetpack local` needs none"
         raise UsageError("there is no inventory", hint=hint)
-    inventory = load_inventory([*paths, *_secrets(project, needed=secrets_needed)])
+    inventory = load_inventory([*paths, *_secrets(project, options, needed=secrets_needed)], vault=vault)
     for warning in inventory.warnings:
         warn(warning)
     return inventory
 
 
-def _secrets(project: Project, *, needed: bool) -> list[Path]:
-    missing = [path for path in project.secrets_inventory if not path.exists()]
+def _secrets(project: Project, options: HostOptions, *, needed: bool) -> list[Path]:
+    wanted = (*project.secrets_inventory, *_absolute(options.secrets))
+    missing = [path for path in wanted if not path.exists()]
     if missing:
         message = f"the secrets inventory {missing[0]} is not there"
         if needed:
-            raise UsageError(message, hint=f"fetch it, or change `secrets_inventory:` in {project.file}")
+            setting = f"`secrets_inventory:` in {project.file}"
+            where = setting if missing[0] in project.secrets_inventory else "--secrets"
+            raise UsageError(message, hint=f"fetch it, or change {where}")
         warn(f"{message}; its variables will be missing")
-    return [path for path in project.secrets_inventory if path.exists()]
+    return [path for path in wanted if path.exists()]
 
 
 def load_content(
@@ -136,7 +151,9 @@ def load_content(
     found: list[Inventory] = []
     problems = Gathered()
     problems.run(lambda: loaded.append(load_playbooks(sources)))
-    problems.run(lambda: found.append(open_inventory(options, sources.project, secrets_needed=secrets_needed)))
+    problems.run(
+        lambda: found.append(open_inventory(options, sources.project, sources.vault, secrets_needed=secrets_needed))
+    )
     problems.raise_if_any()
     check_groups(loaded[0], found[0])
     return loaded[0], found[0]

@@ -113,7 +113,7 @@ class _Run:
                 error = _first(failure)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(context.pool.close(), _PATIENCE)
-        code = self._finish(plays, str(error) if error is not None else "")
+        code = self._finish(plays, _told(error))
         context.events.close()
         if error is not None and not isinstance(error, JetpackError):
             raise error
@@ -209,6 +209,13 @@ class _Run:
         if self._settings.planning and self._settings.exit_on_change and changes:
             return EXIT_CHANGES
         return EXIT_OK
+
+
+def _told(error: Exception | None) -> str:
+    """Return what is wrong and what to do about it, in one line."""
+    if isinstance(error, JetpackError):
+        return f"{error.message} ({error.hint})" if error.hint else error.message
+    return "" if error is None else str(error)
 
 
 def _first(error: Exception) -> Exception:

@@ -13,9 +13,11 @@ from jetpack_core.content.fields import fields_of
 from jetpack_core.content.parameters import converted
 from jetpack_core.content.problems import Problems, suggest
 from jetpack_core.contracts.provisioner import Surroundings
-from jetpack_core.errors import JetpackError, PluginError
+from jetpack_core.contracts.unknown import Unknown
+from jetpack_core.errors import JetpackError, PluginError, SecretError
 from jetpack_core.provisioning.wish import GuestRequest, Wish
 from jetpack_core.records import Position
+from jetpack_core.secrets.values import LazyMap, Sealed
 from jetpack_core.variables.layers import Layer, explain_path, flatten
 from jetpack_core.variables.merge import ListRule
 
@@ -93,6 +95,8 @@ class _Reader:
         return flatten([magic, *self._inventory.layers(self._host), self._extra])
 
     def _rendered(self, value: object, path: tuple[str | int, ...]) -> object:
+        if isinstance(value, Sealed):
+            return self._decrypted(value, path)
         if isinstance(value, Mapping):
             return {key: self._rendered(one, (*path, str(key))) for key, one in value.items()}
         if isinstance(value, list):
@@ -105,6 +109,18 @@ class _Reader:
             self._note(path, f"`{KEY}.{shown_path(path)}`: {error.message}", error.hint)
             return None
 
+    def _decrypted(self, value: Sealed, path: tuple[str | int, ...]) -> object:
+        """Return a secret's value; None with the problem noted."""
+        try:
+            found = value.open()
+        except SecretError as error:
+            self._note(path, f"`{KEY}.{shown_path(path)}`: {error.message}", error.hint)
+            return None
+        if isinstance(found, Unknown):
+            self._note(path, f"`{KEY}.{shown_path(path)}`: {found.reason}", "name the key with --identity")
+            return None
+        return found
+
     def _request(self, values: dict[str, object]) -> GuestRequest | None:
         common = set(Wish.model_fields)
         wish = self._validated(Wish, {key: value for key, value in values.items() if key in common})
@@ -116,7 +132,7 @@ class _Reader:
         cluster = self._cluster(values.get(_CLUSTER))
         if wish is None or provisioner is None or cluster is None:
             return None
-        provisioner.attach(Surroundings(variables=self._variables, cluster=cluster))
+        provisioner.attach(Surroundings(variables=LazyMap(dict(self._variables)), cluster=cluster))
         return GuestRequest(self._host, wish, provisioner)
 
     def _class(self, name: object) -> type[Provisioner] | None:
@@ -136,7 +152,7 @@ class _Reader:
             hint = suggest(str(name), self._inventory.hosts) or "it is the inventory host that holds the API's address"
             self._note((_CLUSTER,), f"`{KEY}.{_CLUSTER}`: the inventory has no host {described(name)}", hint)
             return None
-        return flatten([*self._inventory.layers(name), self._extra])
+        return LazyMap(flatten([*self._inventory.layers(name), self._extra]))
 
     def _validated(self, model: type[_Model], values: dict[str, object]) -> _Model | None:
         fields = fields_of(model).by_name

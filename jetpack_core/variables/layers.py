@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeGuard
 
-from jetpack_core.variables.data import Replace, SourceMap
+from jetpack_core.variables.data import Replace
 from jetpack_core.variables.merge import Effect, ListRule, effect, merge, merge_into
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def _find(values: Mapping[str, object], path: Sequence[object]) -> _Found | None
             return _Found(_ABSENT, position, replaces=True)
         if key not in node:
             return _Found(_ABSENT, position, replaces) if replaces else None
-        position = node.positions.get(str(key), position) if isinstance(node, SourceMap) else None
+        known: Mapping[str, Position] | None = getattr(node, "positions", None)
+        position = known.get(str(key), position) if known is not None else None
         node = node[key]
     return _Found(node, position, replaces)
 

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What decrypts the secrets of a run, with the keys that the flags and the environment name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jetpack_core.cli.invocation import invocation, warn
+from jetpack_core.secrets.vault import Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from jetpack_core.secrets.identities import Identities
+
+
+def open_vault(files: Sequence[Path], *, lenient: bool) -> Vault:
+    """Return what decrypts secrets; no key is looked for before the first secret is.
+
+    From now on, what this call of the command line prints is free of the secrets that were decrypted.
+
+    :param files: what `--identity` names.
+    :param lenient: what cannot be decrypted for want of a key is unknown, instead of an error.
+    """
+    state = invocation(click.get_current_context())
+    return Vault(lambda: _identities(files, state.redactor.register), state.redactor, lenient=lenient, warn=warn)
+
+
+def _identities(files: Sequence[Path], learned: Callable[[str, str], None]) -> Identities:
+    from jetpack_core.cli.passwords import ask_password
+    from jetpack_core.secret_files.rules import find_rules
+    from jetpack_core.secrets.identities import Identities
+
+    return Identities(
+        files,
+        environment=os.environ,
+        home=Path.home(),
+        ask=lambda prompt: ask_password(prompt, "an encrypted key"),
+        warn=warn,
+        learned=learned,
+        allowed_plugins=find_rules(Path.cwd()).plugins,
+    )
