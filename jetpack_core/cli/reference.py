@@ -98,8 +98,10 @@ def _verb(name: str, parent: click.Context) -> Iterator[str]:
     context = _context(command, name, parent)
     yield _help(context, "##")
     if isinstance(command, click.Group):
-        for sub_name, sub in sorted(command.commands.items()):
-            yield _help(_context(sub, sub_name, context), "###")
+        for sub_name in sorted(command.list_commands(context)):
+            sub = command.get_command(context, sub_name)
+            if sub is not None:
+                yield _help(_context(sub, sub_name, context), "###")
 
 
 def _context(command: click.Command, name: str, parent: click.Context) -> click.Context:

@@ -138,16 +138,18 @@ class Keeper:
         """Return a file's ciphertext. Raises UsageError, SecretError."""
         return self.audience(file).encrypt(content, armored=armored)
 
-    def open(self, value: Value, file: Path, *, anywhere: bool = False) -> Opened:
+    def open(self, value: Value, file: Path, *, anywhere: bool = False, require_binding: bool | None = None) -> Opened:
         """Return what an encrypted value says. Raises SecretError.
 
         :param anywhere: accept a value that belongs to another place, and one that does not say.
+        :param require_binding: refuse one that does not say; None for what the rules say.
         """
         plaintext = self.identities.decrypt(value.text.encode())
         belongs = binding.bound_to(plaintext)
         place = belongs if anywhere and belongs else binding.place_of(file, value.keys)
-        required = self.rules(file).require_binding and not anywhere
-        text = binding.open_value(plaintext, place, require_binding=required)
+        if require_binding is None:
+            require_binding = self.rules(file).require_binding and not anywhere
+        text = binding.open_value(plaintext, place, require_binding=require_binding)
         return Opened(text, belongs is not None, binding.audience_of(plaintext))
 
     def open_all(
@@ -170,12 +172,13 @@ class Keeper:
         refuse: Callable[[Value, SecretError], None],
         values: Iterable[Value] | None = None,
         anywhere: bool = False,
+        require_binding: bool | None = None,
     ) -> dict[Keys, Opened]:
         """Return what the encrypted values of a document say; `refuse` is told of those that cannot be read."""
         found: dict[Keys, Opened] = {}
         for value in document.sealed if values is None else values:
             try:
-                found[value.keys] = self.open(value, file, anywhere=anywhere)
+                found[value.keys] = self.open(value, file, anywhere=anywhere, require_binding=require_binding)
             except SecretError as error:
                 refuse(value, error)
         return found

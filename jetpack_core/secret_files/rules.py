@@ -16,7 +16,7 @@ from jetpack_core.content.yaml import check_tag, parse
 from jetpack_core.errors import SecretError, UsageError
 from jetpack_core.secret_files.globs import key_matches, path_matches
 from jetpack_core.secrets import age
-from jetpack_core.secrets.binding import RULES_FILE as FILE_NAME
+from jetpack_core.secrets.binding import RULES_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,9 +75,13 @@ class Rules:
         return Path(os.path.relpath(file.absolute(), base.absolute())).as_posix()
 
     def rule_for(self, file: Path) -> Rule | None:
-        """Return the first rule whose paths a file is among."""
+        """Return the first rule whose paths a file is among; what is meant for NAME is for NAME.age, too."""
         path = self.relative(file)
-        return next((rule for rule in self.rules if any(path_matches(one, path) for one in rule.patterns)), None)
+        for name in dict.fromkeys([path, path.removesuffix(".age")]):
+            for rule in self.rules:
+                if any(path_matches(one, name) for one in rule.patterns):
+                    return rule
+        return None
 
     def recipients_for(self, file: Path) -> tuple[Recipient, ...]:
         """Return for whom a file's secrets are. Raises UsageError where no rule is about it."""
@@ -87,7 +91,7 @@ class Rules:
         if self.file is None:
             raise UsageError(
                 f"nothing says for whom the secrets of {shown(file)} are",
-                hint=f"write a {FILE_NAME} with recipients and rules, or name somebody with --recipient",
+                hint=f"write a {RULES_FILE} with recipients and rules, or name somebody with --recipient",
             )
         raise UsageError(
             f"no rule of {shown(self.file)} is about {shown(file)}",
@@ -121,7 +125,7 @@ def find_rules(start: Path) -> Rules:
     Raises ContentError with all its problems.
     """
     folder = start.absolute() if start.is_dir() else start.absolute().parent
-    candidates = (parent / FILE_NAME for parent in (folder, *folder.parents))
+    candidates = (parent / RULES_FILE for parent in (folder, *folder.parents))
     file = next((one for one in candidates if os.path.lexists(one)), None)
     return load_rules(file) if file else Rules()
 

@@ -28,7 +28,7 @@ AGE_TAG: Final = "!age"
 _PROPERTY: Final = re.compile(r"([&!]\S*)\s*")
 _REST_OF_LINE: Final = re.compile(r"[ \t]*(?:(?<=[ \t])#[^\r\n]*)?(?=[\r\n]|\Z)")
 _HEADER: Final = re.compile(r"[|>][-+0-9]*")
-_BREAKS: Final = "\r\n"
+_EMPTY_LINES: Final = re.compile(r"(?:[\r\n]+ *)+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Spans:
         block = event.style in {"|", ">"}
         flow = any(one.flow for one in self._stack)
         if block:
-            end = start + len(self._text[start:end].rstrip(_BREAKS + " \t"))
+            end = start + len(_EMPTY_LINES.sub("", self._text[start:end]))
         body, properties = self._properties(start, end, tagged=event.tag is not None or event.anchor is not None)
         comment, region_end = self._comment(body, end, block=block, flow=flow)
         return Value(
