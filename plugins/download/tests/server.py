@@ -242,11 +242,29 @@ def make_authority(folder: Path, *alternatives: x509.GeneralName) -> tuple[Path,
     leaf = _certificate(server, name, key, ca, names)
     pem = serialization.Encoding.PEM
     (folder / "ca.pem").write_bytes(root.public_bytes(pem))
+    (folder / "ca-key.pem").write_bytes(
+        ca.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     (folder / "server.pem").write_bytes(private + leaf.public_bytes(pem))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem")
     return folder / "ca.pem", context
+
+
+def make_client(folder: Path, passphrase: bytes = b"") -> tuple[Path, Path]:
+    """Make a client's certificate, of the authority that is in the folder, and its key; returns their files."""
+    pem = serialization.Encoding.PEM
+    ca = serialization.load_pem_private_key((folder / "ca-key.pem").read_bytes(), None)
+    root = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
+    assert isinstance(ca, ec.EllipticCurvePrivateKey)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "client")])
+    leaf = _certificate(name, root.subject, key, ca, x509.SubjectAlternativeName([x509.DNSName("client")]))
+    hidden = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    (folder / "client.pem").write_bytes(leaf.public_bytes(pem))
+    (folder / "client-key.pem").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, hidden))
+    return folder / "client.pem", folder / "client-key.pem"
 
 
 _USAGES = (

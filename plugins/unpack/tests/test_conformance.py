@@ -85,6 +85,20 @@ CASES = (
         unpacking(strip_components="1", prune="true"),
         several(unpacked, put("a.tgz", gzip.compress(making.APP_2, mtime=0)), put("d/e/mine", "kept")),
     ),
+    Case("renamed", unpacking(strip_components="1", rename={"conf": "etc"}), APP, CREATE),
+    Case("swapped in", unpacking(strip_components="1", swap="true"), APP, CREATE),
+    Case(
+        "new version, swapped in",
+        unpacking(strip_components="1", swap="true", dir_mode="0o750"),
+        several(unpacked, put("a.tgz", gzip.compress(making.APP_2, mtime=0)), put("d/e/mine", "goes")),
+        disturb=put("d/e/bin/run", "mine\n"),
+    ),
+    Case(
+        "newer ones kept",
+        unpacking(strip_components="1", keep_newer="true"),
+        several(APP, lambda box: box.make_directory("d/e/conf"), put("d/e/conf/app.conf", "port: 81\n")),
+    ),
+    Case("archive goes", unpacking(remove_src="true"), APP, CREATE, round_trips=6),
     Case("creates", lambda box: {**unpacking()(box), "creates": box.path("a.tgz")}, APP, NONE),
 )
 

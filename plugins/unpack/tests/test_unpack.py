@@ -6,11 +6,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jetpack_plugin_unpack import sending
 from jetpack_plugin_unpack.onhost import manifest
 from jetpack_plugin_unpack.unpack import Unpack
 from pydantic import ValidationError
@@ -20,42 +18,11 @@ from jetpack_core.errors import StaleError, TaskError
 from jetpack_core.records import PlanKind
 from jetpack_core.testing.examples import make_module
 from jetpack_core.testing.host import TestHost
-from jetpack_core.testing.no_python import ShellConnection
 from plugins.unpack.tests import making
 from plugins.unpack.tests.making import COMPRESSORS, MTIME, directory, file, link, tar, zip_info, zipped
+from plugins.unpack.tests.tasks import APP, APP_TREE, tree, unpack
 
 NONE, CREATE, MODIFY = PlanKind.NONE, PlanKind.CREATE, PlanKind.MODIFY
-
-
-@pytest.fixture(params=["python", "shell"])
-def host(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestHost]:
-    if request.param == "python":
-        with TestHost() as host:
-            yield host
-        return
-    monkeypatch.setattr(sending, "_PICK", "\n".join(sending._PICK.splitlines()[3:]) + "\n")
-    with TestHost(ShellConnection()) as host:
-        yield host
-
-
-def unpack(folder: Path, name: str = "app.tgz", **more: object) -> Unpack:
-    module = make_module(Unpack, {"src": str(folder / name), "dest": str(folder / "dest"), **more}, [folder])
-    assert isinstance(module, Unpack)
-    return module
-
-
-def tree(top: Path) -> dict[str, str]:
-    found = {}
-    for path in sorted(top.rglob("*")):
-        if path.is_symlink():
-            found[str(path.relative_to(top))] = f"-> {path.readlink()}"
-        elif path.is_file():
-            found[str(path.relative_to(top))] = path.read_text()
-    return found
-
-
-APP = {"bin/run": "#!/bin/sh\necho 1\n", "bin/same": "#!/bin/sh\necho 1\n", "conf/app.conf": "port: 80\n", "empty": ""}
-APP_TREE = {**APP, "latest": "-> bin/run"}
 
 
 @pytest.mark.parametrize("compression", COMPRESSORS)

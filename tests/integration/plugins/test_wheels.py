@@ -29,7 +29,7 @@ PLAYBOOK = """\
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return install_wheels(tmp_path_factory.mktemp("wheels"), "move", "unpack")
+    return install_wheels(tmp_path_factory.mktemp("wheels"), "move", "unpack", "download")
 
 
 @pytest.mark.parametrize("name", ["move", "unpack"])

@@ -24,7 +24,17 @@ from jetpack_plugin_download.sharing import (
 )
 
 _NOT_MODIFIED: Final = 304
-_OF_THE_FILE: Final = ("urls", "headers", "authorization", "credentials_for", "ca", "verify", "proxy")
+_OF_THE_FILE: Final = (
+    "urls",
+    "headers",
+    "authorization",
+    "credentials_for",
+    "logins",
+    "ca",
+    "client",
+    "verify",
+    "proxy",
+)
 """What of a request decides which file it gets."""
 
 

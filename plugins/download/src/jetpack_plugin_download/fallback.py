@@ -12,16 +12,8 @@ from urllib.parse import urljoin, urlsplit
 from jetpack_core.contracts.host import Host
 from jetpack_core.errors import OperationCode, OperationError, TaskError
 from jetpack_core.records import CommandResult
-from jetpack_plugin_download.onhost.session import (
-    MOST_REDIRECTS,
-    PASSING,
-    Refused,
-    Trouble,
-    conditions,
-    origin,
-    recorded_url,
-    shown,
-)
+from jetpack_plugin_download.onhost.session import MOST_REDIRECTS, PASSING, conditions, login_for, origin, recorded_url
+from jetpack_plugin_download.onhost.trouble import Refused, Trouble, shown
 from jetpack_plugin_download.onhost.turns import Turns
 from jetpack_plugin_download.request import Reply, Request
 
@@ -67,12 +59,16 @@ class Curl:
     """The curl of a host. Its settings go to standard input, so that no secret shows in the process list.
 
     :param certificates: The path of `ca_file` on the host, where there is one.
+    :param client: The path of `client_cert` with its key, likewise.
     """
 
-    def __init__(self, host: Host, request: Request, certificates: str | None = None) -> None:
+    def __init__(
+        self, host: Host, request: Request, certificates: str | None = None, client: str | None = None
+    ) -> None:
         self._host = host
         self._request = request
         self._certificates = certificates
+        self._client = client
 
     async def fetch(self, url: str, path: str) -> Reply:
         """Take a file to a private path. Raises Refused, Trouble."""
@@ -132,8 +128,9 @@ class Curl:
     def _settings(self, url: str, headers: Mapping[str, str], *, trusted: bool) -> list[tuple[str, str | None]]:
         request = self._request
         given = {"Accept-Encoding": "identity", "User-Agent": "jetpack-download", **(request.get("headers") or {})}
-        if request.get("authorization"):
-            given["Authorization"] = request["authorization"]
+        login = login_for(dict(request), url)
+        if login:
+            given["Authorization"] = login
         if not trusted:
             given = {name: value for name, value in given.items() if name.lower() in _SAFE}
         given.update(headers)
@@ -160,6 +157,7 @@ class Curl:
         limit = self._request.get("max_size")
         return [
             ("cacert", self._certificates),
+            ("cert", self._client),
             ("proxy", self._request.get("proxy")),
             ("max-filesize", None if limit is None else str(limit)),
         ]
@@ -239,7 +237,7 @@ def wget_will_do(tool: str, request: Request) -> bool:
     No wget keeps headers from other hosts, and none can be kept to a size. That of busybox takes the address from its
     arguments only and knows no certificates, so it fetches nothing but what is not encrypted and not secret anyway.
     """
-    if any(request.get(name) for name in ("headers", "authorization", "max_size", "proxy")):
+    if any(request.get(name) for name in ("headers", "authorization", "logins", "client", "max_size", "proxy")):
         return False
     if tool == "gnu-wget":
         return True

@@ -74,6 +74,8 @@ async def obtain(
 
 
 def _means(seen: Seen, request: Request) -> Sequence[str]:
+    if any(url.startswith("file:") for url in request["urls"]):
+        return [tool for tool in ("python3",) if tool in seen.tools]
     wanted = [tool for tool in ("python3", "curl") if tool in seen.tools]
     return [*wanted, *(tool for tool in ("gnu-wget", "wget") if tool in seen.tools and wget_will_do(tool, request))]
 
@@ -121,11 +123,8 @@ async def _by_tool(host: Host, tool: str, request: Request) -> Obtained:
     began = time.monotonic()
     directory = await host.temp_directory("download")
     try:
-        certificates = None
-        if request.get("ca"):
-            certificates = f"{directory}/ca.pem"
-            await host.write(certificates, request["ca"].encode(), mode=0o600)
-        curl = Curl(host, request, certificates)
+        certificates = await _written(host, f"{directory}/ca.pem", request.get("ca"))
+        curl = Curl(host, request, certificates, await _written(host, f"{directory}/client.pem", request.get("client")))
 
         async def ask(url: str) -> Reply:
             path = f"{directory}/file"
@@ -153,6 +152,14 @@ async def _by_tool(host: Host, tool: str, request: Request) -> Obtained:
         uid=facts["uid"],
         gid=facts["gid"],
     )
+
+
+async def _written(host: Host, path: str, text: str | None) -> str | None:
+    """Put a text where only the acting user may read it; None where there is none."""
+    if text is None:
+        return None
+    await host.write(path, text.encode(), mode=0o600)
+    return path
 
 
 async def tidy(host: Host, path: str | None) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
-from urllib.parse import urlsplit
+from typing import Any, Literal, Self, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema, model_validator
+from pydantic import model_validator
 
 from jetpack_core.contracts.attributes import (
     NEW_FILE_MODE,
@@ -21,73 +19,23 @@ from jetpack_core.contracts.attributes import (
     new_state,
     with_attributes,
 )
-from jetpack_core.contracts.fields import FileName, Secret, Source
+from jetpack_core.contracts.fields import FileName
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.paths import explained, refuse_in_the_way, require_parent
-from jetpack_core.errors import TaskError, UnknownValueError
+from jetpack_core.errors import UnknownValueError
 from jetpack_core.records import Change, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
+from jetpack_plugin_download.access import Access
 from jetpack_plugin_download.fallback import Curl
 from jetpack_plugin_download.fetching import obtain, result_of
+from jetpack_plugin_download.fields import Addresses, Size, SumOrAddress
 from jetpack_plugin_download.judging import Judgement, Verdict, judge
 from jetpack_plugin_download.looking import Seen, look
 from jetpack_plugin_download.onhost.asking import check, read
-from jetpack_plugin_download.onhost.session import Session, shown
+from jetpack_plugin_download.onhost.session import Session
+from jetpack_plugin_download.onhost.trouble import shown
 from jetpack_plugin_download.placing import Placement, attribute_steps, backup_name, place
-from jetpack_plugin_download.request import SUMS_LIMIT, Reply, Request, basic, on_control, succeeded
-from jetpack_plugin_download.sums import Checksum, choose, name_in, parse_checksum
-
-_SIZES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
-
-
-def _address(url: str) -> str:
-    if not url.isprintable() or " " in url:
-        message = "an address holds no blanks and no control characters; write a blank as %20"
-        raise ValueError(message)
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        message = f"{shown(url)!r} is not a web address; write it as https://NAME/PATH"
-        raise ValueError(message)
-    if parts.username is not None or parts.password is not None:
-        message = "a user or password in an address would show in logs; say 'username' and 'password'"
-        raise ValueError(message)
-    return url.split("#", 1)[0]
-
-
-def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _size(value: object) -> object:
-    """Read 500k, 20M or 2GiB."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip().lower().removesuffix("b").removesuffix("i")
-    unit = text[-1:] if text[-1:] in _SIZES else ""
-    digits = text.removesuffix(unit).strip()
-    if not digits.isdecimal():
-        message = f"{value!r} is no size; write it as 20M or in bytes"
-        raise ValueError(message)
-    return int(digits) * _SIZES[unit]
-
-
-def _header_text(value: str | SecretStr) -> str | SecretStr:
-    text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if any(char in text for char in "\r\n\0"):
-        message = "a header is one line"
-        raise ValueError(message)
-    return value
-
-
-def _checksum(value: object) -> object:
-    return parse_checksum(value) if isinstance(value, str) else value
-
-
-Address = Annotated[str, AfterValidator(_address)]
-HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
-HeaderValue = Annotated[str | Secret, AfterValidator(_header_text)]
-Size = Annotated[int, BeforeValidator(_size), Field(ge=0), WithJsonSchema({"type": "string"})]
-Addresses = Annotated[list[Address], BeforeValidator(_one_or_many), Field(min_length=1)]
-SumOrAddress = Annotated[Checksum | str, BeforeValidator(_checksum), WithJsonSchema({"type": "string"})]
+from jetpack_plugin_download.request import SUMS_LIMIT, Reply, Request, on_control, succeeded
+from jetpack_plugin_download.sums import Checksum, choose, name_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +47,7 @@ class _Work:
     validators: Mapping[str, str] = field(default_factory=dict)
 
 
-class Download(FileAttributes):
+class Download(Access, FileAttributes):
     """Put a file from the web on the host.
 
     A download that is cut short, too large or of the wrong checksum never takes the place of a good file. What came
@@ -129,7 +77,7 @@ class Download(FileAttributes):
     """
 
     url: Addresses
-    """The address, or a list of mirrors that are tried in order; http or https."""
+    """The address, or a list of mirrors that are tried in order; http, https, or with `via` file."""
     dest: FileName
     """The file's own name on the host; its directory must exist."""
     checksum: SumOrAddress | None = None
@@ -140,46 +88,21 @@ class Download(FileAttributes):
     """Fetch the file in any case, whatever is recorded; it replaces the old one only if it differs."""
     conditional: bool = True
     """Ask the server whether a file that is there has changed; without it, a file that is there is taken as it is."""
-    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
-    """Headers to send; like all credentials, they are not sent on to another host by a redirect."""
-    username: str | None = None
-    """The user to log in as, with `password`."""
-    password: Secret | None = None
-    """The password for `username`."""
-    token: Secret | None = None
-    """A token to log in with, sent as `Authorization: Bearer`."""
     via: Literal["auto", "host", "control"] = "auto"
     """Where the file is fetched: on the `host`, on the `control` machine, or there where the host cannot (`auto`)."""
-    timeout: float = Field(default=30.0, gt=0)
-    """Seconds of silence after which an attempt is given up."""
-    retries: int = Field(default=3, ge=0)
-    """How often all addresses are tried again; pauses double from one to the next."""
-    retry_delay: float = Field(default=1.0, ge=0)
-    """Seconds before the second attempt."""
-    longest_wait: float = Field(default=120.0, ge=0)
-    """Seconds that a server may ask to wait, by `Retry-After`, without the attempt being given up."""
     resume: bool = True
     """Go on where an interrupted transfer ended, if the server vouches that the file is still the same."""
     max_size: Size | None = None
     """The most bytes the file may have, such as 500M."""
     backup: bool = False
     """Keep the old file beside the new one, named with its time and the start of its checksum."""
-    ca_file: Source | None = None
-    """The certificates to trust instead of the system's; a PEM file in `files` of the role or playbook."""
-    validate_certs: bool = True
-    """Check the server's certificate."""
-    proxy: str | Secret | None = None
-    """The proxy to go through, as an address; without it, what the environment says (`https_proxy`, `no_proxy`)."""
     save: str | None = None
     """The variable that gets the result: `url`, `final_url`, `status`, `size`, `checksum`, `etag`, `backup`, ..."""
 
     @model_validator(mode="after")
-    def _one_way_to_log_in(self) -> Self:
-        if (self.username is None) != (self.password is None):
-            message = "'username' and 'password' go together"
-            raise ValueError(message)
-        if self.token is not None and self.username is not None:
-            message = "give either 'token' or 'username' and 'password'"
+    def _sensible(self) -> Self:
+        if self.via == "auto" and any(url.startswith("file:") for url in self.url):
+            message = "an address of a file does not say whose it is; say `via: host` or `via: control`"
             raise ValueError(message)
         if self.checksum_name is not None and not isinstance(self.checksum, str):
             message = "'checksum_name' is for a file with checksums: give its address as 'checksum'"
@@ -214,7 +137,7 @@ class Download(FileAttributes):
         if self.via == "control":
             return []
         if isinstance(self.checksum, str):
-            return [{**self._request(), "action": "read", "urls": [self.checksum], "limit": SUMS_LIMIT}]
+            return [{**self._request(), **self.request([self.checksum]), "action": "read", "limit": SUMS_LIMIT}]
         if self.checksum is None and self._asks:
             return [{**self._request(), "action": "check", "dest": self.dest}]
         return []
@@ -224,31 +147,17 @@ class Download(FileAttributes):
         return self.conditional and not self.force
 
     def _request(self, checksum: Checksum | None = None) -> Request:
-        authorization = None
-        if self.token is not None:
-            authorization = f"Bearer {self.token.get_secret_value()}"
-        elif self.username is not None and self.password is not None:
-            authorization = basic(self.username, self.password.get_secret_value())
         return {
-            "urls": self.url,
-            "headers": {name: _revealed(value) for name, value in self.headers.items()},
-            "authorization": authorization,
-            "timeout": self.timeout,
-            "retries": self.retries,
-            "delay": self.retry_delay,
-            "longest_wait": self.longest_wait,
+            **self.request(self.url),
             "resume": self.resume,
             "max_size": self.max_size,
-            "verify": self.validate_certs,
-            "ca": None if self.ca_file is None else _certificates(self.ca_file),
-            "proxy": None if self.proxy is None else _revealed(self.proxy),
             "checksum": None if checksum is None else [checksum.kind, checksum.hex],
         }
 
     async def _read_sums(self, host: Host, seen: Seen, where: str) -> Checksum:
         """Return what the file with checksums says. Raises TaskError."""
         what = f"the checksums at {shown(where)} cannot be read"
-        request = {**self._request(), "urls": [where]}
+        request = {**self._request(), **self.request([where])}
         if seen.replies:
             reply = succeeded(seen.replies[0], what)
         elif self._by_curl(seen):
@@ -260,7 +169,7 @@ class Download(FileAttributes):
 
     def _by_curl(self, seen: Seen) -> bool:
         """Tell whether curl is to ask on the host; a file with certificates would have to be written there first."""
-        return self.via != "control" and "curl" in seen.tools and self.ca_file is None
+        return self.via != "control" and "curl" in seen.tools and self.ca_file is None and self.client_cert is None
 
     async def _by_checksum(self, host: Host, seen: Seen, wanted: Checksum) -> Plan:
         digest = seen.now.checksum if wanted.kind == "sha256" else seen.digest
@@ -364,17 +273,6 @@ class Download(FileAttributes):
         if not changed:
             return Outcome(result, msg="fetched, and it is what was there", changed=False)
         return Outcome(result, msg=f"{obtained.size} bytes by {obtained.via}", changed=True)
-
-
-def _revealed(value: str | SecretStr) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value
-
-
-def _certificates(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii")
-    except (OSError, ValueError) as error:
-        raise TaskError(f"ca_file: {path} cannot be read as PEM: {error}") from error
 
 
 def _checked(request: Request, record: dict[str, Any] | None) -> Reply:

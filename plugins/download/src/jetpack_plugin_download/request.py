@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from jetpack_core.contracts.host import Host
 from jetpack_core.errors import TaskError
-from jetpack_plugin_download.onhost.session import Impossible, Refused, Trouble
+from jetpack_plugin_download.onhost.trouble import Impossible, Refused, Trouble
 
 T = TypeVar("T")
 Request = dict[str, Any]
@@ -23,7 +23,7 @@ SUMS_LIMIT: Final = 4 * 1024 * 1024
 BOOT: Final = "import sys;b=sys.stdin.buffer;exec(b.read(int(b.readline())))"
 """What Python is started with on a host: the client follows on standard input, and then the request."""
 _PACKAGE: Final = "jetpack_plugin_download"
-_PARTS: Final = ("", ".session", ".turns", ".body", ".asking", ".part", ".fetching", ".serve")
+_PARTS: Final = ("", ".trouble", ".local", ".session", ".turns", ".body", ".asking", ".part", ".fetching", ".serve")
 """The client's modules, each after those that it imports."""
 _LOADER: Final = """
 import types

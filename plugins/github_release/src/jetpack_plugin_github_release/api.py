@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
-from jetpack_plugin_download.onhost.session import PASSING, Refused, Session, Trouble, origin
+from jetpack_plugin_download.onhost.session import PASSING, Session, origin
+from jetpack_plugin_download.onhost.trouble import Refused, Trouble
 from jetpack_plugin_download.onhost.turns import Turns
 
 from jetpack_core.errors import TaskError

@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 
 from jetpack_plugin_download.cache import Cache
 from jetpack_plugin_download.onhost.asking import read
-from jetpack_plugin_download.onhost.session import Impossible, Refused, Session, Trouble
+from jetpack_plugin_download.onhost.session import Session
+from jetpack_plugin_download.onhost.trouble import Impossible, Refused, Trouble
 from jetpack_plugin_download.sharing import cache_folder, forget_unused
 from jetpack_plugin_download.sums import Checksum, choose, entries, parse_checksum
 

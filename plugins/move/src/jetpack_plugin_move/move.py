@@ -72,6 +72,8 @@ class Move(FileAttributes):
     """Make the directories that are missing above `dest` (0o755), and `backup_dir`."""
     missing_ok: bool = False
     """Let it be fine that neither `src` nor `dest` is there."""
+    save: str | None = None
+    """The variable that gets the result: `moved`, `backup`, `method`, `cross_device`."""
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from jetpack_core.errors import TaskError
 from jetpack_plugin_unpack.onhost.archives import Archive
@@ -20,7 +21,8 @@ def opened(path: Path, request: Mapping[str, object]) -> Iterator[Archive]:
     try:
         with path.open("rb") as source:
             limits = rules_of(dict(request)).limits
-            yield Archive(source, str(request["name"]), limits, str(request["format"]))
+            password = cast("str | None", request["password"])
+            yield Archive(source, str(request["name"]), limits, str(request["format"]), password)
     except Trouble as trouble:
         raise TaskError(trouble.message, hint=trouble.hint) from None
     except OSError as error:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import posixpath
+import secrets
 import shutil
 import tempfile
 import weakref
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from jetpack_core.contracts.host import Host
-from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
+from jetpack_core.errors import JetpackError, OperationCode, OperationError, StaleError, TaskError
 from jetpack_core.records import FileKind, FileStat, Outcome, Plan
 from jetpack_plugin_unpack.control import local_digest, read_listing
 from jetpack_plugin_unpack.onhost import comparing
@@ -43,10 +44,19 @@ class Fetched:
 class RemoteDisk(Disk):
     """What is below a directory of a host, as it was listed."""
 
-    def __init__(self, top: FileStat, below: Sequence[FileStat], owner: str | None, group: str | None) -> None:
+    def __init__(
+        self,
+        top: FileStat,
+        below: Sequence[FileStat],
+        owner: str | None = None,
+        group: str | None = None,
+        *,
+        linked: bool = False,
+    ) -> None:
         super().__init__(top.path)
         self._owner = owner
         self._group = group
+        self._linked = linked
         self.stats = {now.path[len(top.path) + 1 :]: now for now in below}
         if top.exists:
             self.stats[""] = top
@@ -66,6 +76,7 @@ class RemoteDisk(Disk):
             [],
         )
         state.sha256 = now.checksum
+        state.mtime = now.mtime
         return state
 
     def sha256(self, path: str) -> str:
@@ -75,6 +86,14 @@ class RemoteDisk(Disk):
     def entries(self, path: str) -> list[str]:
         """Return the names in a directory."""
         return [posixpath.basename(one) for one in self.stats if one and posixpath.dirname(one) == path]
+
+    def is_link(self) -> bool:
+        """Tell whether the directory itself is reached by a link."""
+        return self._linked
+
+    def everything(self) -> list[str]:
+        """Return every path below the directory."""
+        return [one for one in self.stats if one]
 
 
 def _match(wanted: str | None, name: str, number: int) -> int:
@@ -95,6 +114,8 @@ class Writing:
     """The archive, where it is on the control machine already."""
     fetched: Fetched | None
     outcome: Outcome
+    everything: Sequence[Step] = ()
+    """The steps that make all of it, where the destination is replaced as a whole."""
 
     def path(self, step: Step) -> str:
         """Return the path of a step on the host."""
@@ -116,12 +137,14 @@ class Writing:
         return cast("str | None", self.request["group"])
 
 
-async def plan_remotely(host: Host, request: Mapping[str, object], source: Path | None, user: NoPython) -> Plan:
-    """Find out what is to be done. Raises TaskError."""
+async def plan_remotely(
+    host: Host, request: Mapping[str, object], source: Path | None, user: NoPython
+) -> tuple[Plan, bool]:
+    """Find out what is to be done, and whether the host has the archive. Raises TaskError."""
     dest, src = str(request["dest"]), str(request["src"])
     folder = state_directory({"XDG_STATE_HOME": user.state_home}, user.uid, user.home)
     manifest_path = posixpath.join(folder, name_for(dest))
-    parents = _parents(dest)
+    parents = [*_parents(dest), dest]
     noted, top, *more = await host.gather(
         [
             host.stat(manifest_path, content=_LARGEST_MANIFEST),
@@ -130,10 +153,11 @@ async def plan_remotely(host: Host, request: Mapping[str, object], source: Path 
             *([] if source else [host.stat(src, follow=True, checksum=True)]),
         ]
     )
-    above = [now.path for now in more[: len(parents)] if not now.exists]
+    above = [now.path for now in more[: len(parents) - 1] if not now.exists]
     below = await host.walk(dest, checksum=True) if top.is_directory else ()
     owner, group = cast("str | None", request["owner"]), cast("str | None", request["group"])
-    disk = RemoteDisk(replace(top, path=dest), below, owner, group)
+    linked = more[len(parents) - 1].kind is FileKind.SYMLINK
+    disk = RemoteDisk(replace(top, path=dest), below, owner, group, linked=linked)
     manifest = parse((noted.content or b"").decode("utf-8", "surrogateescape"), dest)
     known = _known(manifest, request, await _digest(host, source) if source else more[-1].checksum)
     fetched = None
@@ -142,14 +166,22 @@ async def plan_remotely(host: Host, request: Mapping[str, object], source: Path 
     record = known or await _listing(host, source or (fetched.path if fetched else None), request)
     comparison = _compared(record, request, disk, manifest, known)
     answer = reply(record, comparison, above)
+    there = source is None and more[-1].exists
     if not answer["count"]:
-        return plan_of(host, dest, answer, owner, group, None)
-    if source is None and not more[-1].exists and any(step.action != comparing.REMOVE for step in comparison.steps):
+        return plan_of(host, dest, answer, owner, group, None), there
+    if source is None and not there and _needs_archive(comparison):
         message = f"{comparison.steps[0].path or dest} differs from what was unpacked, and the archive {src} is gone"
         raise TaskError(message, hint="bring it back")
     plan = plan_of(host, dest, answer, owner, group, None)
-    work = Writing(request, comparison.steps, record, manifest, manifest_path, disk, source, fetched, plan.outcome)
-    return replace(plan, data=work)
+    everything = comparison.everything() if request["swap"] else ()
+    work = Writing(
+        request, comparison.steps, record, manifest, manifest_path, disk, source, fetched, plan.outcome, everything
+    )
+    return replace(plan, data=work), there
+
+
+def _needs_archive(comparison: Comparison) -> bool:
+    return comparison.whole is not None or any(step.action != comparing.REMOVE for step in comparison.steps)
 
 
 def _parents(path: str) -> list[str]:
@@ -197,13 +229,15 @@ def _compared(
     record: Record, request: Mapping[str, object], disk: RemoteDisk, manifest: Manifest, known: Record | None
 ) -> Comparison:
     ids = (_ANY if request["owner"] is None else _OURS, _ANY if request["group"] is None else _OURS)
-    comparison = Comparison(record.outputs, rules_of(dict(request)), ids)
+    comparison = Comparison(record.outputs, rules_of(dict(request)), ids, bool(request["keep_newer"]))
     try:
         comparison.add_parents()
         comparison.run(disk, manifest, known)
         comparison.settle({}, disk)
         if request["prune"]:
             comparison.prune(disk, manifest)
+        if request["swap"]:
+            comparison.replace_whole(disk)
     except Trouble as trouble:
         raise TaskError(trouble.message, hint=trouble.hint) from None
     return comparison
@@ -214,6 +248,13 @@ async def write_remotely(host: Host, work: Writing) -> Outcome:
 
     Raises TaskError, OperationError, and StaleError where a path is not what the plan saw.
     """
+    written = await (_replace_whole(host, work) if work.everything else _write_steps(host, work))
+    warning = await _note(host, work)
+    told = work.outcome
+    return Outcome({**told.result, "bytes": written}, warnings=(*told.warnings, *warning))
+
+
+async def _write_steps(host: Host, work: Writing) -> int:
     for step in work.steps:
         await _begin(host, work, step)
     written = await _write_files(host, work)
@@ -222,9 +263,38 @@ async def write_remotely(host: Host, work: Writing) -> Outcome:
         await _write_link(host, work, step)
     for step in reversed(work.steps):
         await _finish(host, work, step)
-    warning = await _note(host, work)
-    told = work.outcome
-    return Outcome({**told.result, "bytes": written}, warnings=(*told.warnings, *warning))
+    return written
+
+
+async def _replace_whole(host: Host, work: Writing) -> int:
+    """Write everything beside the destination, and give it the destination's name. Raises StaleError."""
+    dest = str(work.request["dest"])
+    stage, aside = (posixpath.join(posixpath.dirname(dest), f".jetpack-{secrets.token_hex(12)}") for _ in range(2))
+    there = work.disk.stats.get("")
+    beside = replace(
+        work, request={**work.request, "dest": stage}, steps=work.everything, disk=RemoteDisk(FileStat(stage), ())
+    )
+    try:
+        written = await _write_steps(host, beside)
+        if there is None:
+            await host.rename(stage, dest)
+            return written
+        now = await host.walk(dest, checksum=True)
+        if set(now) != {one for path, one in work.disk.stats.items() if path}:
+            raise StaleError(dest, "what is in the destination changed since it was read")
+        await host.gather([host.rename(dest, aside, expect=there), host.rename(stage, dest)])
+    except JetpackError:
+        await _take_back(host, stage, aside, dest)
+        raise
+    await host.remove(aside, recursive=True)
+    return written
+
+
+async def _take_back(host: Host, stage: str, aside: str, dest: str) -> None:
+    """Bring the old destination back where it was moved aside, and remove what was written beside it."""
+    if (await host.stat(aside)).exists:
+        await host.rename(aside, dest)
+    await host.remove(stage, recursive=True)
 
 
 async def _begin(host: Host, work: Writing, step: Step) -> None:
@@ -304,7 +374,7 @@ async def _finish(host: Host, work: Writing, step: Step) -> None:
 
 async def _note(host: Host, work: Writing) -> tuple[str, ...]:
     """Keep what was made on the host; that it cannot be kept is only a warning."""
-    if work.request["prune"]:
+    if work.request["prune"] or work.request["swap"]:
         work.manifest.records.clear()
     work.manifest.records[str(work.request["src"])] = work.record
     try:

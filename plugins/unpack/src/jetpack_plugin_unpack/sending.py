@@ -17,7 +17,7 @@ from jetpack_core.errors import StaleError, TaskError
 from jetpack_core.records import CommandResult
 
 _PACKAGE: Final = "jetpack_plugin_unpack.onhost"
-_MODULES: Final = ("trouble", "streams", "archives", "vetting", "manifest", "comparing", "writing", "program")
+_MODULES: Final = ("trouble", "streams", "archives", "vetting", "manifest", "comparing", "writing", "whole", "program")
 """In the order in which each needs only those before it."""
 _BOOT: Final = """\
 import os,sys

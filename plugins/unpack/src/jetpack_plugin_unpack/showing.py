@@ -29,13 +29,15 @@ def plan_of(
     steps = cast("Sequence[Step]", answer["steps"])
     count = cast("int", answer["count"])
     warnings = tuple(cast("Sequence[str]", answer["warnings"]))
-    result = {name: answer[name] for name in ("format", "files", "skipped", "digest")}
+    result = {name: answer[name] for name in ("format", "files", "skipped", "kept", "digest")}
     if not count:
         return Plan(PlanKind.NONE, outcome=Outcome({**result, "changed": [], "bytes": 0}, warnings=warnings))
     new = any(step["path"] == "" and step["action"] == "create" for step in steps)
     effects = [_effect(host, dest, step, owner, group) for step in steps]
-    if count > len(steps):
-        effects = [PathEffect(_state(host, dest, _ABOVE, owner, group), tree=True)]
+    if count > len(steps) or answer["whole"] is not None:
+        top = _ABOVE if answer["whole"] is None else {**_ABOVE, "mode": answer["whole"]}
+        listed = effects if count <= len(steps) else []
+        effects = [PathEffect(_state(host, dest, top, owner, group), tree=True), *listed]
     above = cast("Sequence[str]", answer["above"]) if new else ()
     made = [PathEffect(_state(host, path, _ABOVE, None, None)) for path in above]
     shown = [step["path"] or dest for step in steps]

@@ -6,12 +6,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from jetpack_plugin_download.access import Access
+from jetpack_plugin_download.fields import address
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from jetpack_core.contracts.fields import Account, FileMode, HostPath, source
+from jetpack_core.contracts.fields import Account, FileMode, HostPath, Secret, source
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.module import Module
 from jetpack_core.records import Outcome, Plan, PlanKind
+from jetpack_plugin_unpack.fetching import Web
 from jetpack_plugin_unpack.work import Order, apply_order, plan_order
 
 _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -75,6 +78,11 @@ class Unpack(Module):
           owner: app
           prune: true
         - !unpack
+          src: https://downloads.example.com/tools-3.1.tar.xz
+          checksum: sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+          dest: /opt/tools
+          swap: true
+        - !unpack
           from: control
           src: site.zip
           dest: /srv/site
@@ -86,7 +94,10 @@ class Unpack(Module):
     seen_from: Literal["host", "control"] = Field(default="host", validation_alias="from")
     """Where `src` is: on the `host`, or on the `control` machine, in `files` of the role or playbook."""
     src: str | Path
-    """The archive: an absolute path of the host, or a file of the control machine."""
+    """The archive: an absolute path of the host, a file of the control machine, or the address of one (http, https).
+
+    One at an address is fetched to the control machine, once for all hosts and only if it changed there.
+    """
     dest: HostPath
     """The directory to unpack into; it is made where it is missing, with those above it."""
     format: Literal["auto", "tar", "zip", "file"] = "auto"
@@ -97,15 +108,30 @@ class Unpack(Module):
     """Only members whose path in the archive matches one of these, or is below one that does; `*` matches `/` too."""
     exclude: Patterns = Field(default_factory=list)
     """No members whose path in the archive matches one of these, or is below one that does."""
+    rename: dict[str, str] = Field(default_factory=dict)
+    """New paths below `dest` for files and directories, by those that they would have there."""
     creates: HostPath | None = None
     """Do nothing once this path is there."""
     checksum: Annotated[str, BeforeValidator(_sha256)] | None = None
     """The SHA-256 that the archive must have, with or without `sha256:` before it."""
+    password: Secret | None = None
+    """The password of an encrypted zip archive."""
+    access: Access | None = None
+    """How an address is reached: `token`, `headers`, `username`, `ca_file`, `proxy` and so on, as in !download."""
+    keep_newer: bool = False
+    """Leave files alone that are newer than those in the archive, unless they were unpacked before."""
     prune: bool = False
     """Remove what earlier archives unpacked into `dest` and this one does not hold.
 
     For a `dest` that one archive fills. Directories are removed only when nothing else is in them.
     """
+    swap: bool = False
+    """Replace `dest` as a whole where anything differs: all is unpacked beside it, and the two swap their names.
+
+    So nobody ever sees half of it. What the archive does not hold goes with the old one.
+    """
+    remove_src: bool = False
+    """Remove the archive from the host once it is unpacked."""
     owner: Account | None = None
     """The owner of what is unpacked, by name or number; the acting user unless given."""
     group: Account | None = None
@@ -116,6 +142,8 @@ class Unpack(Module):
     """The permissions of directories; like `mode` where only that is given, passable for those who may read."""
     limits: Limits = Field(default_factory=Limits)
     """How much the archive may hold: `max_files`, `max_size` (bytes), `max_ratio`."""
+    save: str | None = None
+    """The variable that gets the result: `format`, `files`, `skipped`, `kept`, `changed`, `bytes`, `digest`."""
 
     @field_validator("src", mode="before")
     @classmethod
@@ -125,9 +153,26 @@ class Unpack(Module):
             return value
         return source("files").func(value, info)  # type: ignore[call-arg]
 
+    @field_validator("rename")
+    @classmethod
+    def _paths(cls, value: dict[str, str]) -> dict[str, str]:
+        """Take paths below the destination only."""
+        for path in (*value, *value.values()):
+            if not path or path.startswith("/") or set(path.split("/")) & {"", ".", ".."} or "\0" in path:
+                message = f"{path!r} is no path below dest, such as conf/app.conf"
+                raise ValueError(message)
+        return value
+
+    @property
+    def _web(self) -> bool:
+        return isinstance(self.src, str) and self.src.startswith(("http://", "https://"))
+
     @model_validator(mode="after")
     def _sensible(self) -> Self:
-        if isinstance(self.src, str) and (not self.src.startswith("/") or "\0" in self.src):
+        if self._web:
+            address(str(self.src))
+        self._check_combinations()
+        if isinstance(self.src, str) and not self._web and (not self.src.startswith("/") or "\0" in self.src):
             message = f"src must be an absolute path on the host, not {self.src!r}; or say `from: control`"
             raise ValueError(message)
         if isinstance(self.src, Path) and self.src.is_dir():
@@ -137,6 +182,15 @@ class Unpack(Module):
             message = "nothing is unpacked into /; say the directory"
             raise ValueError(message)
         return self
+
+    def _check_combinations(self) -> None:
+        for problem, message in (
+            (self.access is not None and not self._web, "access is for a src that is an address"),
+            (self.remove_src and (self._web or self.seen_from == "control"), "remove_src is for a src on the host"),
+            (self.swap and self.keep_newer, "swap replaces everything, so keep_newer has no meaning with it"),
+        ):
+            if problem:
+                raise ValueError(message)
 
     async def plan(self, host: Host) -> Plan:
         """Vet the archive and compare each member, or what is known to be in it, with the disk."""
@@ -150,15 +204,20 @@ class Unpack(Module):
 
     def order(self) -> Order:
         """Return the parameters as the extractor takes them."""
+        web = Web.at(str(self.src), self.access, self.checksum) if self._web else None
         request = {
-            "src": str(self.src),
+            "src": web.key if web is not None else str(self.src),
             "dest": self.dest,
-            "name": Path(self.src).name,
+            "name": web.name if web is not None else Path(self.src).name,
             "format": self.format,
             "strip": None if self.strip_components == "auto" else self.strip_components,
             "include": self.include,
             "exclude": self.exclude,
+            "rename": self.rename,
+            "keep_newer": self.keep_newer,
             "prune": self.prune,
+            "swap": self.swap,
+            "password": None if self.password is None else self.password.get_secret_value(),
             "owner": self.owner,
             "group": self.group,
             "mode": self.mode,
@@ -167,4 +226,4 @@ class Unpack(Module):
             "listing": None,
             **self.limits.model_dump(),
         }
-        return Order(request, self.src if isinstance(self.src, Path) else None)
+        return Order(request, self.src if isinstance(self.src, Path) else None, web, self.remove_src)

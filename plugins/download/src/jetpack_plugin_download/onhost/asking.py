@@ -2,7 +2,8 @@
 """Whether a file has changed, and small texts. Python 3.6."""
 
 from jetpack_plugin_download.onhost.body import body
-from jetpack_plugin_download.onhost.session import Refused, Session, conditions, facts_of, judge, recorded_url
+from jetpack_plugin_download.onhost.session import Session, conditions, facts_of, judge, recorded_url
+from jetpack_plugin_download.onhost.trouble import Refused
 from jetpack_plugin_download.onhost.turns import in_turn
 
 TYPE_CHECKING = False

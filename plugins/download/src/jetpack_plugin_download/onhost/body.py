@@ -5,7 +5,8 @@ import http.client
 import urllib.parse
 import zlib
 
-from jetpack_plugin_download.onhost.session import BLOCK, Refused, Trouble, failure
+from jetpack_plugin_download.onhost.session import BLOCK, failure
+from jetpack_plugin_download.onhost.trouble import Refused, Trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,17 +8,8 @@ import zlib
 
 from jetpack_plugin_download.onhost.body import body
 from jetpack_plugin_download.onhost.part import Part, forget
-from jetpack_plugin_download.onhost.session import (
-    BLOCK,
-    Impossible,
-    Refused,
-    Session,
-    Trouble,
-    conditions,
-    facts_of,
-    judge,
-    recorded_url,
-)
+from jetpack_plugin_download.onhost.session import BLOCK, Session, conditions, facts_of, judge, recorded_url
+from jetpack_plugin_download.onhost.trouble import Impossible, Refused, Trouble
 from jetpack_plugin_download.onhost.turns import in_turn
 
 TYPE_CHECKING = False

@@ -7,7 +7,8 @@ import json
 import os
 import stat
 
-from jetpack_plugin_download.onhost.session import Impossible, Trouble, address_key, strong
+from jetpack_plugin_download.onhost.session import address_key, strong
+from jetpack_plugin_download.onhost.trouble import Impossible, Trouble
 
 
 class Part:

@@ -7,7 +7,8 @@ import sys
 
 from jetpack_plugin_download.onhost.asking import check, read
 from jetpack_plugin_download.onhost.fetching import fetch
-from jetpack_plugin_download.onhost.session import Impossible, Refused, Session, Trouble
+from jetpack_plugin_download.onhost.session import Session
+from jetpack_plugin_download.onhost.trouble import Impossible, Refused, Trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,10 +6,14 @@ import hashlib
 import http.client
 import socket
 import ssl
+import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+
+from jetpack_plugin_download.onhost.local import local_answer
+from jetpack_plugin_download.onhost.trouble import Impossible, Refused, Trouble, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,32 +30,16 @@ PASSING = frozenset([408, 425, 429, 500, 502, 503, 504])
 _KEPT_ON_REDIRECT = frozenset(["accept", "accept-language", "user-agent"])
 
 
-class Refused(Exception):
-    """This address will not give the file, however often it is asked."""
-
-
-class Trouble(Exception):
-    """It may go better in a while; `after` is how many seconds the server asked for."""
-
-    def __init__(self, message: str, after: "float | None" = None) -> None:
-        Exception.__init__(self, message)
-        self.after = after
-
-
-class Impossible(Exception):
-    """No address can help: the disk is full, or the place cannot be written to."""
-
-
-def shown(url: str) -> str:
-    """Return an address without its query, which may hold a key."""
-    parts = urllib.parse.urlsplit(url)
-    return urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path, "…" if parts.query else "", ""))
-
-
 def origin(url: str) -> "tuple[str, str, int]":
     """Return what must stay the same for credentials to be sent on."""
     parts = urllib.parse.urlsplit(url)
     return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def login_for(request: "Request", url: str) -> "str | None":
+    """Return the header that logs in at an address: the one for all of them, else the one for its host."""
+    logins = request.get("logins") or {}
+    return request.get("authorization") or logins.get(urllib.parse.urlsplit(url).hostname or "")
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -90,10 +78,28 @@ def _tls(request: "Request") -> "ssl.SSLContext":
         context = ssl.create_default_context(cadata=request.get("ca") or None)
     except (ssl.SSLError, ValueError) as error:
         raise Impossible(f"ca_file holds no certificate that can be used: {error}")
+    if request.get("client"):
+        _show_certificate(context, request["client"])
     if not request.get("verify", True):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _show_certificate(context: "ssl.SSLContext", pem: str) -> None:
+    """Load certificate and key; Python takes them from a file only, which is private and gone at once."""
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(pem)
+        file.flush()
+        try:
+            context.load_cert_chain(file.name, password=_no_passphrase)
+        except (ssl.SSLError, ValueError) as error:
+            raise Impossible(f"client_cert and client_key are no pair that can be used: {error}")
+
+
+def _no_passphrase() -> str:
+    """Refuse a key with a passphrase, for which Python would ask on the terminal."""
+    raise ValueError("the key has a passphrase")
 
 
 class Session:
@@ -123,8 +129,11 @@ class Session:
         given.update(self.request.get("headers") or {})
         own = dict(extra or {})
         given.update(own)
-        if self.request.get("authorization") and self._may_hear(url):
-            given["Authorization"] = self.request["authorization"]
+        login = self._login(url)
+        if login:
+            given["Authorization"] = login
+        if urllib.parse.urlsplit(url).scheme == "file":
+            return local_answer(url, own)
         travels = _KEPT_ON_REDIRECT | {name.lower() for name in own} | {"accept-encoding"}
         try:
             asked = _request(url, method, given, frozenset(travels))
@@ -136,10 +145,12 @@ class Session:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise failure(error)
 
-    def _may_hear(self, url: str) -> bool:
-        """Tell whether an address is one of those that the credentials were given for."""
+    def _login(self, url: str) -> "str | None":
+        """Return the credentials for an address, if they were given for it."""
         only = self.request.get("credentials_for")
-        return only is None or origin(url) == origin(only)
+        if only is not None and origin(url) != origin(only):
+            return None
+        return login_for(self.request, url)
 
 
 def failure(reason: object) -> "Exception":

@@ -4,7 +4,8 @@
 import random
 import time
 
-from jetpack_plugin_download.onhost.session import Refused, Session, Trouble, shown
+from jetpack_plugin_download.onhost.session import Session
+from jetpack_plugin_download.onhost.trouble import Refused, Trouble, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -33,6 +33,8 @@ _EMPTY_TAR = 10240
 _FOREIGN = ((b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a\x07", "RAR"), (b"\x04\x22\x4d\x18", "LZ4"))
 _TAR_KINDS = {b"3": "a character device", b"4": "a block device", b"6": "a named pipe"}
 _UNIX = 3
+_AES = 99
+"""The compression method of WinZip's AE-1 and AE-2."""
 
 
 class Member:
@@ -62,8 +64,16 @@ class Member:
 class Archive:
     """An archive in an open file; `members` may be gone through several times."""
 
-    def __init__(self, source: "BinaryIO", name: str, limits: Limits, wanted: str = "auto") -> None:
+    def __init__(
+        self,
+        source: "BinaryIO",
+        name: str,
+        limits: Limits,
+        wanted: str = "auto",
+        password: "Optional[str]" = None,
+    ) -> None:
         self._source = source
+        self._password = password
         self._name = os.path.basename(name)
         self._limits = limits
         self.size = os.fstat(source.fileno()).st_size
@@ -195,13 +205,27 @@ class Archive:
             member = _zip_member(index, info)
             content = None
             if member.kind in (FILE, LINK):
-                if info.flag_bits & 0x1:
-                    raise refused(member.name, "it is encrypted", "unpack archives without a password")
-                with reading():
-                    content = opened.open(info)
+                content = self._zip_content(opened, info, member)
             if member.kind == LINK and content is not None:
                 member.target = _link_target(member, content)
             yield member, content if member.kind == FILE else None
+
+    def _zip_content(self, opened: "zipfile.ZipFile", info: "zipfile.ZipInfo", member: Member) -> "Reader":
+        """Open one member. Raises Trouble, also where it is encrypted and cannot be decrypted."""
+        if not info.flag_bits & 0x1:
+            with reading():
+                return opened.open(info)
+        if self._password is None:
+            raise refused(member.name, "it is encrypted", "give its password, or exclude it")
+        if info.compress_type == _AES:
+            raise refused(member.name, "it is encrypted by AES, which Python cannot read", "unpack it by another tool")
+        try:
+            with reading():
+                return opened.open(info, pwd=self._password.encode("utf-8"))
+        except Trouble as trouble:
+            if "password" not in trouble.message.lower():
+                raise
+        raise Trouble("failed", "the password is not that of member {!r}".format(member.name), "correct password")
 
 
 def _is_tar(head: bytes) -> bool:

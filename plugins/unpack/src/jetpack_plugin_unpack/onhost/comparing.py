@@ -37,6 +37,8 @@ class State:
         self.seen = seen
         """What tells that a file is still the same: inode, size, times."""
         self.sha256 = None  # type: Optional[str]
+        self.mtime = 0
+        """Seconds."""
 
 
 def seen_of(info: os.stat_result) -> "list[int]":
@@ -61,7 +63,9 @@ class Disk:
         except (FileNotFoundError, NotADirectoryError):
             return None
         mode = stat.S_IMODE(info.st_mode)
-        return State(kind, mode, info.st_uid, info.st_gid, info.st_size, target, seen_of(info))
+        state = State(kind, mode, info.st_uid, info.st_gid, info.st_size, target, seen_of(info))
+        state.mtime = int(info.st_mtime)
+        return state
 
     def sha256(self, path: str) -> str:
         """Return the checksum of a file."""
@@ -78,6 +82,18 @@ class Disk:
         """Return the names in a directory."""
         return os.listdir(os.path.join(self._dest, path))
 
+    def is_link(self) -> bool:
+        """Tell whether the directory itself is reached by a link."""
+        return os.path.islink(self._dest)
+
+    def everything(self) -> "list[str]":
+        """Return every path below the directory, links not followed."""
+        found = []
+        for folder, folders, files in os.walk(self._dest):
+            inside = os.path.relpath(folder, self._dest)
+            found += [name if inside == "." else os.path.join(inside, name) for name in folders + files]
+        return found
+
 
 class Step:
     """One thing to be done."""
@@ -92,8 +108,15 @@ class Step:
 class Comparison:
     """What is to be done to a destination, in the order in which it may be done."""
 
-    def __init__(self, outputs: "dict[str, Output]", rules: "Rules", ids: "tuple[int, int]") -> None:
+    def __init__(
+        self, outputs: "dict[str, Output]", rules: "Rules", ids: "tuple[int, int]", keep_newer: bool = False
+    ) -> None:
         self._outputs = dict(outputs)
+        self._keep_newer = keep_newer
+        self.kept = set()  # type: set[str]
+        """Files that are left as they are because they are newer."""
+        self.whole = None  # type: Optional[int]
+        """The permissions of the destination, where it is replaced as a whole."""
         self._rules = rules
         self._ids = ids
         self.steps = []  # type: list[Step]
@@ -144,12 +167,21 @@ class Comparison:
         """Compare two of a kind."""
         path = output.path
         other_size = output.kind == FILE and output.size not in (-1, now.size)
-        if other_size or (output.kind == LINK and now.target != output.target):
+        if self._is_newer(output, now, written.get(path, ([], None))):
+            self.kept.add(path)
+        elif other_size or (output.kind == LINK and now.target != output.target):
             self.steps.append(Step(CONTENT, path, output, now))
         elif output.kind == FILE and not _recall(output, now, record, written):
             self.unsure.append((output, now))
         elif self._differs(output, now):
             self.steps.append(Step(ATTRIBUTES, path, output, now))
+
+    def _is_newer(self, output: Output, now: State, written: "tuple[list[int], Optional[str]]") -> bool:
+        """Tell whether a file is to be kept: it is newer than the archive's, and not one that was unpacked."""
+        if not self._keep_newer or output.kind != FILE or now.mtime <= output.mtime:
+            return False
+        seen, sha256 = written
+        return not ((now.seen and seen == now.seen) or (now.sha256 is not None and now.sha256 == sha256))
 
     def _refuse_to_replace(self, path: str, output: Output, now: State, ours: "dict[str, str]") -> None:
         ours_now = ours.get(path) in (FILE, LINK) and now.kind in (FILE, LINK)
@@ -194,6 +226,22 @@ class Comparison:
                 continue
             gone.add(path)
             self.steps.append(Step(REMOVE, path, None, now))
+
+    def replace_whole(self, disk: "Disk") -> None:
+        """Where anything differs, take the destination as a whole: what the archive does not hold goes with it."""
+        if not self.steps:
+            return
+        if disk.is_link():
+            raise Trouble("failed", "the destination is a link, which swap would replace", "say where it leads as dest")
+        self.whole = self._outputs[""].mode
+        gone = {one.path for one in self.steps if one.action == REMOVE}
+        for path in sorted(disk.everything(), reverse=True):
+            if path not in self._outputs and path not in gone:
+                self.steps.append(Step(REMOVE, path, None, disk.look(path)))
+
+    def everything(self) -> "list[Step]":
+        """Return the steps that make all of it where nothing is."""
+        return [Step(CREATE, path, self._outputs[path], None) for path in sorted(self._outputs)]
 
     def token(self, digest: str) -> str:
         """Return what stands for these very steps on this very state of the disk."""

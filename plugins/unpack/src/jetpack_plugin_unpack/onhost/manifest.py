@@ -78,8 +78,8 @@ class Manifest:
         """Return what each file was like when it was written, and its checksum."""
         found = {}
         for record in self.records.values():
-            for path, seen in record.states.items():
-                found[path] = (seen, record.outputs[path].sha256)
+            for path, output in record.outputs.items():
+                found[path] = (record.states.get(path, []), output.sha256)
         return found
 
     def text(self) -> str:

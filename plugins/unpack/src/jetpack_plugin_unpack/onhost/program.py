@@ -7,7 +7,7 @@ import json
 import os
 import pwd
 
-from jetpack_plugin_unpack.onhost import comparing, manifest, writing
+from jetpack_plugin_unpack.onhost import comparing, manifest, whole, writing
 from jetpack_plugin_unpack.onhost.archives import FILE, Archive
 from jetpack_plugin_unpack.onhost.comparing import Comparison, Disk, seen_of
 from jetpack_plugin_unpack.onhost.manifest import Record
@@ -29,13 +29,22 @@ _SHOWN = 1000
 def rules_of(request: "dict[str, Any]") -> Rules:
     """Return the rules in a request."""
     limits = Limits(request["max_files"], request["max_size"], request["max_ratio"])
-    return Rules(request["strip"], request["include"], request["exclude"], request["mode"], request["dir_mode"], limits)
+    return Rules(
+        request["strip"],
+        request["include"],
+        request["exclude"],
+        request["mode"],
+        request["dir_mode"],
+        limits,
+        request["rename"],
+    )
 
 
 def signature_of(request: "dict[str, Any]") -> str:
     """Return what stands for everything in a request that decides what an archive makes."""
-    names = ("strip", "include", "exclude", "mode", "dir_mode", "max_files", "max_size", "max_ratio", "format", "name")
-    text = json.dumps([request[name] for name in names], sort_keys=True)
+    names = ("strip", "include", "exclude", "rename", "mode", "dir_mode", "format", "name")
+    limits = ("max_files", "max_size", "max_ratio")
+    text = json.dumps([request[name] for name in names + limits], sort_keys=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
@@ -130,8 +139,11 @@ class Job:
         steps = self._compare(record)
         if steps.token(record.digest) != self._request["token"]:
             raise Trouble("stale", self._dest)
-        size = writing.carry_out(self._dest, steps.steps, self._archive, self._rules.limits, self._ids)
-        warning = self._note(record)
+        if self._request["swap"]:
+            size = whole.replace(self._dest, steps, self._archive, self._rules.limits, self._ids)
+        else:
+            size = writing.carry_out(self._dest, steps.steps, self._archive, self._rules.limits, self._ids)
+        warning = self._note(record, steps)
         return {"bytes": size, "warnings": [warning] if warning else []}
 
     def _known_record(self) -> "Optional[Record]":
@@ -189,10 +201,11 @@ class Job:
         except OSError as error:
             raise Trouble("failed", "{} cannot be read: {}".format(path, str(error.strerror).lower()))
         self._seen = seen_of(os.fstat(source.fileno()))
-        self._archive = Archive(source, self._request["name"], self._rules.limits, self._request["format"])
+        request = self._request
+        self._archive = Archive(source, request["name"], self._rules.limits, request["format"], request["password"])
 
     def _compare(self, record: Record) -> Comparison:
-        comparison = Comparison(record.outputs, self._rules, self._ids)
+        comparison = Comparison(record.outputs, self._rules, self._ids, self._request["keep_newer"])
         comparison.add_parents()
         known = self._manifest.records.get(self._request["src"])
         same = known is not None and known.digest == record.digest and known.rules == record.rules
@@ -204,11 +217,14 @@ class Job:
         comparison.settle(shas, self._disk)
         if self._request["prune"]:
             comparison.prune(self._disk, self._manifest)
+        if self._request["swap"]:
+            comparison.replace_whole(self._disk)
         return comparison
 
     def _reply(self, record: Record, comparison: Comparison) -> "dict[str, object]":
         steps = comparison.steps
-        restoring = [one for one in steps if one.action not in (comparing.REMOVE, comparing.ATTRIBUTES)]
+        easy = () if self._request["swap"] else (comparing.REMOVE, comparing.ATTRIBUTES)
+        restoring = [one for one in steps if one.action not in easy]
         if restoring and self._request["archive"] is not None and not os.path.exists(self._request["archive"]):
             message = "{} differs from what was unpacked, and the archive {} is gone"
             raise Trouble("missing", message.format(restoring[0].path, self._request["archive"]), "bring it back")
@@ -217,18 +233,20 @@ class Job:
         while not os.path.lexists(parent):
             above.insert(0, parent)
             parent = os.path.dirname(parent)
-        return reply(record, comparison, above)
+        answer = reply(record, comparison, above)
+        answer["there"] = self._request["archive"] is not None and os.path.exists(self._request["archive"])
+        return answer
 
-    def _note(self, record: Record) -> "Optional[str]":
+    def _note(self, record: Record, comparison: Comparison) -> "Optional[str]":
         """Keep what was made, and how each file looks now."""
         for path, output in record.outputs.items():
             now = self._disk.look(path)
-            if output.kind != FILE or now is None or now.kind != FILE:
+            if output.kind != FILE or now is None or now.kind != FILE or path in comparison.kept:
                 continue
             if output.sha256 is None:
                 output.sha256 = self._disk.sha256(path)
             record.states[path] = now.seen
-        if self._request["prune"]:
+        if self._request["prune"] or self._request["swap"]:
             self._manifest.records.clear()
         self._manifest.records[self._request["src"]] = record
         return manifest.save(self._manifest)
@@ -241,6 +259,8 @@ def reply(record: Record, comparison: Comparison, above: "list[str]") -> "dict[s
         "format": record.form,
         "files": sum(1 for one in record.outputs.values() if one.kind == FILE),
         "skipped": record.skipped,
+        "kept": len(comparison.kept),
+        "whole": comparison.whole,
         "warnings": record.warnings,
         "above": above,
         "count": len(comparison.steps),

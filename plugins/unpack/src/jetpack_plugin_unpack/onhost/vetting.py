@@ -34,6 +34,7 @@ class Rules:
         mode: "Optional[int]",
         dir_mode: "Optional[int]",
         limits: "Limits",
+        rename: "Optional[dict[str, str]]" = None,
     ) -> None:
         self.strip = strip
         """None strips one level if all is in one directory."""
@@ -42,6 +43,8 @@ class Rules:
         self.mode = mode
         self.dir_mode = dir_mode
         self.limits = limits
+        self.rename = rename or {}
+        """New paths below the destination, by those that stripping leaves."""
 
     def wants(self, path: str) -> bool:
         """Tell whether a member is asked for, by its path in the archive."""
@@ -146,6 +149,7 @@ def vet(members: "Iterable[Member]", rules: Rules, packed: int) -> Listing:
     if vetting.stripped and not vetting.outputs:
         hint = "no member is that deep; lower it"
         raise Trouble("failed", "strip_components: {} leaves nothing to unpack".format(strip), hint)
+    vetting.check_renames()
     vetting.check_paths()
     vetting.check_links()
     skipped = len(every) - len(kept) + vetting.stripped
@@ -172,6 +176,8 @@ class _Vetting:
         self._files = {}  # type: dict[str, Member]
         self._folded = {}  # type: dict[str, str]
         self._size = 0
+        self._unused = set(rules.rename)
+        self._renamed = {}  # type: dict[str, str]
         self.outputs = {}  # type: dict[str, Output]
         self.warnings = []  # type: list[str]
         self.stripped = 0
@@ -192,7 +198,7 @@ class _Vetting:
             if member.kind != DIRECTORY:
                 self.stripped += 1
             return
-        path = "/".join(parts)
+        path = self._named("/".join(parts), member)
         self._note_duplicate(path, member)
         kind = FILE if member.kind == HARD_LINK else member.kind
         if kind == FILE:
@@ -204,6 +210,24 @@ class _Vetting:
         target = member.target if kind == LINK else ""
         size = content.size if kind == FILE else 0
         self.outputs[path] = Output(path, kind, source, size, mode, content.mtime, target, None)
+
+    def _named(self, path: str, member: Member) -> str:
+        """Return the path that a member gets: its own, or the new one of itself or of a directory above it."""
+        old = path
+        while old and old not in self._rules.rename:
+            old = old.rpartition("/")[0]
+        new = self._rules.rename[old] + path[len(old) :] if old else path
+        self._unused.discard(old)
+        if self._renamed.setdefault(new, path) != path and member.kind != DIRECTORY:
+            message = "rename gives {!r} and {!r} the same name".format(self._renamed[new], path)
+            raise Trouble("failed", message, "exclude one of them")
+        return new
+
+    def check_renames(self) -> None:
+        """Refuse a new name for what is not there."""
+        if self._unused:
+            message = "there is no member {!r} to rename".format(min(self._unused))
+            raise Trouble("failed", message, "write the path as it is below dest, after strip_components")
 
     def _content_of(self, member: Member) -> Member:
         if member.kind != HARD_LINK:

@@ -93,7 +93,7 @@ class Tree:
     def write(self, output: "Output", parts: "Iterable[bytes]") -> None:
         """Put a file in place, all at once."""
         folder, name = self._enter(output.path)
-        temporary = _temporary()
+        temporary = temporary_name()
         total = hashlib.sha256()
         fd = os.open(temporary, _NEW, 0o600, dir_fd=folder)
         try:
@@ -141,7 +141,7 @@ class Tree:
     def link(self, output: "Output") -> None:
         """Make a symbolic link, or change one, all at once."""
         folder, name = self._enter(output.path)
-        temporary = _temporary()
+        temporary = temporary_name()
         os.symlink(output.target, temporary, dir_fd=folder)
         try:
             if self._ids != (-1, -1):
@@ -161,7 +161,8 @@ class Tree:
         self._forget()
 
 
-def _temporary() -> str:
+def temporary_name() -> str:
+    """Return a name that nobody can guess."""
     return ".jetpack-" + binascii.hexlify(os.urandom(12)).decode("ascii")
 
 
