@@ -43,6 +43,7 @@ def jetpack_register_modules() -> list[Reference]:
             "hostname": ("system.hostname:Hostname", "Give the host its name"),
             "line": ("files.line:Line", "Keep a line in a text file"),
             "link": ("files.link:Link", "See that a link exists and where it points"),
+            "locale": ("system.locale:Locale", "See that locales are there, and say which one logins begin with"),
             "mount": ("system.mount:Mount", "Mount a file system now and at each start, or see that it is not"),
             "package": ("packages.package:Package", "Manage packages, whatever the package manager"),
             "pacman": ("packages.pacman:Pacman", "Manage packages of Arch Linux and its family"),

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`locale` on a real Debian: what `locale` and `date` then say, with and without Python on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from jetpack_core.errors import TaskError, UnknownValueError
+from jetpack_core.modules.system.locale import Locale
+from jetpack_core.records import PathEffect, Plan, PlanKind
+from jetpack_core.testing.host import TestHost
+from tests.integration.fleet import Fleet, SshHost
+from tests.integration.modules.conftest import Reach
+
+pytestmark = [pytest.mark.docker, pytest.mark.ssh]
+
+
+@pytest.fixture(scope="module", params=["python", "shell"])
+def machine(request: pytest.FixtureRequest, fleet: Fleet) -> Iterator[SshHost]:
+    """A host of its own with Debian's package `locales`."""
+    started = fleet.start("systemd")
+    if request.param == "shell":
+        started.shell("rm -f /usr/bin/python3*")
+    yield started
+    fleet.remove(started)
+
+
+@pytest.fixture
+def host(machine: SshHost, reach: Reach) -> Iterator[TestHost]:
+    with reach(machine) as target:
+        yield target
+
+
+def converged(host: TestHost, module: Locale) -> Plan:
+    """Plan, see that the plan came true, and that nothing is left to do; return the plan."""
+    planned = host.plan(module, planning=True)
+    host.frames.clear()
+    plan, _ = host.converge(module)
+    assert (plan.kind, plan.changes, plan.diffs) == (planned.kind, planned.changes, planned.diffs)
+    assert len(host.frames) <= 3
+    for effect in plan.effects:
+        assert isinstance(effect, PathEffect)
+        if effect.known:
+            now = host.ask(host.stat(effect.state.path, content=65536))
+            assert (now.content, now.mode) == (effect.state.content, effect.state.mode)
+    host.frames.clear()
+    assert host.plan(module).kind is PlanKind.NONE
+    assert len(host.frames) == 1
+    return plan
+
+
+def test_a_locale_is_made_and_logins_begin_with_it(host: TestHost, machine: SshHost) -> None:
+    before = machine.shell("cat /etc/locale.gen; locale -a; ls -l /etc/default/locale 2>&1")
+    host.plan(Locale(locales=["de_DE.UTF-8"], lang="de_DE.UTF-8"), planning=True)
+    assert machine.shell("cat /etc/locale.gen; locale -a; ls -l /etc/default/locale 2>&1") == before
+    assert "de_DE.utf8" not in before
+    plan = converged(host, Locale(locales=["de_DE.UTF-8"], lang="de_DE.UTF-8", variables={"LC_TIME": "C.UTF-8"}))
+    assert plan.kind is PlanKind.CREATE
+    assert machine.shell("LC_ALL=de_DE.UTF-8 locale yesexpr").strip() == "^[+1jJyY]"
+    assert machine.shell(". /etc/default/locale; echo $LANG $LC_TIME") == "de_DE.UTF-8 C.UTF-8\n"
+    assert machine.shell("grep -v '^#' /etc/locale.gen | grep .") == "de_DE.UTF-8 UTF-8\n"
+    # What Debian makes anew, it makes of the list: the first is still there after the second.
+    converged(host, Locale(locales=["fr_FR.UTF-8"], lang="fr_FR.UTF-8"))
+    assert {"de_DE.utf8", "fr_FR.utf8"} <= set(machine.shell("locale -a").split())
+
+
+def test_what_the_host_does_not_know_changes_nothing(host: TestHost, machine: SshHost) -> None:
+    before = machine.read("/etc/locale.gen")
+    with pytest.raises(TaskError, match="knows no locale xx_YY"):
+        host.converge(Locale(locales=["xx_YY.UTF-8"]))
+    machine.shell("mv /usr/share/i18n/locales/sv_SE /tmp/")
+    try:
+        with pytest.raises(TaskError, match=r"sv_SE.UTF-8 cannot be made, and /etc/locale.gen is as it was: .*sv_SE"):
+            host.converge(Locale(locales=["sv_SE.UTF-8"], lang="sv_SE.UTF-8"))
+    finally:
+        machine.shell("mv /tmp/sv_SE /usr/share/i18n/locales/")
+    assert machine.read("/etc/locale.gen") == before
+
+
+def test_a_later_task_about_locales_that_will_be_there_is_not_guessed(host: TestHost) -> None:
+    with pytest.raises(UnknownValueError):
+        host.plan_all([Locale(locales=["it_IT.UTF-8"]), Locale(lang="it_IT.UTF-8")])
+
+
+def test_a_host_that_defines_locales_one_by_one(host: TestHost, machine: SshHost) -> None:
+    machine.shell("mv /usr/sbin/locale-gen /tmp/; mv /etc/debian_version /tmp/")
+    try:
+        converged(host, Locale(locales=["nb_NO.UTF-8"], lang="nb_NO.UTF-8"))
+        assert machine.read("/etc/locale.conf") == b"LANG=nb_NO.UTF-8\n"
+        assert "nb_NO.utf8" in machine.shell("locale -a").split()
+    finally:
+        machine.shell("mv /tmp/locale-gen /usr/sbin/; mv /tmp/debian_version /etc/")
+
+
+def test_without_the_rights_nothing_changes(machine: SshHost, reach: Reach) -> None:
+    with reach(machine, "deploy") as other, pytest.raises(TaskError) as caught:
+        other.converge(Locale(locales=["es_ES.UTF-8"]))
+    assert "sudo: root" in caught.value.hint
