@@ -56,6 +56,8 @@ class InitSystem(ABC):
     """How one init system is asked and told."""
 
     name: ClassVar[str]
+    remedy: ClassVar[str] = ""
+    """What may help where a service is not as the init system says."""
 
     @abstractmethod
     def levels_query(self, service: str) -> Command:
@@ -90,7 +92,8 @@ class InitSystem(ABC):
         except OperationError as error:
             if error.code is not OperationCode.NOT_FOUND:
                 raise
-            raise TaskError(f"{service}: the host lacks {error.subject}, a tool of {self.name}") from error
+            hint = "act as root, who finds it, or install it"
+            raise TaskError(f"{service}: there is no {error.subject}, a tool of {self.name}", hint=hint) from error
         now, status, levels = cast("tuple[FileStat, CommandResult, CommandResult]", found)
         return self.parse(status, levels, now)
 
@@ -104,6 +107,7 @@ class OpenRc(InitSystem):
     """OpenRC: rc-service and rc-update."""
 
     name = "OpenRC"
+    remedy = "`rc-service NAME zap` lets OpenRC forget that it started it"
     _LEVEL: Final = "default"
     _NOT_RUNNING: Final = frozenset({3, 4, 16, 32})
     """openrc-run(8): stopped, stopping, inactive, crashed."""

@@ -165,7 +165,8 @@ class Service(Module):
         running = status.ok
         if work.running is not None and work.running != running:
             said = last_words(ended) if ended.stderr.strip() else last_words(status)
-            raise TaskError(f"{self.service} {'runs' if running else 'does not run'} after all: {said}")
+            outcome = "runs" if running else "does not run"
+            raise TaskError(f"{self.service} {outcome} after all: {said}", hint=system.remedy)
         return Outcome(_result(running, system.parse(status, levels, FileStat("")).enabled))
 
 

@@ -162,5 +162,5 @@ def test_a_service_that_stops_right_after_its_start_is_told() -> None:
 
 def test_a_missing_tool_is_named() -> None:
     script = host_with(OPENRC).on(Run, OperationError(OperationCode.NOT_FOUND, "rc-service"))
-    with TestHost(script) as host, pytest.raises(TaskError, match="lacks rc-service, a tool of OpenRC"):
+    with TestHost(script) as host, pytest.raises(TaskError, match="no rc-service, a tool of OpenRC"):
         host.plan(Service(service="web", started=True))
