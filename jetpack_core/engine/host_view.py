@@ -12,10 +12,10 @@ from jetpack_core.contracts.host import Host
 from jetpack_core.errors import TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from jetpack_core.contracts.operations import Run
+    from jetpack_core.contracts.operations import OutputCallback, Run
     from jetpack_core.engine.overlay import Overlay
     from jetpack_core.engine.scope import TaskScope
     from jetpack_core.engine.template_files import TemplateFiles
@@ -25,7 +25,18 @@ if TYPE_CHECKING:
 class EngineHost(Host):
     """A host at one task or item: its scope, and nothing of how it is reached."""
 
-    __slots__ = ("_files", "_groups", "_name", "_overlay", "_planning", "_secretive", "_user", "scope", "warnings")
+    __slots__ = (
+        "_files",
+        "_groups",
+        "_name",
+        "_on_progress",
+        "_overlay",
+        "_planning",
+        "_secretive",
+        "_user",
+        "scope",
+        "warnings",
+    )
 
     def __init__(
         self,
@@ -37,6 +48,7 @@ class EngineHost(Host):
         groups: Mapping[str, Sequence[str]],
         files: TemplateFiles,
         overlay: Overlay | None = None,
+        on_progress: Callable[[int, int | None], None] | None = None,
     ) -> None:
         self._name = name
         self.scope = scope
@@ -46,6 +58,7 @@ class EngineHost(Host):
         self._files = files
         self._overlay = overlay
         self._secretive = False
+        self._on_progress = on_progress
         self.warnings: list[str] = []
 
     @property
@@ -111,11 +124,15 @@ class EngineHost(Host):
         cwd: str | None = None,
         timeout: float | None = None,
         read_only: bool = False,
+        listen: OutputCallback | None = None,
     ) -> Run:
         """Run a command. Raises TaskError for one that would show a secret in the process list."""
-        if self._secretive and self.scope.vault is not None and self.scope.vault.redactor.holds(list(argv)):
-            raise TaskError(f"{argv[0]}: {IN_PROCESS_LIST}")
-        return super().run(argv, stdin=stdin, env=env, cwd=cwd, timeout=timeout, read_only=read_only)
+        if self._secretive and self.scope.vault is not None:
+            # Some shells can set a variable with an odd name by the words of a command only.
+            odd = [value for name, value in (env or {}).items() if not (name.isascii() and name.isidentifier())]
+            if self.scope.vault.redactor.holds([*argv, *odd]):
+                raise TaskError(f"{argv[0]}: {IN_PROCESS_LIST}")
+        return super().run(argv, stdin=stdin, env=env, cwd=cwd, timeout=timeout, read_only=read_only, listen=listen)
 
     def evaluate(self, expression: str, extra: Mapping[str, object] | None = None) -> object:
         """Evaluate an expression."""
@@ -130,6 +147,11 @@ class EngineHost(Host):
         """Return the content of an encrypted file of the control machine; None for one that is not encrypted."""
         with self.watching():
             return self._files.decrypted(source)
+
+    def progress(self, done: int, total: int | None = None) -> None:
+        """Tell the run how far a transfer is."""
+        if self._on_progress is not None:
+            self._on_progress(done, total)
 
     def warn(self, message: str) -> None:
         """Keep a warning for the task's result."""

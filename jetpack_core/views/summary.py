@@ -133,4 +133,7 @@ def _some(count: int, noun: str) -> str:
 def _size(event: RunFinished) -> str:
     parts = [_some(event.tasks, "task")] if event.tasks else []
     parts += [_some(event.roles, "role")] if event.roles else []
-    return ", ".join([*parts, seconds_text(event.elapsed)])
+    parts.append(seconds_text(event.elapsed))
+    if event.redactions:
+        parts.append(f"secrets hidden {event.redactions} times" if event.redactions > 1 else "1 secret hidden")
+    return ", ".join(parts)
