@@ -1,0 +1,439 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs with secrets: what reaches the hosts, what is shown, and what is said where a key is missing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jetpack_core.secrets import age
+from jetpack_core.secrets.binding import place_of, seal
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+SECRET = "Sw0rdfish/und-mehr"
+OTHER = "Kn0blauch & Öl"
+
+
+class Project:
+    """A project whose secrets are for one key."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        private, public = age.generate_key()
+        self.recipient = age.parse_recipient(public, None)
+        self.key = folder / "key.txt"
+        self.key.write_text(f"{private}\n")
+        self.key.chmod(0o600)
+        (folder / ".jetpack-secrets.yml").touch()
+        for name in ("inventory/groups", "inventory/host_vars", "inventory/group_vars", "files", "templates"):
+            (folder / name).mkdir(parents=True)
+        self.write("inventory/groups/web", "hosts: [localhost]\n")
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file."""
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def value(self, file: str, *parts: str | int, value: str = SECRET) -> str:
+        """Return an encrypted value as YAML has it, for a key at the top."""
+        plaintext = seal(value, place_of(self.folder / file, parts))
+        armor = age.encrypt(plaintext, [self.recipient], armored=True).decode()
+        return "!age |\n" + "".join(f"    {line}\n" for line in armor.splitlines())
+
+    def encrypted(self, name: str, text: str) -> None:
+        """Write a wholly encrypted file."""
+        (self.folder / name).write_bytes(age.encrypt(text.encode(), [self.recipient], armored=False))
+
+    def playbook(self, *tasks: str, extra: str = "") -> None:
+        """Write the playbook."""
+        listed = "".join(f"    - {task}\n" for task in tasks)
+        self.write("site.yml", f"- name: p\n  groups: [all]\n{extra}  tasks:\n{listed}")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = Project(tmp_path)
+    made.write("inventory/host_vars/localhost", "password: " + made.value("inventory/host_vars/localhost", "password"))
+    return made
+
+
+@pytest.fixture
+def local(invoke: Run, project: Project) -> Run:
+    """Run a verb on this machine with the project's key."""
+
+    def run(verb: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return invoke(
+            verb, "-p", "site.yml", "-i", "inventory", *arguments, JETPACK_AGE_IDENTITY_FILE="key.txt", **environment
+        )
+
+    return run
+
+
+@pytest.fixture
+def keyless(invoke: Run, project: Project) -> Run:
+    """Run a verb on this machine without any key."""
+    return lambda verb, *arguments: invoke(verb, "-p", "site.yml", "-i", "inventory", *arguments)
+
+
+def copy(folder: Path, content: str, name: str = "out") -> str:
+    return f"!copy {{content: {json.dumps(content)}, dest: {folder / name}}}"
+
+
+def everything(ran: subprocess.CompletedProcess[str], folder: Path) -> str:
+    """Return all that a run printed, and its log."""
+    logs = "".join(log.read_text() for log in folder.glob("home/.local/state/jetpack/runs/*/*"))
+    return f"{ran.stdout}{ran.stderr}{logs}"
+
+
+@pytest.mark.parametrize("style", [["--diff", "-vvv"], ["--json"]])
+def test_a_secret_reaches_the_file_and_nothing_else(
+    project: Project, local: Run, tmp_path: Path, style: list[str]
+) -> None:
+    project.playbook(copy(tmp_path, "pw={{ password }}"), "!fail {msg: 'no {{ password }}'}")
+    ran = local("local", *style)
+    assert ran.returncode == 2
+    assert (tmp_path / "out").read_text() == f"pw={SECRET}"
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o600
+    assert SECRET not in everything(ran, tmp_path)
+    assert "no <secret: inventory/host_vars/localhost:1>" in ran.stdout
+
+
+def test_the_summary_counts_what_was_hidden(project: Project, local: Run) -> None:
+    project.playbook("!echo {msg: '{{ password }}'}")
+    assert "1 secret hidden" in local("local").stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "given"),
+    [
+        ("inventory/group_vars/all.age", []),
+        ("inventory/group_vars/all.yml.age", []),
+        ("inventory/host_vars/localhost.age", []),
+        ("more.yml.age", ["-e", "@more.yml.age"]),
+        ("more.age", ["-e", "@more.age"]),
+    ],
+)
+def test_a_wholly_encrypted_file_gives_variables(
+    project: Project, local: Run, tmp_path: Path, file: str, given: list[str]
+) -> None:
+    project.encrypted(file, f'token: "{OTHER}"\ndeep: {{list: [one-more-secret]}}\nnumber: 314159\n')
+    project.playbook(copy(tmp_path, "{{ token }} {{ deep.list[0] }} {{ number + 1 }} {{ deep }}"))
+    ran = local("local", "--diff", "-vvv", *given)
+    assert (tmp_path / "out").read_text() == f"{OTHER} one-more-secret 314160 {{'list': ['one-more-secret']}}"
+    assert ran.returncode == 0
+    assert OTHER not in everything(ran, tmp_path)
+
+
+def test_vars_files_and_playbook_variables_and_parameters_may_be_secret(
+    project: Project, local: Run, tmp_path: Path
+) -> None:
+    project.encrypted("vars.yml.age", "one: first-secret\n")
+    two = project.value("site.yml", 0, "vars", "two", value="second-secret")
+    extra = "  vars_files: [vars.yml.age]\n  vars:\n    two: " + two.replace("\n    ", "\n      ")
+    project.playbook(copy(tmp_path, "{{ one }} {{ two }}"), extra=extra.rstrip(" "))
+    assert local("local").returncode == 0
+    assert (tmp_path / "out").read_text() == "first-secret second-secret"
+
+
+def test_the_project_file_may_hold_secrets(project: Project, local: Run, tmp_path: Path) -> None:
+    value = project.value(".jetpack.yml", "extra_vars", "token", value=OTHER)
+    project.write(".jetpack.yml", "extra_vars:\n  token: " + value)
+    project.playbook(copy(tmp_path, "{{ token }}"))
+    assert local("local").returncode == 0
+    assert (tmp_path / "out").read_text() == OTHER
+
+
+def test_encrypted_sources_are_decrypted_and_their_diff_is_hidden(project: Project, local: Run, tmp_path: Path) -> None:
+    project.encrypted("files/tls.key.age", "KEY-abcdef0123456789\n")
+    project.encrypted("templates/app.j2.age", "literal-0123456789 {{ password }}\n")
+    project.playbook(
+        f"!copy {{src: tls.key.age, dest: {tmp_path}/tls.key}}",
+        f"!copy {{src: tls.key.age, dest: {tmp_path}/tls.key.age}}",
+        f"!template {{src: app.j2.age, dest: {tmp_path}/app}}",
+        "!fail {msg: 'KEY-abcdef0123456789'}",
+    )
+    ran = local("local", "--diff", "-vvv")
+    assert (tmp_path / "tls.key").read_text() == "KEY-abcdef0123456789\n"
+    assert (tmp_path / "tls.key").stat().st_mode & 0o777 == 0o600
+    assert age.is_age((tmp_path / "tls.key.age").read_bytes())
+    assert (tmp_path / "app").read_text() == f"literal-0123456789 {SECRET}\n"
+    shown = everything(ran, tmp_path)
+    assert "KEY-abcdef0123456789" not in shown
+    assert "literal-0123456789" not in shown
+    assert "(hidden: a secret is in it)" in shown
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "!shell {cmd: 'echo {{ password | quote }}'}",
+        "!shell {cmd: 'echo {{ password }}', unsafe: true}",
+        "!command {cmd: 'echo {{ password }}'}",
+        "!command {cmd: [echo, '{{ password }}']}",
+    ],
+)
+def test_a_secret_on_a_command_line_is_refused_before_it_runs(
+    project: Project, local: Run, task: str, tmp_path: Path
+) -> None:
+    project.playbook(task)
+    ran = local("local")
+    assert ran.returncode == 2
+    assert "would show in the process list; hand it over by `env:` or `stdin:`" in ran.stdout
+    assert SECRET not in everything(ran, tmp_path)
+
+
+def test_a_secret_that_was_kept_under_another_name_is_still_one(project: Project, local: Run, tmp_path: Path) -> None:
+    project.playbook("!set {vars: {other: '{{ password }}'}}", "!command {cmd: 'echo {{ other }}'}")
+    ran = local("local")
+    assert "would show in the process list" in ran.stdout
+
+
+def test_env_and_stdin_take_secrets_and_the_output_is_redacted(project: Project, local: Run, tmp_path: Path) -> None:
+    project.playbook(
+        f"!shell {{cmd: 'tee {tmp_path}/stdin; echo \"$P\" | base64; exit 3',"
+        " stdin: '{{ password }}', env: {P: '{{ password }}'}}"
+    )
+    ran = local("local", "-vvv")
+    assert (tmp_path / "stdin").read_text() == SECRET
+    shown = everything(ran, tmp_path)
+    assert SECRET not in shown
+    assert "U3cwcmRmaXNo" not in shown
+    assert "<secret: inventory/host_vars/localhost:1>" in shown
+
+
+def test_planning_without_a_key_knows_what_it_does_not_know(project: Project, keyless: Run, tmp_path: Path) -> None:
+    project.playbook(copy(tmp_path, "{{ password }}"), copy(tmp_path, "no secret", "plain"))
+    ran = keyless("check-local")
+    assert ran.returncode == 0
+    assert "unknown  localhost: the secret of inventory/host_vars/localhost:1: there is no identity" in ran.stdout
+    assert "would create" in ran.stdout
+    assert ran.stderr.count("warning:") == 1
+    assert ran.stderr.startswith("warning: inventory/host_vars/localhost:1: there is no identity to decrypt it with;")
+
+
+def test_planning_without_the_key_of_a_file_takes_no_variable_for_undefined(
+    project: Project, keyless: Run, tmp_path: Path
+) -> None:
+    project.encrypted("inventory/group_vars/all.age", "token: x\n")
+    project.playbook(copy(tmp_path, "{{ token }}"))
+    ran = keyless("check-local")
+    assert ran.returncode == 0
+    assert "it may be in a file of variables: " in ran.stdout
+    assert "inventory/group_vars/all.age:1: there is no identity" in ran.stderr
+
+
+def test_applying_without_a_key_fails_with_the_place(project: Project, keyless: Run, tmp_path: Path) -> None:
+    project.playbook(copy(tmp_path, "no secret", "plain"), copy(tmp_path, "{{ password }}"))
+    ran = keyless("local")
+    assert ran.returncode == 2
+    assert "inventory/host_vars/localhost:1: there is no identity to decrypt it with" in ran.stdout
+    assert "hint: name one with --identity FILE or JETPACK_AGE_IDENTITY_FILE" in ran.stdout
+    assert (tmp_path / "plain").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_applying_with_another_key_names_it_and_the_place(project: Project, invoke: Run, tmp_path: Path) -> None:
+    private, _ = age.generate_key()
+    project.write("other.txt", private).chmod(0o600)
+    project.playbook(copy(tmp_path, "{{ password }}"))
+    ran = invoke("local", "-p", "site.yml", "-i", "inventory", "--identity", "other.txt")
+    assert ran.returncode == 2
+    message = "inventory/host_vars/localhost:1: no key at hand can decrypt it (tried: other.txt)"
+    assert message in ran.stdout
+
+
+def test_a_key_that_others_may_read_stops_the_task(project: Project, invoke: Run, tmp_path: Path) -> None:
+    project.key.chmod(0o644)
+    project.playbook(copy(tmp_path, "{{ password }}"))
+    ran = invoke("local", "-p", "site.yml", "-i", "inventory", "--identity", "key.txt")
+    assert ran.returncode == 2
+    assert "inventory/host_vars/localhost:1: the identity file key.txt has mode 0644" in ran.stdout
+    assert "chmod 600 key.txt" in ran.stdout
+
+
+def test_a_moved_value_is_refused_even_when_planning(project: Project, local: Run, tmp_path: Path) -> None:
+    moved = project.value("inventory/host_vars/localhost", "password")
+    project.write("inventory/host_vars/localhost", "token: " + moved)
+    project.playbook(copy(tmp_path, "{{ token }}"))
+    ran = local("check-local")
+    assert ran.returncode == 2
+    file = "inventory/host_vars/localhost"
+    assert f"{file}:1: this value was encrypted for another place: {file}: password" in ran.stdout
+    assert f"jetpack secrets rekey --accept-moved {file}" in ran.stdout
+
+
+def test_swapped_values_are_both_refused(project: Project, local: Run, tmp_path: Path) -> None:
+    file = "inventory/host_vars/localhost"
+    one, two = project.value(file, "one"), project.value(file, "two")
+    project.write(file, f"one: {two}two: {one}")
+    for name in ("one", "two"):
+        project.playbook(copy(tmp_path, "{{ " + name + " }}"))
+        assert "encrypted for another place" in local("local").stdout
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_raw_value_of_age_is_taken_unless_the_rules_forbid_it(
+    project: Project, local: Run, tmp_path: Path, strict: bool
+) -> None:
+    armor = age.encrypt(b"raw-secret", [project.recipient], armored=True).decode()
+    block = "".join(f"    {line}\n" for line in armor.splitlines())
+    project.write("inventory/host_vars/localhost", f"token: !age |\n{block}")
+    project.write(".jetpack-secrets.yml", f"require_binding: {str(strict).lower()}\n")
+    project.playbook(copy(tmp_path, "{{ token }}"))
+    ran = local("local")
+    assert (ran.returncode == 0) == (not strict)
+    assert ("a raw age value, and .jetpack-secrets.yml says `require_binding: true`" in ran.stdout) == strict
+
+
+def test_a_damaged_armor_is_told_with_its_place(project: Project, local: Run, tmp_path: Path) -> None:
+    file = project.folder / "inventory/host_vars/localhost"
+    lines = file.read_text().splitlines(keepends=True)
+    lines[4] = lines[4].replace(lines[4].strip()[:1], "!", 1)
+    file.write_text("".join(lines))
+    project.playbook(copy(tmp_path, "{{ password }}"))
+    assert "inventory/host_vars/localhost:1: its armor is damaged" in local("local").stdout
+    file.write_text("".join(lines[:-1]))
+    assert "inventory/host_vars/localhost:1: its armor is cut off: the END line is missing" in local("local").stdout
+
+
+def test_what_is_no_armor_is_told_before_anything_runs(project: Project, local: Run, tmp_path: Path) -> None:
+    project.write("inventory/host_vars/localhost", "password: !age hunter2\n")
+    project.playbook(copy(tmp_path, "x"))
+    ran = local("local")
+    assert ran.returncode == 1
+    assert "inventory/host_vars/localhost:1:11: `!age` stands before an armored age file" in ran.stderr
+
+
+def test_a_truncated_file_is_told_by_its_name(project: Project, local: Run, tmp_path: Path) -> None:
+    project.encrypted("inventory/host_vars/localhost.age", "token: x\n")
+    whole = (project.folder / "inventory/host_vars/localhost.age").read_bytes()
+    (project.folder / "inventory/host_vars/localhost.age").write_bytes(whole[:-40])
+    project.playbook(copy(tmp_path, "{{ token }}"))
+    ran = local("local")
+    assert ran.returncode == 2
+    assert "inventory/host_vars/localhost.age:1: " in ran.stdout
+    assert "cut off" in ran.stdout
+
+
+def test_wrong_yaml_in_an_encrypted_file_is_told_without_its_lines(
+    project: Project, local: Run, tmp_path: Path
+) -> None:
+    project.encrypted("vars.age", "token: [hunter2-is-in-here\n")
+    project.playbook(copy(tmp_path, "{{ token }}"), extra="  vars_files: [vars.age]\n")
+    ran = local("local")
+    assert ran.returncode != 0
+    assert "vars.age:" in ran.stdout + ran.stderr
+    assert "hunter2" not in everything(ran, tmp_path)
+
+
+def test_a_value_is_decrypted_only_where_it_is_looked_at(project: Project, keyless: Run, tmp_path: Path) -> None:
+    file = "inventory/host_vars/localhost"
+    inner = project.value(file, "db", "password").replace("\n    ", "\n      ").rstrip(" ")
+    project.write(file, f"db:\n  host: here\n  password: {inner}")
+    project.playbook(copy(tmp_path, "{{ db.host }}"))
+    assert keyless("local").returncode == 0
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o644
+
+
+def test_secrets_in_lists_open_in_loops_and_filters(project: Project, local: Run, tmp_path: Path) -> None:
+    file = "inventory/host_vars/localhost"
+    inner = project.value(file, "users", 0, "password").replace("\n    ", "\n        ").rstrip(" ")
+    project.write(file, f"users:\n  - name: ann\n    password: {inner}  - name: bob\n    password: clear\n")
+    project.playbook(
+        copy(tmp_path, "{% for u in users %}{{ u.name }}={{ u.password }};{% endfor %}", "loop"),
+        copy(tmp_path, "{{ users | map(attribute='password') | join(',') }}", "filter"),
+        copy(tmp_path, "{{ users | to_json }}", "json"),
+        copy(tmp_path, "is {{ users[0] }}", "repr"),
+        copy(tmp_path, "{{ item.password }}", "item")[:-1] + ", with: {items: 'users[:1]'}}",
+    )
+    ran = local("local", "--diff")
+    assert ran.returncode == 0, ran.stdout
+    assert (tmp_path / "loop").read_text() == f"ann={SECRET};bob=clear;"
+    assert (tmp_path / "filter").read_text() == f"{SECRET},clear"
+    assert json.loads((tmp_path / "json").read_text())[0] == {"name": "ann", "password": SECRET}
+    assert SECRET in (tmp_path / "repr").read_text()
+    assert (tmp_path / "item").read_text() == SECRET
+    assert (tmp_path / "item").stat().st_mode & 0o777 == 0o600
+    assert SECRET not in everything(ran, tmp_path)
+
+
+@pytest.mark.parametrize("key", [["--identity", "key.txt"], []])
+def test_vars_shows_where_a_secret_is_and_never_what(project: Project, invoke: Run, key: list[str]) -> None:
+    project.encrypted("inventory/group_vars/web.age", "\ntoken: hunter2-token\n")
+    for verb in (
+        ["vars", "localhost"],
+        ["vars", "localhost", "--json"],
+        ["show-inventory", "--show-hosts", "localhost"],
+    ):
+        ran = invoke(*verb, "-i", "inventory", *key)
+        assert ran.returncode == 0
+        assert "<secret: inventory/host_vars/localhost:1>" in ran.stdout
+        assert ("<secret: inventory/group_vars/web.age:2>" in ran.stdout) == bool(key)
+        assert SECRET not in ran.stdout
+        assert "hunter2" not in ran.stdout
+
+
+def test_debug_shows_where_a_secret_is_and_never_what(project: Project, local: Run) -> None:
+    project.playbook("!debug {vars: [password]}", "!debug {}")
+    ran = local("local")
+    assert ran.stdout.count('password = "<secret: inventory/host_vars/localhost:1>"') == 2
+    assert SECRET not in ran.stdout
+
+
+def test_a_secrets_directory_lies_over_the_inventory(project: Project, local: Run, tmp_path: Path) -> None:
+    (tmp_path / "secret/host_vars").mkdir(parents=True)
+    project.encrypted("secret/host_vars/localhost.age", f'password: "{OTHER}"\n')
+    project.playbook(copy(tmp_path, "{{ password }}"))
+    assert local("local", "--secrets", "secret").returncode == 0
+    assert (tmp_path / "out").read_text() == OTHER
+    assert "the secrets inventory nowhere is not there" in local("check-local", "--secrets", "nowhere").stderr
+    ran = local("local", "--secrets", "nowhere")
+    assert ran.returncode == 1
+    assert "fetch it, or change --secrets" in ran.stderr
+
+
+def test_an_error_and_its_traceback_do_not_tell(project: Project, local: Run, tmp_path: Path) -> None:
+    project.playbook(
+        copy(tmp_path, "{{ password | int / 0 }}"), extra="  groups: ['{{ password }}']\n".replace("groups", "sudo")
+    )
+    ran = local("local", "--traceback")
+    assert SECRET not in everything(ran, tmp_path)
+
+
+def test_a_parameter_declared_secret_is_redacted_wherever_it_comes_from(
+    project: Project, local: Run, tmp_path: Path
+) -> None:
+    hashed = "$6$saltsalt$" + "x" * 86
+    project.playbook(
+        f"!user {{user: nobody, password: '{hashed}', and: {{ignore_errors: true}}}}",
+        f"!fail {{msg: 'it is {hashed}'}}",
+    )
+    assert "it is <secret: site.yml:4>" in local("check-local").stdout
+
+
+def test_the_environment_key_is_in_no_template(project: Project, invoke: Run, tmp_path: Path) -> None:
+    project.write("templates/t.j2", "{{ ENV_JETPACK_AGE_IDENTITY | default('none') }}")
+    project.playbook(f"!template {{src: t.j2, dest: {tmp_path}/out}}")
+    ran = invoke("local", "-p", "site.yml", JETPACK_AGE_IDENTITY=project.key.read_text().strip())
+    assert ran.returncode == 0, ran.stdout
+    assert (tmp_path / "out").read_text() == "none"
+
+
+def test_nothing_of_the_age_library_loads_without_secrets(jetpack: Run, tmp_path: Path) -> None:
+    (tmp_path / "site.yml").write_text(f"- name: p\n  groups: [all]\n  tasks:\n    - {copy(tmp_path, 'x')}\n")
+    check = "import sys; from jetpack_core.cli.main import main; main(sys.argv[1:], standalone_mode=False);"
+    check += "print(sorted(name for name in sys.modules if name.startswith(('pyrage', 'cryptography'))))"
+    ran = subprocess.run(
+        [__import__("sys").executable, "-c", check, "local", "-p", "site.yml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.endswith("[]\n")
