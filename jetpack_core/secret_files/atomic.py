@@ -31,7 +31,11 @@ def write_all(contents: Mapping[Path, bytes], *, private: bool = False) -> None:
 
 
 def write(file: Path, content: bytes, *, private: bool = False) -> None:
-    """Write one file as `write_all` does."""
+    """Write one file as `write_all` does, and make its folder where there is none."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(file, error) from None
     write_all({file: content}, private=private)
 
 

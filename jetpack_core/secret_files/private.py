@@ -27,7 +27,7 @@ def private_folder(environment: Mapping[str, str]) -> Iterator[Path]:
     before = {number: signal.signal(number, _leave) for number in _ENDING}
     folder: Path | None = None
     try:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_place(environment)))
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_place(environment)))
         yield folder
     finally:
         if folder is not None:
@@ -45,8 +45,24 @@ def left_over(environment: Mapping[str, str]) -> list[Path]:
     found: list[Path] = []
     for place in {Path(one) for one in (*_places(environment), tempfile.gettempdir())}:
         with contextlib.suppress(OSError):
-            found += [one for one in place.glob(f"{PREFIX}*") if one.lstat().st_uid == os.getuid()]
+            found += [
+                one for one in place.glob(f"{PREFIX}*") if one.lstat().st_uid == os.getuid() and not _at_work(one)
+            ]
     return sorted(found)
+
+
+def _at_work(folder: Path) -> bool:
+    """Tell whether the program that made a folder still runs."""
+    number = folder.name.removeprefix(PREFIX).partition("-")[0]
+    if not number.isdecimal():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def in_memory(environment: Mapping[str, str]) -> bool:

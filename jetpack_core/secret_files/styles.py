@@ -8,7 +8,7 @@ from typing import Final
 
 from jetpack_core.content.scalars import plain_scalar
 
-_SAFE: Final = re.compile(r"[A-Za-z0-9_/.+=$^(][A-Za-z0-9_/.+=$^()@%*!~&;-]*")
+_SAFE: Final = re.compile(r"[A-Za-z0-9_/.+=$^(][A-Za-z0-9_/.+=$^()@%*!~&;-]*(?: [A-Za-z0-9_/.+=$^()@%*!~&;-]+)*")
 _BREAKS_OF_YAML: Final = re.compile("[\r\x85\u2028\u2029]")
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _BYTE: Final = 0xFF

@@ -101,7 +101,7 @@ def _leaks() -> Iterator[str]:
     from jetpack_core.secret_files.private import in_memory, left_over
 
     for folder in left_over(os.environ):
-        yield f"{folder} may hold secrets in clear, if no editor is at work there\n  hint: rm -r {folder}"
+        yield f"{folder} may hold secrets in clear: an edit was killed\n  hint: rm -r {folder}"
     if in_memory(os.environ):
         _fine("what `edit` shows stays in memory")
     else:
