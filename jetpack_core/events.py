@@ -141,6 +141,19 @@ class HostOutput(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostProgress(Event):
+    """A task moves many bytes on a host; sent every second or so while it does."""
+
+    event: ClassVar[str] = "host_progress"
+    host: str
+    task: str
+    done: int
+    """Bytes."""
+    total: int | None = None
+    """Bytes; None where nobody knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostWaiting(Event):
     """A task has been running on a host for a long time."""
 

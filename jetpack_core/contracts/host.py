@@ -72,6 +72,10 @@ class Host(HostOperations, Scope):
         """The inventory's groups with their hosts."""
 
     @abstractmethod
+    def progress(self, done: int, total: int | None = None) -> None:
+        """Tell how many bytes of a long transfer are done, as often as there is news, from any thread."""
+
+    @abstractmethod
     def render_file(self, template: Path) -> str:
         """Render a template file by the engine for its suffix; `ENV_NAME` variables exist in it."""
 

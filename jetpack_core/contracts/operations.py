@@ -58,6 +58,8 @@ class Run(Operation[CommandResult]):
     """Seconds."""
     read_only: bool = False
     """The author's word that the command changes nothing, so that it may run in plan mode."""
+    listen: OutputCallback | None = field(default=None, compare=False, repr=False)
+    """Is handed what the command prints, as it comes; it must not block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,9 +334,10 @@ class HostOperations:
         cwd: str | None = None,
         timeout: float | None = None,
         read_only: bool = False,
+        listen: OutputCallback | None = None,
     ) -> Run:
         """Run a command; see `Run`."""
-        return Run(tuple(argv), stdin, dict(env or {}), cwd, timeout, read_only)
+        return Run(tuple(argv), stdin, dict(env or {}), cwd, timeout, read_only, listen)
 
     def query(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> Run:
         """Run a command that only reads, as `plan` may."""

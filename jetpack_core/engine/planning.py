@@ -15,6 +15,7 @@ from jetpack_core.contracts.modifier import Route
 from jetpack_core.engine.asking import Address, addressed
 from jetpack_core.engine.failures import blamed_on
 from jetpack_core.engine.host_view import EngineHost
+from jetpack_core.engine.progress_report import ProgressReport
 from jetpack_core.engine.stepper import guarded, with_followers
 from jetpack_core.records import Plan, PlanKind
 
@@ -228,6 +229,7 @@ def _meet(unit: TaskOnHost, scope: TaskScope, route: Route) -> tuple[EngineHost,
         groups=context.groups,
         files=context.files,
         overlay=foresight,
+        on_progress=ProgressReport(context.events, unit.host.name, unit.task.name),
     )
     return host, Address(live, context.become(unit.play, route.user), unit.on_output, foresight)
 

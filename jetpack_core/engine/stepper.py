@@ -18,9 +18,11 @@ from jetpack_core.contracts.operations import (
     Barrier,
     InThread,
     Operation,
+    OutputCallback,
     Reconnect,
     Reply,
     Request,
+    Run,
     Sleep,
 )
 from jetpack_core.engine.asking import Ask, Asks, Replies, Stepping, Target
@@ -249,8 +251,22 @@ async def _dispatch_part(part: Sequence[int], asks: Asks, replies: dict[int, Rep
     replies.update(zip(part, answers, strict=True))
 
 
+def _listener(ask: Ask) -> OutputCallback | None:
+    """Return what is handed the output of a command: the module, the views, both or nobody."""
+    show = ask.address.on_output
+    listen = ask.step.listen if isinstance(ask.step, Run) else None
+    if show is None or listen is None:
+        return show or listen
+
+    def both(stream: str, data: bytes) -> None:
+        listen(stream, data)
+        show(stream, data)
+
+    return both
+
+
 async def _send(target: Target, asks: Asks) -> Replies:
-    frame = [Request(cast("Operation[object]", ask.step), ask.address.become, ask.address.on_output) for ask in asks]
+    frame = [Request(cast("Operation[object]", ask.step), ask.address.become, _listener(ask)) for ask in asks]
     try:
         return await target.execute(frame)
     except HostUnreachableError as error:

@@ -81,7 +81,10 @@ class TestHost(EngineHost):
             planning=planning,
             groups={"all": (name,)} if groups is None else groups,
             files=TemplateFiles(registry),
+            on_progress=lambda done, total: self.reported.append((done, total)),
         )
+        self.reported: list[tuple[int, int | None]] = []
+        """What modules said of their progress: bytes done, and of how many."""
         self._become = become
         self._recorder = Recorder(connection or LocalConnection(Endpoint(name)))
         self._overlay: Overlay | None = None

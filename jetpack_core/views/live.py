@@ -9,13 +9,14 @@ from jetpack_core.views.result import seconds_text
 from jetpack_core.views.text import clip, join_names, one_line
 
 if TYPE_CHECKING:
-    from jetpack_core.events import HostWaiting, TaskStarted
+    from jetpack_core.events import HostProgress, HostWaiting, TaskStarted
     from jetpack_core.views.paint import Paint
 
 _ERASE: Final = "\r\x1b[2K"
 _INTERVAL: Final = 0.1
 """Seconds between two drawings when nothing else is printed."""
 _FEW: Final = 3
+_NEXT_UNIT: Final = 1024
 
 
 class Progress:
@@ -55,6 +56,10 @@ class Progress:
         """Note that a host takes long."""
         self._long = waiting_text(event)
 
+    def move(self, event: HostProgress) -> None:
+        """Note how far a transfer is."""
+        self._long = progress_text(event)
+
     def text(self) -> str:
         """Return the line, or nothing between tasks."""
         if not self._name:
@@ -68,6 +73,22 @@ class Progress:
         elif not self._looping and 0 < len(self._waiting) <= min(_FEW, self._hosts - 1):
             parts.append(f"waiting for {join_names(list(self._waiting))}")
         return ", ".join(parts)
+
+
+def progress_text(event: HostProgress) -> str:
+    """Say how much of a transfer is done."""
+    total = "" if event.total is None else f" of {bytes_text(event.total)}"
+    return f"{one_line(event.host)}: {bytes_text(event.done)}{total}"
+
+
+def bytes_text(count: int) -> str:
+    """Return a number of bytes as people read it, such as 12.5 MiB."""
+    size, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < _NEXT_UNIT or unit == "TiB":
+            break
+        size /= _NEXT_UNIT
+    return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
 
 
 def waiting_text(event: HostWaiting) -> str:

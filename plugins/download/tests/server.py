@@ -32,6 +32,8 @@ class Fault:
     """Bytes of the body after which the connection is reset."""
     wait: float = 0.0
     """Seconds before the answer."""
+    pause: float = 0.0
+    """Seconds in the middle of the body."""
     claim: int = 0
     """How many bytes more than there are `Content-Length` promises."""
 
@@ -194,7 +196,11 @@ class Site:
         handler.send_header("Connection", "close")
         with contextlib.suppress(OSError):
             handler.end_headers()
-            handler.wfile.write(part)
+            half = len(part) // 2 if fault.pause else 0
+            handler.wfile.write(part[:half])
+            handler.wfile.flush()
+            time.sleep(fault.pause)
+            handler.wfile.write(part[half:])
             handler.wfile.flush()
         if fault.die_after is not None:
             handler.connection.shutdown(socket.SHUT_RDWR)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -55,9 +55,11 @@ class Cache:
     """Files by content, and what each request got last.
 
     :param root: A private folder; it may be removed at any time, which costs transfers and nothing else.
+    :param report: Hears how far a transfer is.
     """
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, report: Callable[[str], None] | None = None) -> None:
+        self._report = report
         self._root = private_folder(root) if root else cache_folder("download")
         self._files = private_folder(self._root / "files")
         self._answers = private_folder(self._root / "answers")
@@ -113,7 +115,7 @@ class Cache:
     def _ask(self, request: Mapping[str, Any], key: str, known: Stored | None) -> Stored:
         record = dict(known.facts) if known is not None and _fits(known, request) else None
         part, note = self._root / f"{key}.part", self._root / f"{key}.note"
-        facts = fetch(Session(dict(request)), str(part), str(note), record)
+        facts = fetch(Session(dict(request), self._report), str(part), str(note), record)
         if facts["status"] == _NOT_MODIFIED and known is not None:
             store_json(self._answers / key, {**known.facts, "run": run_id()})
             return Stored(known.path, known.sha256, known.size, {**known.facts, **_said(facts)}, from_cache=True)

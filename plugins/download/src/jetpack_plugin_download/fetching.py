@@ -17,6 +17,7 @@ from jetpack_plugin_download.cache import Cache
 from jetpack_plugin_download.fallback import Curl, digest, take_turns, wget, wget_will_do
 from jetpack_plugin_download.looking import Record, Seen
 from jetpack_plugin_download.onhost.session import address_key
+from jetpack_plugin_download.reporting import Reporter
 from jetpack_plugin_download.request import BOOT, Reply, Request, bundle, on_control, replies_in, succeeded
 
 _LONGEST_NAME: Final = 200
@@ -66,7 +67,10 @@ async def obtain(
                 f"{host.name} has nothing that can download this: no Python 3.6, no curl, and no wget that will do",
                 hint="say `via: auto` or `via: control`, or install curl",
             )
-    stored = await on_control(host, lambda: Cache().fetch(request, anew=force, validators=validators), FAILED)
+    hear = Reporter(host).hear
+    stored = await on_control(
+        host, lambda: Cache(report=hear).fetch(request, anew=force, validators=validators), FAILED
+    )
     facts = {**stored.facts, "from_cache": stored.from_cache}
     if not facts.get("url"):
         facts["url"] = address_key(request["urls"][0])
@@ -97,7 +101,8 @@ async def _by_python(host: Host, request: Request, seen: Seen) -> Obtained | Non
     """Download by the client; None where the host's Python cannot run it."""
     note = None if seen.folder is None else f"{seen.folder}/{seen.key}.part.json"
     asked = {**request, "action": "fetch", "part": part_of(seen), "note": note}
-    said = await host.run(("python3", "-I", "-c", BOOT, seen.state or "-"), stdin=bundle([asked]))
+    argv = ("python3", "-I", "-c", BOOT, seen.state or "-")
+    said = await host.run(argv, stdin=bundle([asked]), listen=Reporter(host).listen)
     replies = replies_in(said.stdout)
     if not replies:
         host.warn(f"Python on {host.name} cannot run the downloader: {_last_line(said.stderr)}")

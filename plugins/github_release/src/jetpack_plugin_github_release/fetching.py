@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -116,13 +116,18 @@ class Fetched:
     """Bytes that were moved just now; none where another host's download served."""
 
 
-def fetch_program(account: Account, asset: Asset, expected: Expected, wanted: str) -> Fetched:
-    """Fetch an asset, unless it is here, and take the program out of it. Blocks; raises TaskError, OSError."""
+def fetch_program(
+    account: Account, asset: Asset, expected: Expected, wanted: str, report: Callable[[str], None]
+) -> Fetched:
+    """Fetch an asset, unless it is here, and take the program out of it. Blocks; raises TaskError, OSError.
+
+    :param report: Hears how far the transfer is.
+    """
     request = request_for(account, asset)
     checksum = expected.checksum
     request["checksum"] = None if checksum is None else [checksum.kind, checksum.hex]
     try:
-        stored = Cache().fetch(request)
+        stored = Cache(report=report).fetch(request)
     except (Refused, Trouble, Impossible) as error:
         source = f" (by {expected.source})" if checksum is not None else ""
         raise TaskError(f"{asset.name} cannot be fetched: {error}{source}") from error

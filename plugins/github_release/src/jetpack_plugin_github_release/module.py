@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Final, Self, TypeVar, cast
 
+from jetpack_plugin_download.reporting import Reporter
 from pydantic import Field, model_validator
 
 from jetpack_core.contracts.attributes import (
@@ -283,7 +284,7 @@ class GithubRelease(FileAttributes):
             if not work.install:
                 await host.gather(attributes)
                 return plan.outcome
-            fetched, source, doubts = await _blocking(host, partial(self._fetch, work))
+            fetched, source, doubts = await _blocking(host, partial(self._fetch, work, Reporter(host).hear))
             for doubt in doubts:
                 host.warn(doubt)
             program, digest = fetched.program, work.digest or f"sha256:{fetched.asset_sha256}"
@@ -295,11 +296,11 @@ class GithubRelease(FileAttributes):
         result = {**plan.outcome.result, "received": fetched.received}
         return replace(plan.outcome, result=result, msg=message, changed=not same or bool(attributes))
 
-    def _fetch(self, work: Work) -> tuple[Fetched, str, Sequence[str]]:
+    def _fetch(self, work: Work, report: Callable[[str], None]) -> tuple[Fetched, str, Sequence[str]]:
         """Fetch the asset and take the program out of it. Blocks; raises TaskError."""
         account, asset = self._account(), work.choice.asset
         expected = expected_of(account, asset, work.release.assets, self.verify, self.checksum)
-        fetched = fetch_program(account, asset, expected, self.bin or self.repo.rpartition("/")[2])
+        fetched = fetch_program(account, asset, expected, self.bin or self.repo.rpartition("/")[2], report)
         doubts = []
         if expected.checksum is None and self.verify != "none":
             doubts.append(f"nothing vouches for {asset.name}: GitHub has no digest of it, and the release no checksum")

@@ -11,6 +11,7 @@ from jetpack_plugin_download.access import Access
 from jetpack_plugin_download.cache import Cache
 from jetpack_plugin_download.onhost.session import address_key
 from jetpack_plugin_download.onhost.trouble import shown
+from jetpack_plugin_download.reporting import Reporter
 from jetpack_plugin_download.request import Request, on_control
 from jetpack_plugin_download.sums import name_in
 
@@ -37,5 +38,6 @@ class Web:
 
     async def fetch(self, host: Host) -> Path:
         """Return the archive, which is fetched unless it is here and unchanged. Raises TaskError."""
-        stored = await on_control(host, lambda: Cache().fetch(self.request), f"{self.key} cannot be fetched")
+        cache = Cache(report=Reporter(host).hear)
+        stored = await on_control(host, lambda: cache.fetch(self.request), f"{self.key} cannot be fetched")
         return stored.path

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 BLOCK = 256 * 1024
 MOST_REDIRECTS = 10
-REPORT_EVERY = 5.0
+REPORT_EVERY = 1.0
 PASSING = frozenset([408, 425, 429, 500, 502, 503, 504])
 _KEPT_ON_REDIRECT = frozenset(["accept", "accept-language", "user-agent"])
 
