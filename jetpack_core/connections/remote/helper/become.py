@@ -207,6 +207,8 @@ class Child:
 
     def _pass_on(self, helper: "Helper", frame: int) -> bool:
         """Move messages in both directions; return whether the segment is done."""
+        # Content may have come together with the request that it is for.
+        self._pass_content(helper, frame)
         ready, writable, _ = select.select(
             [self.output, self.error, helper.source, helper.wake], [self.input] if self.outbox else [], [], 5.0
         )
@@ -230,6 +232,8 @@ class Child:
         except Cancelled:
             helper.cancelled = None
             self.outbox += wire.encode(wire.CANCEL, frame)
+
+    def _pass_content(self, helper: "Helper", frame: int) -> None:
         while helper.data:
             kind, flags, _, its_frame, body, blob = helper.data.popleft()
             if its_frame == frame:

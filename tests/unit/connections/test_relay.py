@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a helper passes on to the one that runs as another user, however the bytes come in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from jetpack_core.connections.framed import FramedClient
+from jetpack_core.connections.payload import helper_payload
+from jetpack_core.connections.pipe import ProcessPipe
+from jetpack_core.connections.remote.helper import boot
+from jetpack_core.contracts.operations import Become, Put, Request
+
+# What runs as "the other user" needs no privileges here: it is only another process.
+OTHER = Become("somebody", "env {{ jet_command }}")
+
+
+class Gathering(ProcessPipe):
+    """A pipe that sends together what is written within a moment, as networks do."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        super().__init__(process)
+        self._held = b""
+
+    async def write(self, data: bytes) -> None:
+        """Keep the bytes for a moment."""
+        if not self._held:
+            asyncio.get_running_loop().call_later(0.2, self._let_go)
+        self._held += data
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, b""
+        self._stdin.write(held)
+
+
+@pytest.mark.parametrize("size", [0, 5, 20_000])
+def test_content_that_comes_with_its_request_reaches_the_other_user(size: int, tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(os.urandom(size))
+
+    async def scenario() -> None:
+        payload = helper_payload()
+        argv = [sys.executable, "-ISc", boot.CODE, "nonce" + boot.PYTHON_MARK, str(len(payload))]
+        pipe = await Gathering.start(argv)
+        client = FramedClient(pipe)
+        # Signs of life would wake the helper sooner or later.
+        client.ping_every = 1000
+        await pipe.write(payload)
+        await client.start(b"nonce")
+        async with asyncio.timeout(60):
+            for number in range(3):
+                put = Put(tmp_path / "source", f"{tmp_path}/{number}")
+                (reply,) = await client.execute([Request(put, OTHER)])
+                assert reply.error is None
+        await client.close()
+
+    asyncio.run(scenario())
+    for number in range(3):
+        assert (tmp_path / str(number)).read_bytes() == (tmp_path / "source").read_bytes()
