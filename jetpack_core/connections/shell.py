@@ -336,6 +336,10 @@ class ShellClient:
         if not data:
             raise self._lost()
         self._tokens.feed(data)
+        if self._nonces and self._nonces[0] != self._tokens.nonce and self._tokens.ends(self._nonces[0], len(data)):
+            # The login's shell goes on, and whatever we wait for will never come.
+            self.pipe.abort("the other user's shell ended unexpectedly")
+            raise self._lost()
 
     async def _send(self, data: bytes) -> None:
         async with self._writing:

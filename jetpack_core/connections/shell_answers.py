@@ -36,6 +36,7 @@ class Tokens:
     """Cut what a shell prints at the lines that only it can know."""
 
     def __init__(self, nonce: str) -> None:
+        self.nonce = nonce
         self._mark = re.compile(rb"\n([-=~][-=,.ox])" + nonce.encode("ascii") + rb" ([^\n]*)\n")
         self._longest = len(nonce) + 4096
         self._buffer = bytearray()
@@ -44,6 +45,11 @@ class Tokens:
     def feed(self, data: bytes) -> None:
         """Add what came."""
         self._buffer += data
+
+    def ends(self, nonce: str, size: int) -> bool:
+        """Tell whether another shell ended a frame in the last `size` bytes."""
+        mark = b"\n==%s " % nonce.encode("ascii")
+        return self._buffer.find(mark, max(0, len(self._buffer) - size - len(mark))) >= 0
 
     def next(self) -> Token | None:
         """Return the next token, or None while it is not complete."""

@@ -112,14 +112,27 @@ def _sweep(top: bytes) -> None:
             continue
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # One that was made this moment may be about to be locked.
-            if os.fstat(fd).st_mtime < time.time() - 2:
+            # One that was made this moment may be about to be locked; the clock may have been set since.
+            if abs(time.time() - os.fstat(fd).st_mtime) > 2 or not _lives(name):
                 _remove_quietly(path)
         except OSError:
             # Locked: its helper lives.
             continue
         finally:
             os.close(fd)
+
+
+def _lives(name: bytes) -> bool:
+    """Tell whether the process that a directory is named after is there."""
+    number = name.split(b"-")[0]
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, OSError):
+        # Another user's process has taken the number, or the name is not one of ours.
+        return True
+    return True
 
 
 def _remove_quietly(path: bytes) -> None:
