@@ -19,7 +19,7 @@ from jetpack_core.secrets import age
 from jetpack_core.secrets.binding import RULES_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from collections.abc import Sequence as Listed
 
     from jetpack_core.records import Position
@@ -49,6 +49,10 @@ class Rule:
     keys: tuple[str, ...] = ()
     """Patterns of keys whose values must be encrypted."""
 
+    def is_about(self, names: Iterable[str]) -> bool:
+        """Tell whether one of the names of a file is among the paths."""
+        return any(path_matches(pattern, name) for pattern in self.patterns for name in names)
+
     def wants_encrypted(self, keys: Listed[str]) -> bool:
         """Tell whether the value at these keys must be encrypted."""
         return any(key_matches(pattern, keys) for pattern in self.keys)
@@ -77,11 +81,8 @@ class Rules:
     def rule_for(self, file: Path) -> Rule | None:
         """Return the first rule whose paths a file is among; what is meant for NAME is for NAME.age, too."""
         path = self.relative(file)
-        for name in dict.fromkeys([path, path.removesuffix(".age")]):
-            for rule in self.rules:
-                if any(path_matches(one, name) for one in rule.patterns):
-                    return rule
-        return None
+        names = {path, path.removesuffix(".age")}
+        return next((rule for rule in self.rules if rule.is_about(names)), None)
 
     def recipients_for(self, file: Path) -> tuple[Recipient, ...]:
         """Return for whom a file's secrets are. Raises UsageError where no rule is about it."""

@@ -57,12 +57,13 @@ def _keys(keeper: Keeper) -> Iterator[str]:
 
 
 def _rules(rules: Rules, keeper: Keeper) -> Iterator[str]:
+    from jetpack_core.content.files import shown
     from jetpack_core.secrets.binding import RULES_FILE
 
     if rules.file is None:
         yield f"there is no {RULES_FILE} here or above\n  hint: `jetpack secrets keygen` shows how to begin"
         return
-    _fine(f"{rules.file}: {count(len(rules.recipients), 'recipient')}, {count(len(rules.rules), 'rule')}")
+    _fine(f"{shown(rules.file)}: {count(len(rules.recipients), 'recipient')}, {count(len(rules.rules), 'rule')}")
     for rule in rules.rules:
         if len(rule.recipients) == 1:
             click.echo(f"note: {rule.position}: one recipient only; if that key is lost, so are the secrets")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from jetpack_core.cli.secrets.common import (
     project_root,
     recipient_options,
 )
+
+if TYPE_CHECKING:
+    from jetpack_core.secret_files.keeper import Keeper
 
 
 @click.command("rekey")
@@ -34,6 +37,7 @@ def command(paths: tuple[Path, ...], check: bool, **flags: Any) -> int:
     known to be for the right recipients is left alone. Whoever could read a secret before may have kept it: after
     taking somebody away, change the secrets themselves, too.
     """
+    from jetpack_core.content.files import shown
     from jetpack_core.secret_files import atomic
     from jetpack_core.secret_files.discovery import secret_files
     from jetpack_core.secret_files.rekeying import RekeyOptions, rekeyed
@@ -47,12 +51,12 @@ def command(paths: tuple[Path, ...], check: bool, **flags: Any) -> int:
     result = rekeyed(keeper, files, options)
     atomic.write_all(result.contents)
     for file in result.contents:
-        click.echo(f"rekeyed {file}")
+        click.echo(f"rekeyed {shown(file)}")
     click.echo(f"{count(result.values, 'secret')} encrypted anew, {result.kept} left alone", err=True)
     return FINE
 
 
-def _check(keeper: Any, files: list[Path]) -> int:
+def _check(keeper: Keeper, files: list[Path]) -> int:
     from jetpack_core.secret_files.rekeying import doubts
 
     wrong = unknown = 0
