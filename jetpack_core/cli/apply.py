@@ -20,6 +20,8 @@ from jetpack_core.cli.options import ContentOptions, HostOptions, RunOptions, ta
 @options.verify_option()
 @options.confirm_option()
 @options.lock_option()
+@options.resume_option()
+@options.retry_option()
 @options.output_options()
 def command(**flags: Any) -> int:
     """Make hosts match playbooks.

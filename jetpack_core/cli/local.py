@@ -28,6 +28,7 @@ _OTHER_GROUPS: Final = (
 @options.sudo_options()
 @options.verify_option()
 @options.lock_option()
+@options.resume_option()
 @options.output_options()
 def command(**flags: Any) -> int:
     """Make this machine match playbooks.

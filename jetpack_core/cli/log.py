@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 KEPT_RUNS: Final = 50
 _PRIVATE_FOLDER: Final = 0o700
-_PRIVATE_FILE: Final = 0o600
+PRIVATE_FILE: Final = 0o600
 
 
 class RunLog(View):
@@ -70,21 +70,37 @@ def runs_folder() -> Path:
     return base / "jetpack" / "runs"
 
 
+def make_run_folder(run: str) -> Path:
+    """Return a run's folder, made for its owner alone where it is not there, when old ones go. Raises OSError."""
+    folder = runs_folder() / run
+    if not folder.is_dir():
+        folder.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+        _forget_old_runs()
+    return folder
+
+
+def newest_runs() -> list[Path]:
+    """Return the folders of all runs, the newest first."""
+    try:
+        runs = [entry for entry in os.scandir(runs_folder()) if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+    return [Path(entry.path) for entry in sorted(runs, key=_age, reverse=True)]
+
+
 def _open(path: Path) -> TextIO:
     """Open a log for appending, readable by its owner alone."""
     if not os.environ.get("JET_LOG"):
-        path.parent.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-        path.parent.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
-        _forget_old_runs(path.parent.parent)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _PRIVATE_FILE)
+        make_run_folder(path.parent.name)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_FILE)
     return open(descriptor, "a", encoding="utf-8", errors="surrogateescape", buffering=1)  # noqa: PTH123
 
 
-def _forget_old_runs(folder: Path) -> None:
+def _forget_old_runs() -> None:
     """Remove the folders of all runs but the newest; another run may do the same meanwhile."""
-    runs = [entry for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
-    for entry in sorted(runs, key=_age)[:-KEPT_RUNS]:
-        shutil.rmtree(entry.path, ignore_errors=True)
+    for old in newest_runs()[KEPT_RUNS:]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _age(entry: os.DirEntry[str]) -> tuple[int, str]:

@@ -58,6 +58,8 @@ class RunOptions:
     allow_localhost_delegation: bool = False
     verify: bool = False
     lock_timeout: str | None = None
+    resume: str | None = None
+    retry_failed: bool = False
     diff: bool = False
     verbosity: int = 0
     as_json: bool = False
@@ -227,6 +229,23 @@ def verify_option() -> Callable[[F], F]:
 def confirm_option() -> Callable[[F], F]:
     """Add `--yes`, for verbs that may destroy guests."""
     return click.option("--yes", is_flag=True, help="Destroy guests without asking for their names.")
+
+
+def resume_option() -> Callable[[F], F]:
+    """Add `--resume`, for verbs whose runs are kept."""
+    return click.option(
+        "--resume",
+        is_flag=False,
+        flag_value="last",
+        metavar="[RUN]",
+        callback=not_empty,
+        help="Go on where the last run, or the one named, ended on each host.",
+    )
+
+
+def retry_option() -> Callable[[F], F]:
+    """Add `--retry-failed`."""
+    return click.option("--retry-failed", is_flag=True, help="Act on the hosts that failed in the last run only.")
 
 
 def lock_option() -> Callable[[F], F]:

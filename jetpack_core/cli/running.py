@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.cli import collector
@@ -15,6 +16,7 @@ from jetpack_core.cli.log import RunLog
 from jetpack_core.cli.options import lock_timeout
 from jetpack_core.cli.output import output_view, plugin_views
 from jetpack_core.cli.passwords import ask_password
+from jetpack_core.cli.resuming import failed_hosts, progress_of
 from jetpack_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from jetpack_core.cli.sources import Sources
     from jetpack_core.content.model import Playbook, Task
     from jetpack_core.contracts.connection import Credentials
+    from jetpack_core.engine.progress import Progress
     from jetpack_core.engine.settings import RunSettings
     from jetpack_core.inventory.model import Inventory
     from jetpack_core.provisioning.survey import Surveyed
@@ -44,10 +47,21 @@ def run(
 ) -> int:
     """Run playbooks with the views that the options ask for, and return the exit code."""
     _warn_of_unknown_tags(playbooks, settings.tags)
+    if options.resume is not None and options.retry_failed:
+        raise UsageError("--resume and --retry-failed exclude each other", hint="the former goes on, the latter begins")
+    if options.retry_failed:
+        failed = failed_hosts(playbooks, settings, inventory)
+        if not failed:
+            return 0
+        settings = replace(settings, limit_hosts=failed)
+    progress = progress_of(playbooks, settings, options.resume)
+    if progress is None:
+        return 0
     groups = {group for playbook in playbooks for play in playbook.plays for group in play.groups}
     hosts = () if settings.local else inventory.select(groups, settings.limit_hosts, settings.limit_groups)
+    hosts = tuple(host for host in hosts if progress.is_left(host))
     guests = survey_guests(hosts, inventory, sources, settings, yes=options.yes)
-    return _run(playbooks, inventory, sources, settings, options, guests)
+    return _run(playbooks, inventory, sources, settings, options, guests, progress)
 
 
 def run_guests(
@@ -65,13 +79,14 @@ def _run(
     settings: RunSettings,
     options: RunOptions,
     guests: Sequence[Surveyed],
+    progress: Progress | None = None,
 ) -> int:
     from jetpack_core.engine.run import run_playbooks
 
     with closing(RunLog()) as log:
         views = [output_view(options), log, *plugin_views(sources.registry)]
         collector.resume()
-        return run_playbooks(playbooks, inventory, sources.registry, settings, views, guests)
+        return run_playbooks(playbooks, inventory, sources.registry, settings, views, guests, progress)
 
 
 def _warn_of_unknown_tags(playbooks: Sequence[Playbook], wanted: frozenset[str]) -> None:

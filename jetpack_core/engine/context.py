@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from jetpack_core.contracts.modifier import Route
     from jetpack_core.engine.event_stream import EventStream
     from jetpack_core.engine.pool import LiveHost, Pool
+    from jetpack_core.engine.progress import Progress
     from jetpack_core.engine.scope import HostVariables, OtherHosts
     from jetpack_core.engine.settings import RunSettings
     from jetpack_core.engine.template_files import TemplateFiles
@@ -48,6 +49,12 @@ class HostRun:
     world: World = field(default_factory=World)
     lost: bool = False
     """Failed or unreachable: out of the rest of the run."""
+    at: int = 0
+    """The task of the play that comes next."""
+    again: frozenset[int] = frozenset()
+    """Tasks before it that are run once more, for results that were not kept."""
+    handled: set[int] = field(default_factory=set)
+    """Handlers that ran in this batch."""
     notified: dict[str, bool] = field(default_factory=dict)
     """Names of notifications not yet handled; False where plan mode cannot know whether they are sent."""
 
@@ -64,6 +71,7 @@ class RunContext:
     events: EventStream
     groups: Mapping[str, Sequence[str]]
     hostvars: OtherHosts
+    progress: Progress
     hosts: dict[str, HostRun] = field(default_factory=dict)
     overlays: dict[str, Overlay] = field(default_factory=dict)
     _shapes: dict[Task, TaskShape] = field(default_factory=dict)

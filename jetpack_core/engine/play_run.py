@@ -51,10 +51,13 @@ class Stop:
 class PlayRun:
     """One play on its hosts."""
 
-    def __init__(self, context: RunContext, play: Play, hosts: Sequence[HostRun], stop: Stop) -> None:
+    def __init__(
+        self, context: RunContext, play: Play, hosts: Sequence[HostRun], stop: Stop, names: tuple[str, ...]
+    ) -> None:
         self._context = context
         self._play = play
         self._hosts = hosts
+        self._names = names
         self._stop = stop
         self._planning = context.settings.planning
         self._limit = play.max_failures.of(len(hosts)) if play.max_failures is not None else None
@@ -64,9 +67,11 @@ class PlayRun:
         play, events = self._play, self._context.events
         self._context.pool.enter(play)
         names = tuple(host.name for host in self._hosts)
+        wanted = self._context.settings.tags
+        tasks = [task for task in play.tasks if takes_part(task, wanted)]
         for host in self._hosts:
-            host.variables.enter(play, self._magic(host.name, names))
-        tasks = [task for task in play.tasks if self._takes_part(task)]
+            host.variables.enter(play, self._magic(host.name, self._names))
+            self._context.progress.enter(host, len(tasks))
         events.send(PlayStarted(play=play.name, hosts=names, planned=self._planning, tasks=len(tasks)))
         batches = list(self._batches())
         for number, batch in enumerate(batches, 1):
@@ -88,15 +93,6 @@ class PlayRun:
             "hostvars": self._context.hostvars,
         }
 
-    def _takes_part(self, task: Task) -> bool:
-        wanted = self._context.settings.tags
-        inherited = task.role.tags if task.role is not None else frozenset()
-        selection = Selection(wanted, inherited, task.handler)
-        opinions = {_opinion(use.modifier, selection) for use in task.modifiers}
-        if False in opinions:
-            return False
-        return True in opinions or task.handler or not wanted or bool(wanted & inherited)
-
     def _batches(self) -> Iterator[Sequence[HostRun]]:
         size = len(self._hosts)
         if self._play.batch_size is not None:
@@ -110,29 +106,34 @@ class PlayRun:
     async def _run_batch(self, batch: Sequence[HostRun], tasks: Sequence[Task]) -> None:
         await self._walk(batch, tasks, self._play.strategy)
         await self._run_handlers(batch)
+        for host in batch:
+            if not host.lost:
+                self._context.progress.settled(host, through=host.at >= len(tasks))
 
     async def _run_handlers(self, batch: Sequence[HostRun]) -> None:
         """Run notified handlers in the order they are defined; each at most once per host.
 
         They run also when the run is about to stop, so that no host is left with a change and without its restart.
         """
-        handlers = [task for task in self._play.handlers if self._takes_part(task)]
-        done: set[tuple[str, int]] = set()
+        handlers = [task for task in self._play.handlers if takes_part(task, self._context.settings.tags)]
         while True:
-            before = len(done)
+            some = False
             for number, handler in enumerate(handlers):
                 name = handler.subscribe
                 chosen = [
-                    host
-                    for host in batch
-                    if not host.lost and name in host.notified and (host.name, number) not in done
+                    host for host in batch if not host.lost and name in host.notified and number not in host.handled
                 ]
-                done |= {(host.name, number) for host in chosen}
                 await self._run_handler(handler, chosen)
-            if len(done) == before:
+                for host in chosen:
+                    some = True
+                    host.handled.add(number)
+                    if not host.lost:
+                        self._context.progress.handled(host, number)
+            if not some:
                 break
         for host in batch:
             host.notified.clear()
+            host.handled.clear()
 
     async def _run_handler(self, handler: Task, chosen: Sequence[HostRun]) -> None:
         sure = [host for host in chosen if host.notified.get(handler.subscribe or "", False)]
@@ -176,17 +177,22 @@ class PlayRun:
             # A stamp is only ever compared within one walk, so each may begin a new world.
             host.world = shared if together else World()
         alone = len(active) == 1 or not linear
-        walks = [HostWalk(self._context, self._play, host, tasks, alone=alone) for host in active]
+        walks = [HostWalk(self._context, self._play, host, tasks, alone=alone, handler=always) for host in active]
         if linear:
             await self._walk_linear(walks, tasks, always=always)
         else:
             await self._walk_free(walks, tasks)
 
-    async def _walk_linear(self, walks: Sequence[HostWalk], tasks: Sequence[Task], *, always: bool) -> None:
+    async def _walk_linear(self, everyone: Sequence[HostWalk], tasks: Sequence[Task], *, always: bool) -> None:
         for index, task in enumerate(tasks):
-            walks = [walk for walk in walks if not walk.host.lost]
-            if not walks or (self._stop.reason and not always):
+            everyone = [walk for walk in everyone if not walk.host.lost]
+            if not everyone or (self._stop.reason and not always):
                 return
+            walks = everyone
+            if self._context.progress.resumed is not None:
+                walks = [walk for walk in everyone if walk.takes(index)]
+                if not walks:
+                    continue
             self._announce(task, [walk.host for walk in walks])
             rendezvous = self._meet(walks)
             tally = Tally()
@@ -210,6 +216,8 @@ class PlayRun:
             for index, task in enumerate(tasks):
                 if walk.host.lost or self._stop.reason:
                     break
+                if not walk.takes(index):
+                    continue
                 if index not in tallies:
                     tallies[index] = Tally()
                     self._announce(task, hosts)
@@ -268,6 +276,16 @@ class PlayRun:
         )
 
 
+def takes_part(task: Task, wanted: frozenset[str]) -> bool:
+    """Tell whether a task runs when some tags, or none in particular, are wanted."""
+    inherited = task.role.tags if task.role is not None else frozenset()
+    selection = Selection(wanted, inherited, task.handler)
+    opinions = {_opinion(use.modifier, selection) for use in task.modifiers}
+    if False in opinions:
+        return False
+    return True in opinions or task.handler or not wanted or bool(wanted & inherited)
+
+
 def _opinion(modifier: Modifier, selection: Selection) -> bool | None:
     with blamed_on(modifier):
         return modifier.select(selection)
@@ -276,8 +294,18 @@ def _opinion(modifier: Modifier, selection: Selection) -> bool | None:
 class HostWalk:
     """One host's way through a list of tasks."""
 
-    def __init__(self, context: RunContext, play: Play, host: HostRun, tasks: Sequence[Task], *, alone: bool) -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        play: Play,
+        host: HostRun,
+        tasks: Sequence[Task],
+        *,
+        alone: bool,
+        handler: bool,
+    ) -> None:
         self.host = host
+        self._handler = handler
         self._context = context
         self._play = play
         self._tasks = tasks
@@ -289,9 +317,16 @@ class HostWalk:
         planned = self._ahead.known(index) if self._ahead is not None else None
         return planned is not None and planned.only_reads
 
+    def takes(self, index: int) -> bool:
+        """Tell whether a task is still to be run on the host."""
+        return self._handler or index >= self.host.at or index in self.host.again
+
     async def step(self, index: int) -> list[Status]:
         """Run one task; returns how it, or each of its items, ended."""
-        return await TaskRun(self._unit(index), self._ahead, index).run()
+        known = len(self.host.notified)
+        statuses = await TaskRun(self._unit(index), self._ahead, index).run()
+        self._context.progress.ended(self.host, index, statuses, known=known, handler=self._handler)
+        return statuses
 
     def _unit(self, index: int) -> TaskOnHost:
         task = self._tasks[index]

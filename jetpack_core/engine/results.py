@@ -22,6 +22,7 @@ class Results:
         self._shape = unit.shape
         self._planning = unit.context.settings.planning
         self._found: list[object] = []
+        self._secret = False
 
     def keep(self, item: PlannedItem, status: Status, outcome: Outcome) -> None:
         """Keep how the task, or one of its items, ended; the last item's result comes with those of all of them."""
@@ -32,6 +33,7 @@ class Results:
             self.nothing_known(item)
             return
         self._found.append(outcome.result)
+        self._secret = self._secret or item.host.secretive
         self._save(outcome.variables)
         if self._shape.sets_variables:
             self._save(outcome.result)
@@ -71,7 +73,7 @@ class Results:
 
     def _save(self, values: Mapping[str, object]) -> None:
         if values:
-            self._unit.host.variables.save(values)
+            self._unit.host.variables.save(values, secret=self._secret)
 
 
 def _names_set(parameters: Mapping[str, object]) -> list[str]:

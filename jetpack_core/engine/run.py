@@ -14,7 +14,9 @@ from jetpack_core.engine.event_stream import EventStream
 from jetpack_core.engine.guests import Guests
 from jetpack_core.engine.play_run import PlayRun, Stop
 from jetpack_core.engine.pool import Pool
+from jetpack_core.engine.progress import Progress
 from jetpack_core.engine.run_lock import RunLock
+from jetpack_core.engine.run_sketch import sketch_run
 from jetpack_core.engine.scope import HostVariables, OtherHosts
 from jetpack_core.engine.template_files import TemplateFiles
 from jetpack_core.errors import JetpackError, UsageError
@@ -51,6 +53,7 @@ def run_playbooks(
     settings: RunSettings,
     views: Sequence[View],
     guests: Sequence[Surveyed] = (),
+    progress: Progress | None = None,
 ) -> int:
     """Run playbooks and return the exit code of SPEC's table (see the constants above).
 
@@ -58,8 +61,9 @@ def run_playbooks(
     that leave no host.
 
     :param guests: Hosts that are provisioned before the plays, as the survey found them.
+    :param progress: Notes how far the run comes, and has it go on from an earlier one.
     """
-    return asyncio.run(_Run(playbooks, inventory, registry, settings, views, guests).run())
+    return asyncio.run(_Run(playbooks, inventory, registry, settings, views, guests, progress or Progress()).run())
 
 
 class _Run:
@@ -73,6 +77,7 @@ class _Run:
         settings: RunSettings,
         views: Sequence[View],
         guests: Sequence[Surveyed],
+        progress: Progress,
     ) -> None:
         self._playbooks = playbooks
         self._inventory = inventory
@@ -83,6 +88,7 @@ class _Run:
         self._guests = Guests(guests)
         endpoints = Endpoints(inventory, registry, settings, self._guests.host_keys)
         vault = settings.vault or Vault()
+        self._redactor = vault.redactor
         self._context = RunContext(
             settings=settings,
             inventory=inventory,
@@ -92,6 +98,7 @@ class _Run:
             events=EventStream(views, vault.redactor),
             groups={name: inventory.members(name) for name in inventory.groups},
             hostvars=OtherHosts(self._variables, inventory),
+            progress=progress,
         )
         if settings.lock_timeout is not None and not settings.planning:
             self._context.pool.hold(RunLock(self._context.events, settings.lock_timeout))
@@ -101,7 +108,10 @@ class _Run:
         plays = list(self._plays())
         settings, context = self._settings, self._context
         paths = tuple(str(playbook.path) for playbook in self._playbooks)
+        warnings = self._begin(plays)
         context.events.send(RunStarted(command=settings.command, planned=settings.planning, playbooks=paths))
+        for warning in warnings:
+            context.events.send(Warned(msg=warning))
         error: Exception | None = None
         walk = asyncio.ensure_future(self._walk(plays))
         with self._interruptible(walk):
@@ -136,8 +146,11 @@ class _Run:
     async def _walk(self, plays: Sequence[tuple[Play, tuple[str, ...]]]) -> None:
         context = self._context
         await self._guests.provision(context, self._host)
-        for play, names in plays:
-            hosts = [host for host in map(self._host, self._guests.there(names)) if not host.lost]
+        for number, (play, names) in enumerate(plays):
+            left = [name for name in self._guests.there(names) if context.progress.takes_part(name, number)]
+            hosts = [host for host in map(self._host, left) if not host.lost]
+            if names and self._guests.there(names) and not left:
+                continue
             if not names:
                 context.events.send(Warned(msg=f"the play {play.name!r} has no hosts"))
                 continue
@@ -147,20 +160,44 @@ class _Run:
             await self._guests.reach(context, play, hosts)
             hosts = [host for host in hosts if not host.lost]
             if hosts:
-                await PlayRun(context, play, hosts, self._stop).run()
-            if not self._stop.reason and all(self._host(name).lost for name in self._guests.there(names)):
+                context.progress.begin_play(number)
+                await PlayRun(context, play, hosts, self._stop, self._with_finished(hosts, names)).run()
+            if not self._stop.reason and all(self._host(name).lost for name in left):
                 self._stop.reason = "no hosts remain: all of them failed"
             if self._stop.reason:
                 return
         await self._guests.reach(context, None, list(context.hosts.values()))
 
+    def _with_finished(self, hosts: Sequence[HostRun], names: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of a play's hosts; those on which nothing is left to do belong to it as they did."""
+        there = {host.name for host in hosts}
+        return tuple(name for name in names if name in there or name not in self._context.hosts)
+
+    def _begin(self, plays: Sequence[tuple[Play, tuple[str, ...]]]) -> list[str]:
+        """Let the progress begin; returns warnings. Raises UsageError for a run that cannot be resumed."""
+        context = self._context
+        if not context.progress.wanted:
+            return []
+        sketch = sketch_run(context, self._playbooks, plays)
+        warnings = context.progress.begin(sketch, self._redactor)
+        if context.progress.resumed is not None:
+            for name, state in context.progress.resumed.hosts.items():
+                if name in self._inventory.hosts:
+                    # Also of hosts that are done: others look at their variables.
+                    self._host_variables(name).save(state.variables)
+                    self._host_variables(name).take_fresh()
+        return warnings
+
+    def _host_variables(self, name: str) -> HostVariables:
+        if name not in self._variables:
+            self._variables[name] = HostVariables(name, self._inventory, self._settings.extra_vars)
+        return self._variables[name]
+
     def _host(self, name: str) -> HostRun:
         hosts = self._context.hosts
         if name not in hosts:
             self._context.events.knows(name)
-            variables = HostVariables(name, self._inventory, self._settings.extra_vars)
-            self._variables[name] = variables
-            hosts[name] = HostRun(name, variables)
+            hosts[name] = HostRun(name, self._host_variables(name))
         return hosts[name]
 
     @contextlib.contextmanager
@@ -183,6 +220,7 @@ class _Run:
     def _finish(self, plays: Sequence[tuple[Play, tuple[str, ...]]], error: str) -> int:
         counts = self._context.events.counts
         code = self._exit_code(counts, error)
+        self._context.progress.finish(code, self._context.hosts.values())
         self._context.events.send(
             RunFinished(
                 planned=self._settings.planning,

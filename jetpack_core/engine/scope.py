@@ -25,6 +25,9 @@ class HostVariables:
         self.facts: dict[str, object] = {}
         self.version = 0
         """Grows whenever a fact or saved result is added, so that what was computed before can be told."""
+        self.fresh: dict[str, object] = {}
+        """What was added since somebody took note of it."""
+        self._secret = False
         self._inventory = inventory
         self._extra = Layer("-e", extra, ListRule.REPLACE)
         self._cache: dict[int, Mapping[str, object]] = {}
@@ -37,11 +40,22 @@ class HostVariables:
         self._cache.clear()
         self.version += 1
 
-    def save(self, values: Mapping[str, object]) -> None:
-        """Add facts or saved results; they replace what had their names."""
+    def save(self, values: Mapping[str, object], *, secret: bool = False) -> None:
+        """Add facts or saved results; they replace what had their names.
+
+        :param secret: A secret went into them.
+        """
         self.facts.update(values)
+        self.fresh.update(values)
+        self._secret = self._secret or secret
         self._cache.clear()
         self.version += 1
+
+    def take_fresh(self) -> tuple[dict[str, object], bool]:
+        """Return what was added since the last time, and whether a secret went into any of it."""
+        taken = self.fresh, self._secret
+        self.fresh, self._secret = {}, False
+        return taken
 
     def seen_by(self, role: RoleScope | None) -> Mapping[str, object]:
         """Return the merged variables as a task of a role, or of the play itself, sees them."""

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find the run to go on with, or whose failed hosts to try again."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from jetpack_core.cli.invocation import warn
+from jetpack_core.cli.log import PRIVATE_FILE, make_run_folder, newest_runs, runs_folder
+from jetpack_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from jetpack_core.content.model import Playbook
+    from jetpack_core.engine.progress import Progress
+    from jetpack_core.engine.run_state import RunState
+    from jetpack_core.engine.settings import RunSettings
+    from jetpack_core.inventory.model import Inventory
+
+LAST: Final = "last"
+"""Stands for the last run of the same playbooks."""
+_FILE: Final = "state"
+_KEPT: Final = "only runs of `apply` and `local` are kept, and not all that are old"
+_WITH_STATE: Final = frozenset({"apply", "local"})
+
+
+def progress_of(playbooks: Sequence[Playbook], settings: RunSettings, resume: str | None) -> Progress | None:
+    """Return what notes the progress of a run, and goes on with an earlier one where that is wanted.
+
+    None where nothing is left to do, which is told. Raises UsageError where the run cannot be found or read.
+    """
+    from jetpack_core.engine.progress import Progress
+
+    resumed = _find(playbooks, settings, resume) if resume is not None else None
+    if resumed is not None and resumed.code == 0:
+        click.echo(f"run {resumed.sketch.run[:8]} ended well: there is nothing to resume", err=True)
+        return None
+    keeps = settings.command in _WITH_STATE and not settings.planning
+    return Progress(_open if keeps else None, warn, resumed)
+
+
+def failed_hosts(playbooks: Sequence[Playbook], settings: RunSettings, inventory: Inventory) -> tuple[str, ...]:
+    """Return the hosts that failed in the last run of the playbooks, within the limits; none is told.
+
+    Raises UsageError where there was no such run.
+    """
+    state = _find(playbooks, settings, LAST)
+    run = state.sketch.run[:8]
+    within = settings.limit_hosts or inventory.hosts
+    failed = tuple(name for name in state.failed if name in within and name in inventory.hosts)
+    if not failed and state.code is None:
+        hint = "go on where it ended with --resume"
+        raise UsageError(f"run {run} did not come to its end, and no host had failed by then", hint=hint)
+    if not failed:
+        where = " within the limits" if state.failed else ""
+        click.echo(f"no host failed in run {run}{where}: there is nothing to try again", err=True)
+    return failed
+
+
+def _find(playbooks: Sequence[Playbook], settings: RunSettings, wanted: str) -> RunState:
+    """Return a run by the beginning of its name, or the last one of the same playbooks."""
+    from jetpack_core.engine.run_sketch import absolute_paths
+    from jetpack_core.engine.run_state import read_state
+
+    paths = absolute_paths(playbook.path for playbook in playbooks)
+    file = _last(paths, settings.command) if wanted == LAST else _named(wanted)
+    _refuse_running(file)
+    state = read_state(file)
+    if (state.sketch.playbooks, state.sketch.command) != (paths, settings.command):
+        was = f"`jetpack {state.sketch.command}` of {', '.join(state.sketch.playbooks)}"
+        raise UsageError(f"run {state.sketch.run[:8]} was {was}", hint="add --resume to the command of that run")
+    return state
+
+
+def _named(wanted: str) -> Path:
+    found = [file for file in _files() if file.parent.name.startswith(wanted)]
+    if not found:
+        raise UsageError(f"no run {wanted!r} is known in {runs_folder()}", hint=_KEPT)
+    if len(found) > 1:
+        raise UsageError(f"several runs begin with {wanted!r}", hint="give more of the name")
+    return found[0]
+
+
+def _last(playbooks: tuple[str, ...], command: str) -> Path:
+    from jetpack_core.engine.run_state import read_sketch
+
+    for file in _files():
+        # What is damaged may well be the last run; it says so itself once it is read.
+        with contextlib.suppress(UsageError):
+            sketch = read_sketch(file)
+            if (sketch.playbooks, sketch.command) == (playbooks, command):
+                return file
+    shown = ", ".join(playbooks)
+    raise UsageError(f"no run of {shown} by `jetpack {command}` is known in {runs_folder()}", hint=_KEPT)
+
+
+def _files() -> list[Path]:
+    """Return the state files of all runs, the newest first."""
+    return [folder / _FILE for folder in newest_runs() if (folder / _FILE).is_file()]
+
+
+def _refuse_running(file: Path) -> None:
+    """Raise UsageError for the file of a run that is under way, which holds a lock on it."""
+    with file.open("rb") as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            run = file.parent.name[:8]
+            raise UsageError(f"run {run} is still under way", hint="wait for its end, or end it") from None
+
+
+def _open(run: str) -> int:
+    """Open and lock the state file of a new run, readable by its owner alone. Raises OSError."""
+    path = make_run_folder(run) / _FILE
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, PRIVATE_FILE)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Notes how far a run has come on each host, and lets a run go on where an earlier one ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from jetpack_core.engine.run_state import RunSketch, RunState, check_resumable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from jetpack_core.engine.context import HostRun
+    from jetpack_core.records import Status
+    from jetpack_core.secrets.redaction import Redactor
+
+_NOWHERE: Final = -1
+
+
+class Progress:
+    """The steps of one run, written to a file as they end.
+
+    Lines are written once the event loop comes round: before an answer of any host can be looked at. A run that is
+    killed therefore loses no more than what is under way, and what was found to be in order just before.
+
+    :param open_file: Opens the file for a run's name and returns its descriptor; None keeps nothing. Raises OSError.
+    :param warn: Told once when the file cannot be written.
+    :param resumed: The run to go on with.
+    """
+
+    def __init__(
+        self,
+        open_file: Callable[[str], int] | None = None,
+        warn: Callable[[str], None] = lambda _message: None,
+        resumed: RunState | None = None,
+    ) -> None:
+        self.resumed = resumed
+        self._left = frozenset(resumed.unfinished()) if resumed is not None else frozenset()
+        self._open_file = open_file
+        self._warn = warn
+        self._redactor: Redactor | None = None
+        self._fd = _NOWHERE
+        self._numbers: dict[str, int] = {}
+        self._lines: list[str] = []
+        self._play = 0
+        self._told_lost: set[str] = set()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the run is to be described."""
+        return self._open_file is not None or self.resumed is not None
+
+    # The run.
+
+    def begin(self, sketch: RunSketch, redactor: Redactor) -> list[str]:
+        """Begin a run; return what is to be said of the one that is resumed.
+
+        Raises UsageError where it cannot be.
+        """
+        self._redactor = redactor
+        resumed, warnings = self.resumed, list[str]()
+        if resumed is not None:
+            warnings = check_resumable(resumed, sketch, [name for name in sketch.hosts if name in self._left])
+            # Hosts that are not wanted this time may be the next.
+            sketch = replace(sketch, hosts=tuple(resumed.hosts))
+        if self._open_file is not None:
+            try:
+                self._fd = self._open_file(sketch.run)
+            except OSError as error:
+                self._give_up(error)
+            self._numbers = {name: number for number, name in enumerate(sketch.hosts)}
+            self._lines = [sketch.line()]
+            if resumed is not None:
+                kept = enumerate(resumed.hosts.values())
+                self._lines += [f"S {number} {state.snapshot()}\n" for number, state in kept]
+            self._flush()
+        return warnings
+
+    def is_left(self, host: str) -> bool:
+        """Tell whether anything is left to do on a host."""
+        return self.resumed is None or host in self._left
+
+    def takes_part(self, host: str, play: int) -> bool:
+        """Tell whether anything is left to do on a host in a play."""
+        if self.resumed is None:
+            return True
+        if host not in self._left:
+            return False
+        state = self.resumed.hosts[host]
+        return state.play <= play or play in state.again
+
+    def begin_play(self, number: int) -> None:
+        """Begin a play, by its number within the run."""
+        self._play = number
+        self._add(f"P {number}\n")
+
+    def enter(self, host: HostRun, tasks: int) -> None:
+        """Let a host begin the play where it is to."""
+        host.at, host.again = 0, frozenset()
+        host.handled.clear()
+        state = self.resumed.hosts.get(host.name) if self.resumed is not None else None
+        if state is None:
+            return
+        host.again = frozenset(state.again.get(self._play, ()))
+        if state.play > self._play:
+            host.at = tasks
+        elif state.play == self._play:
+            host.at = state.task
+            host.notified.update(dict.fromkeys(state.notified, True))
+            host.handled |= state.handled
+
+    def finish(self, code: int, hosts: Iterable[HostRun]) -> None:
+        """End the run."""
+        for host in hosts:
+            if host.lost:
+                self.lost(host, "failed")
+        self._add(f"X {code}\n")
+        self._flush()
+        if self._fd != _NOWHERE:
+            os.close(self._fd)
+            self._fd = _NOWHERE
+
+    # Its hosts.
+
+    def ended(self, host: HostRun, index: int, statuses: Sequence[Status], *, known: int, handler: bool) -> None:
+        """Note that a task ended on a host.
+
+        :param known: How many notifications there were before it.
+        """
+        again = not handler and index < host.at
+        if len(host.notified) > known:
+            self._note_notifications(host, list(host.notified)[known:], again=again)
+        if host.lost:
+            self.lost(host, str(statuses[-1]) if statuses else "failed")
+            return
+        if not handler and not again:
+            host.at = index + 1
+        if self._fd == _NOWHERE:
+            return
+        if host.variables.fresh:
+            self._keep(host, index, handler=handler)
+        if not handler:
+            self._add(f"T {self._numbers[host.name]} {index}\n")
+
+    def _note_notifications(self, host: HostRun, names: Sequence[str], *, again: bool) -> None:
+        for name in names:
+            if again:
+                # It was handled, or is known to be waiting, since the task ran for the first time.
+                del host.notified[name]
+            else:
+                self._step("N", host, f" {json.dumps(name)}")
+
+    def _keep(self, host: HostRun, index: int, *, handler: bool) -> None:
+        values, secret = host.variables.take_fresh()
+        number = self._numbers[host.name]
+        if not secret and _is_plain(values) and not (self._redactor is not None and self._redactor.holds(values)):
+            self._add(f"V {number} {json.dumps(values)}\n")
+        elif not handler:
+            self._add(f"R {number} {index}\n")
+
+    def handled(self, host: HostRun, handler: int) -> None:
+        """Note that a handler ran on a host."""
+        self._step("D", host, f" {handler}")
+
+    def settled(self, host: HostRun, *, through: bool) -> None:
+        """Note that the handlers of a batch have run on a host, and whether its tasks all have."""
+        self._step("E" if through else "C", host)
+
+    def lost(self, host: HostRun, status: str) -> None:
+        """Note that a host left the run."""
+        if host.name not in self._told_lost:
+            self._told_lost.add(host.name)
+            self._step("F", host, f" {status}")
+
+    def _step(self, letter: str, host: HostRun, rest: str = "") -> None:
+        if host.name in self._numbers:
+            self._add(f"{letter} {self._numbers[host.name]}{rest}\n")
+
+    # The file.
+
+    def _add(self, line: str) -> None:
+        if self._fd == _NOWHERE:
+            return
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._lines.append(line)
+
+    def _flush(self) -> None:
+        if self._fd == _NOWHERE or not self._lines:
+            return
+        data = "".join(self._lines).encode("utf-8", "replace")
+        self._lines.clear()
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        if self._fd != _NOWHERE:
+            os.close(self._fd)
+            self._fd = _NOWHERE
+        self._lines.clear()
+        self._warn(f"this run cannot be resumed: its state cannot be written: {error.strerror or error}")
+
+
+def _is_plain(value: object) -> bool:
+    """Tell whether a value comes back from JSON as the same to every template."""
+    if value is None or isinstance(value, str | int | float):
+        return True
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return type(value) is dict and all(isinstance(key, str) and _is_plain(item) for key, item in value.items())

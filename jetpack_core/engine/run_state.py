@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a run has come on each host, as it is kept in a file from which another run can go on.
+
+The file's first line is a JSON map that describes the run; every line after it is one step, written once it is over:
+a letter, and mostly the number of a host. A line that is not complete was being written when the run was killed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from jetpack_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VERSION: Final = 1
+_REDO: Final = "run the whole playbook instead; with --retry-failed only on the hosts that failed"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaySketch:
+    """The digests of a play's tasks and handlers, of those alone that take part."""
+
+    name: str
+    tasks: tuple[str, ...]
+    handlers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSketch:
+    """What a run was made of."""
+
+    run: str
+    command: str
+    playbooks: tuple[str, ...]
+    """Absolute paths."""
+    hosts: tuple[str, ...]
+    plays: tuple[PlaySketch, ...]
+    tags: tuple[str, ...]
+    variables: str
+    """The digest of all variables known before the run."""
+    version: int = VERSION
+
+    def line(self) -> str:
+        """Return the first line of a state file."""
+        return json.dumps({"jetpack_state": self.version, **asdict(self)}) + "\n"
+
+
+@dataclass(slots=True)
+class HostState:
+    """How far a run has come on one host."""
+
+    play: int = 0
+    """The play it is in, or comes to next."""
+    task: int = 0
+    """The task of that play that comes next."""
+    notified: list[str] = field(default_factory=list)
+    """Notifications whose handlers have not run yet."""
+    handled: set[int] = field(default_factory=set)
+    """Handlers that have, since the last time that all of them had."""
+    again: dict[int, set[int]] = field(default_factory=dict)
+    """Tasks by play whose results were not kept, so that they are run again."""
+    variables: dict[str, object] = field(default_factory=dict)
+    """Facts and saved results."""
+    lost: str = ""
+    """`failed` or `unreachable`, where the host left the run."""
+
+    def enter(self, play: int) -> bool:
+        """Be in a play; return False where it lies behind."""
+        if self.play < play:
+            self.play, self.task = play, 0
+            self.settle()
+        return self.play == play
+
+    def settle(self) -> None:
+        """Forget notifications, which have been handled."""
+        self.notified.clear()
+        self.handled.clear()
+
+    def snapshot(self) -> str:
+        """Return this as JSON."""
+        again = {str(play): sorted(tasks) for play, tasks in self.again.items()}
+        where = {"play": self.play, "task": self.task, "notified": self.notified, "handled": sorted(self.handled)}
+        return json.dumps({**where, "again": again, "variables": self.variables, "lost": self.lost})
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Become what a snapshot says. Raises KeyError, TypeError and ValueError for nonsense."""
+        self.play, self.task, self.lost = int(kept["play"]), int(kept["task"]), str(kept["lost"])
+        self.notified = [str(name) for name in kept["notified"]]
+        self.handled = {int(number) for number in kept["handled"]}
+        self.again = {int(play): {int(task) for task in tasks} for play, tasks in kept["again"].items()}
+        self.variables = dict(kept["variables"])
+
+
+@dataclass(slots=True)
+class RunState:
+    """A run as its file tells it."""
+
+    sketch: RunSketch
+    hosts: dict[str, HostState]
+    code: int | None = None
+    """The exit code; None where the run was killed."""
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Return the hosts that failed or were unreachable."""
+        return tuple(name for name, host in self.hosts.items() if host.lost)
+
+    def unfinished(self) -> tuple[str, ...]:
+        """Return the hosts on which something is left to do."""
+        plays = len(self.sketch.plays)
+        return tuple(name for name, host in self.hosts.items() if host.lost or host.play < plays)
+
+
+def read_sketch(path: Path) -> RunSketch:
+    """Return the description in a state file. Raises UsageError where it is none, or one of another version."""
+    with path.open(encoding="utf-8") as file:
+        return _sketch(path, file.readline())
+
+
+def read_state(path: Path) -> RunState:
+    """Return the state that a file tells. Raises UsageError where it is damaged, and OSError."""
+    first, *lines = path.read_bytes().decode("utf-8", "replace").split("\n")
+    sketch = _sketch(path, first)
+    reader = _Reader(sketch)
+    # What follows the last newline is nothing, or a line that was never completed.
+    for number, line in enumerate(lines[:-1], 2):
+        try:
+            reader.take(line)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError):
+            message = f"the state of run {sketch.run[:8]} is damaged: {path}:{number}"
+            raise UsageError(message, hint=_REDO) from None
+    return reader.state
+
+
+def _sketch(path: Path, line: str) -> RunSketch:
+    try:
+        kept = json.loads(line)
+        version = kept.pop("jetpack_state")
+        if version == VERSION:
+            kept["plays"] = tuple(
+                PlaySketch(str(play["name"]), tuple(play["tasks"]), tuple(play["handlers"])) for play in kept["plays"]
+            )
+            for name in ("playbooks", "hosts", "tags"):
+                kept[name] = tuple(map(str, kept[name]))
+            return RunSketch(**kept)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        raise UsageError(f"{path} is not the state of a run, or it is damaged", hint=_REDO) from None
+    message = f"{path} was written by another version of Jetpack (its state has version {version!r})"
+    raise UsageError(message, hint=_REDO)
+
+
+class _Reader:
+    """Follows a run line by line."""
+
+    def __init__(self, sketch: RunSketch) -> None:
+        self.state = RunState(sketch, {name: HostState() for name in sketch.hosts})
+        self._numbered = list(self.state.hosts.values())
+        self._play = -1
+        self._steps: Mapping[str, Callable[[HostState, str], None]] = {
+            "T": self._task,
+            "N": self._notified,
+            "D": self._handler,
+            "C": self._settled,
+            "E": self._through,
+            "F": self._lost,
+            "V": self._values,
+            "R": self._withheld,
+            "S": lambda host, rest: host.restore(json.loads(rest)),
+        }
+
+    def take(self, line: str) -> None:
+        """Take one line; raises ValueError and the like for nonsense."""
+        letter, _, rest = line.partition(" ")
+        if letter == "P":
+            self._play = int(rest)
+            if not 0 <= self._play < len(self.state.sketch.plays):
+                raise ValueError(line)
+        elif letter == "X":
+            self.state.code = int(rest)
+        else:
+            number, _, rest = rest.partition(" ")
+            if not number.isdecimal() or (letter not in {"S", "F"} and self._play < 0):
+                raise ValueError(line)
+            self._steps[letter](self._numbered[int(number)], rest)
+
+    def _task(self, host: HostState, rest: str) -> None:
+        host.lost = ""
+        if host.enter(self._play):
+            host.task = max(host.task, int(rest) + 1)
+
+    def _notified(self, host: HostState, rest: str) -> None:
+        name = json.loads(rest)
+        if not isinstance(name, str):
+            raise TypeError(rest)
+        if host.enter(self._play) and name not in host.notified:
+            host.notified.append(name)
+
+    def _handler(self, host: HostState, rest: str) -> None:
+        if host.enter(self._play):
+            host.handled.add(int(rest))
+
+    def _settled(self, host: HostState, _: str) -> None:
+        if host.enter(self._play):
+            host.settle()
+
+    def _through(self, host: HostState, _: str) -> None:
+        host.lost = ""
+        if host.enter(self._play):
+            host.enter(self._play + 1)
+
+    def _lost(self, host: HostState, rest: str) -> None:
+        host.lost = rest
+
+    def _values(self, host: HostState, rest: str) -> None:
+        host.variables.update(json.loads(rest))
+
+    def _withheld(self, host: HostState, rest: str) -> None:
+        host.again.setdefault(self._play, set()).add(int(rest))
+
+
+def check_resumable(state: RunState, now: RunSketch, hosts: Sequence[str]) -> list[str]:
+    """Return what is to be said before a run is resumed on hosts.
+
+    Raises UsageError where what it has done is no longer what the playbook says.
+    """
+    then = state.sketch
+    if then.tags != now.tags:
+        tags = ":".join(then.tags)
+        hint = f"give --tags {tags}" if tags else "leave out --tags"
+        raise UsageError(f"run {then.run[:8]} had other tags", hint=hint)
+    for name in hosts:
+        _check_host(state.hosts[name], then, now)
+    warnings = []
+    if then.plays != now.plays:
+        warnings.append("the playbook has changed since; what was done before the change stands as it is")
+    if then.variables != now.variables:
+        warnings.append("variables have changed since; what was done before the change stands as it is")
+    return warnings
+
+
+def _check_host(host: HostState, then: RunSketch, now: RunSketch) -> None:
+    for number in {*host.again, host.play} if host.play < len(then.plays) else set(host.again):
+        before = then.plays[number]
+        after = now.plays[number] if number < len(now.plays) else PlaySketch("", (), ())
+        reach = host.task if number == host.play else len(before.tasks)
+        same = before.name == after.name and before.tasks[:reach] == after.tasks[:reach]
+        if number == host.play and host.handled:
+            same = same and before.handlers == after.handlers
+        if not same:
+            message = f"play {before.name!r} has changed in what run {then.run[:8]} has done of it"
+            raise UsageError(message, hint=_REDO)

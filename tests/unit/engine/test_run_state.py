@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The file from which a run is resumed: what is written is what is read, and what is damaged is told."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jetpack_core.engine.run_state import (
+    HostState,
+    PlaySketch,
+    RunSketch,
+    RunState,
+    check_resumable,
+    read_sketch,
+    read_state,
+)
+from jetpack_core.errors import UsageError
+
+PLAYS = (PlaySketch("one", ("t0", "t1", "t2"), ("h0",)), PlaySketch("two", ("u0",), ()))
+SKETCH = RunSketch("0123456789abcdef", "apply", ("/site.yml",), ("a", "b"), PLAYS, (), "digest")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def state_of(file: Path, *lines: str, end: str = "\n") -> RunState:
+    file.write_text(SKETCH.line() + "".join(f"{line}\n" for line in lines[:-1]) + "".join(lines[-1:]) + end)
+    return read_state(file)
+
+
+def test_the_description_comes_back(file: Path) -> None:
+    file.write_text(SKETCH.line())
+    assert read_sketch(file) == SKETCH
+    state = read_state(file)
+    assert state.sketch == SKETCH
+    assert state.hosts == {"a": HostState(), "b": HostState()}
+    assert (state.code, state.failed, state.unfinished()) == (None, (), ("a", "b"))
+
+
+def test_steps_are_followed(file: Path) -> None:
+    lines = ["P 0", "T 0 0", 'N 0 "h"', "T 0 1", "T 1 0", "F 1 failed", 'V 0 {"x": [1]}', "R 0 1", "D 0 0"]
+    state = state_of(file, *lines)
+    a, b = state.hosts.values()
+    assert (a.play, a.task, a.notified, a.handled, a.again, a.variables) == (0, 2, ["h"], {0}, {0: {1}}, {"x": [1]})
+    assert (b.task, b.lost) == (1, "failed")
+    assert state.failed == ("b",)
+    state = state_of(file, *lines, "T 0 2", "E 0", "P 1", "T 0 0", 'N 0 "k"', "C 0", "X 2")
+    a = state.hosts["a"]
+    assert (a.play, a.task, a.notified, a.handled, state.code) == (1, 1, [], set(), 2)
+    assert state_of(file, "P 1", "T 0 0", "E 0").unfinished() == ("b",)
+
+
+def test_a_line_that_was_cut_off_does_not_count(file: Path) -> None:
+    assert state_of(file, "P 0", "T 0 0", "T 0 1", end="").hosts["a"].task == 1
+
+
+def test_what_is_behind_stays_behind_when_a_task_is_run_again(file: Path) -> None:
+    snapshot = {"play": 1, "task": 0, "notified": [], "handled": [], "again": {"0": [1]}, "variables": {}, "lost": ""}
+    state = state_of(file, f"S 0 {json.dumps(snapshot)}", "P 0", "T 0 1", "E 0")
+    assert (state.hosts["a"].play, state.hosts["a"].again) == (1, {0: {1}})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "T 0 0",
+        "P 7",
+        "P -1",
+        "Z 0",
+        "P 0\nT 2 0",
+        "P 0\nT 0 x",
+        "P 0\nN 0 {}",
+        "P 0\nV 0 [1",
+        "S 0 {}",
+        "X x",
+        "",
+        "P 0\nT",
+    ],
+)
+def test_damage_is_told_with_its_line(file: Path, line: str) -> None:
+    with pytest.raises(UsageError, match=r"the state of run 01234567 is damaged: .*:\d"):
+        state_of(file, line)
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "[]\n", "null\n", '{"jetpack_state": 1}\n', "[" * 100_000, "\0\n"])
+def test_what_is_no_state_is_told(file: Path, text: str) -> None:
+    file.write_text(text)
+    for read in (read_sketch, read_state):
+        with pytest.raises(UsageError, match="is not the state of a run"):
+            read(file)
+
+
+def test_another_version_is_told(file: Path) -> None:
+    file.write_text(SKETCH.line().replace('"jetpack_state": 1', '"jetpack_state": 99'))
+    with pytest.raises(UsageError, match="another version of Jetpack"):
+        read_state(file)
+
+
+@given(data=st.binary(max_size=300), cut=st.integers(0, 400))
+def test_whatever_is_in_the_file_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, cut: int
+) -> None:
+    file = tmp_path_factory.mktemp("any") / "state"
+    file.write_bytes((SKETCH.line().encode() + b"P 0\nT 0 0\n")[:cut] + data)
+    with contextlib.suppress(UsageError):
+        assert set(read_state(file).hosts) == {"a", "b"}
+
+
+STATES = st.builds(
+    HostState,
+    play=st.integers(0, 3),
+    task=st.integers(0, 9),
+    notified=st.lists(st.text(), unique=True),
+    handled=st.sets(st.integers(0, 9)),
+    again=st.dictionaries(st.integers(0, 3), st.sets(st.integers(0, 9), min_size=1)),
+    variables=st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)),
+    lost=st.sampled_from(["", "failed", "unreachable"]),
+)
+
+
+@given(STATES)
+def test_a_snapshot_is_what_it_was_taken_of(state: HostState) -> None:
+    line = state.snapshot()
+    assert "\n" not in line
+    found = HostState()
+    found.restore(json.loads(line))
+    assert found == state
+
+
+def changed(**plays: PlaySketch) -> RunSketch:
+    return RunSketch("f", "apply", ("/site.yml",), ("a", "b"), (plays.get("one", PLAYS[0]), PLAYS[1]), (), "digest")
+
+
+def test_what_is_still_to_be_done_may_change_and_what_was_done_may_not(file: Path) -> None:
+    state = state_of(file, "P 0", "T 0 0", "T 1 0", "T 1 1", "F 0 failed")
+    assert check_resumable(state, changed(), ["a", "b"]) == []
+    after = changed(one=PlaySketch("one", ("t0", "fixed", "t2", "new"), ("h0",)))
+    (warning,) = check_resumable(state, after, ["a"])
+    assert "the playbook has changed" in warning
+    with pytest.raises(UsageError, match="play 'one' has changed in what run 01234567 has done of it") as refused:
+        check_resumable(state, after, ["a", "b"])
+    assert "--retry-failed" in refused.value.hint
+
+
+def test_other_tags_and_other_variables(file: Path) -> None:
+    state = state_of(file, "P 0", "T 0 0")
+    other = RunSketch("f", "apply", ("/site.yml",), ("a", "b"), PLAYS, ("web",), "digest")
+    with pytest.raises(UsageError, match="had other tags"):
+        check_resumable(state, other, ["a"])
+    other = RunSketch("f", "apply", ("/site.yml",), ("a", "b"), PLAYS, (), "another")
+    assert "variables have changed" in check_resumable(state, other, ["a"])[0]
+    assert check_resumable(state, RunSketch("f", "apply", (), (), (), (), "digest"), []) == [
+        "the playbook has changed since; what was done before the change stands as it is"
+    ]
