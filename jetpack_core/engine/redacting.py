@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from jetpack_core.events import HostOutput
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound="Event")
 _OURS: Final = frozenset({"run", "time", "elapsed"})
+
+
+@cache
+def _names(kind: type[Event]) -> tuple[str, ...]:
+    """Return the fields of an event that may hold anything."""
+    return tuple(field.name for field in dataclasses.fields(kind) if field.name not in _OURS)
 
 
 class EventRedactor:
@@ -56,14 +63,12 @@ class EventRedactor:
 
     def _clean_event(self, event: E) -> E:
         changed: dict[str, Any] = {}
-        for field in dataclasses.fields(event):
-            if field.name in _OURS:
-                continue
-            value = getattr(event, field.name)
+        for name in _names(type(event)):
+            value = getattr(event, name)
             # Numbers at the top are ours: lines, seconds, exit codes.
-            cleaned = value if isinstance(value, int | float) else self._clean(value)
+            cleaned = value if not value or isinstance(value, int | float) else self._clean(value)
             if cleaned is not value:
-                changed[field.name] = cleaned
+                changed[name] = cleaned
         return dataclasses.replace(event, **changed) if changed else event
 
     def _clean(self, value: object) -> object:
