@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Final, Self, cast
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
+from jetpack_core.contracts.attributes import FileAttributes, differences, with_attributes
 from jetpack_core.contracts.fields import HostPath
-from jetpack_core.contracts.module import Module
+from jetpack_core.contracts.paths import require_accounts
 from jetpack_core.errors import OperationCode, OperationError, TaskError
 from jetpack_core.modules.commands.chain import chain, last_words
 from jetpack_core.modules.system.git_state import LOOK, Checkout, Remote, parse_checkout, parse_remote
 from jetpack_core.records import Change, CommandResult, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
 
 if TYPE_CHECKING:
+    from jetpack_core.contracts.attributes import Attributes
     from jetpack_core.contracts.host import Host
     from jetpack_core.contracts.operations import Operation
 
@@ -74,11 +76,14 @@ class GitWork:
     new: bool
 
 
-class Git(Module):
+class Git(FileAttributes):
     """Check out a repository, and keep it up to date.
 
     What somebody changed in the checkout is kept: the task fails rather than lose it, unless `force`. It acts as the
-    user of the task, who should own the checkout; git refuses to touch that of somebody else.
+    user of the task, who should own the checkout: git refuses to touch that of somebody else, unless `owner` names
+    whom it belongs to. Whoever that is could then have the acting user run programs; `sudo` to the owner is safer.
+
+    `owner` and `group` are those of everything in the checkout, `mode` is that of its directory.
 
     Example::
 
@@ -128,6 +133,10 @@ class Git(Module):
         return self
 
     @property
+    def _look(self) -> tuple[str, ...]:
+        return ("sh", "-c", LOOK, "sh", self.path, self.wanted.owner or "", self.wanted.group or "", "git")
+
+    @property
     def _env(self) -> dict[str, str]:
         options = dict(self.ssh_options)
         if self.accept_hostkeys:
@@ -138,8 +147,7 @@ class Git(Module):
 
     async def plan(self, host: Host) -> Plan:
         """Compare the checkout with the remote, which is asked and not fetched from. Raises TaskError."""
-        look = host.query(["sh", "-c", LOOK, "sh", self.path, "git"])
-        asked: list[Operation[object]] = [host.stat(self.path, follow=True), look]
+        asked: list[Operation[object]] = [host.stat(self.path, follow=True), host.query(self._look)]
         if self.update and self.commit is None:
             asked.append(self._ask_remote(host))
         try:
@@ -147,13 +155,12 @@ class Git(Module):
             now = cast("FileStat", replies[0])
             checkout = self._checkout(now, cast("CommandResult", replies[1]))
             if checkout is not None and not self.update:
-                return Plan(PlanKind.NONE, outcome=Outcome({"commit": checkout.head}))
+                return await require_accounts(host, self._plan_as_it_is(now, checkout))
             wanted = await self._wanted(host, replies[2:])
         except OperationError as error:
             raise _explained(error) from error
-        if checkout is None:
-            return self._plan_clone(host, now, wanted)
-        return self._plan_update(now, checkout, wanted)
+        plan = self._plan_clone(host, now, wanted) if checkout is None else self._plan_update(now, checkout, wanted)
+        return await require_accounts(host, plan)
 
     def _ask_remote(self, host: Host) -> Operation[object]:
         if self.tag is not None:
@@ -172,6 +179,8 @@ class Git(Module):
         if found is None:
             name = f"tag {self.tag}" if self.tag else f"branch {self.branch}" if self.branch else "commit yet"
             raise TaskError(f"{self.repo} has no {name}")
+        if self.tag is None and not found.branch:
+            raise TaskError(f"{self.repo} has no branch of its own choice", hint="name one in `branch`")
         return found
 
     def _checkout(self, now: FileStat, looked: CommandResult) -> Checkout | None:
@@ -193,13 +202,16 @@ class Git(Module):
             commands += [self._fetch(wanted)] if depth else []
             commands.append(self._git("checkout", "-q", "--detach", self.commit))
         commands += self._submodule_commands()
-        made = FileStat(self.path, FileKind.DIRECTORY, _DIRECTORY_MODE, owner=host.user or "")
+        made = FileStat(self.path, FileKind.DIRECTORY, _DIRECTORY_MODE, owner=host.user or "", group="")
+        given = {name: getattr(self.wanted, name) for name in ("owner", "group", "mode")}
+        commands += self._attribute_commands()
         changes = [
             Change("repo", None, self.repo),
             *self._branch_change("", wanted),
             Change("commit", None, wanted.commit),
+            *(Change(name, None, value) for name, value in given.items() if value is not None),
         ]
-        effect = PathEffect(now if now.exists else made, tree=True)
+        effect = PathEffect(_given(now if now.exists else made, self.wanted), tree=True)
         return Plan(PlanKind.CREATE, tuple(changes), effects=(effect,), data=GitWork(tuple(commands), not now.exists))
 
     def _clone_what(self) -> tuple[str, ...]:
@@ -220,11 +232,38 @@ class Git(Module):
         if self.submodules and checkout.open_submodules:
             changes.append(Change("submodules", None, list(checkout.open_submodules)))
         if not changes:
-            return Plan(PlanKind.NONE, outcome=Outcome({"commit": checkout.head}))
+            return self._plan_as_it_is(now, checkout)
         if moves:
             self._refuse_to_lose(checkout)
-        work = GitWork(tuple(self._update_commands(checkout, wanted, moves=moves)), new=False)
-        return Plan(PlanKind.MODIFY, tuple(changes), effects=(PathEffect(now, tree=True),), data=work)
+        commands = [*self._update_commands(checkout, wanted, moves=moves), *self._attribute_commands()]
+        changes += self._attribute_changes(now, checkout)
+        effect = PathEffect(with_attributes(now, self.wanted), tree=True)
+        return Plan(PlanKind.MODIFY, tuple(changes), effects=(effect,), data=GitWork(tuple(commands), new=False))
+
+    def _plan_as_it_is(self, now: FileStat, checkout: Checkout) -> Plan:
+        """Return the plan where the right commit is checked out: only whose it is may differ."""
+        changes = self._attribute_changes(now, checkout)
+        if not changes:
+            return Plan(PlanKind.NONE, outcome=Outcome({"commit": checkout.head}))
+        effect = PathEffect(with_attributes(now, self.wanted), tree=True)
+        work = GitWork(tuple(self._attribute_commands()), new=False)
+        return Plan(PlanKind.MODIFY, tuple(changes), effects=(effect,), data=work)
+
+    def _attribute_changes(self, now: FileStat, checkout: Checkout) -> list[Change]:
+        changes = list(differences(now, self.wanted))
+        if checkout.foreign and not {"owner", "group"} & {change.field for change in changes}:
+            whose = ":".join(filter(None, (self.wanted.owner, self.wanted.group)))
+            changes.append(Change("belongs to others", checkout.foreign, whose))
+        return changes
+
+    def _attribute_commands(self) -> list[tuple[str, ...]]:
+        """Return what gives the checkout away at last, whoever made what is in it."""
+        owner, group, mode = self.wanted.owner, self.wanted.group, self.wanted.mode
+        give = (
+            ("chgrp", "-hR", group or "") if owner is None else ("chown", "-hR", f"{owner}:{group}" if group else owner)
+        )
+        commands = [(*give, "--", self.path)] if owner is not None or group is not None else []
+        return [*commands, *([("chmod", f"{mode:o}", "--", self.path)] if mode is not None else [])]
 
     def _refuse_to_lose(self, checkout: Checkout) -> None:
         hint = "commit and push it, or say `force: true` to throw it away"
@@ -272,7 +311,8 @@ class Git(Module):
         return () if self.depth is None else ("--depth", str(self.depth))
 
     def _git(self, *words: str) -> tuple[str, ...]:
-        return ("git", "-C", self.path, *words)
+        trusted = ("-c", "safe.directory=*") if self.wanted.owner is not None else ()
+        return ("git", "-C", self.path, *trusted, *words)
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
         """Clone or update, in one round trip. Raises TaskError with git's own words."""
@@ -287,6 +327,18 @@ class Git(Module):
         if not ended.ok:
             raise TaskError(f"{self.path}: {last_words(ended)}")
         return Outcome({"commit": head.stdout.strip()})
+
+
+def _given(now: FileStat, wanted: Attributes) -> FileStat:
+    """Return a directory with the attributes, whatever it has now."""
+    return replace(
+        now,
+        mode=now.mode if wanted.mode is None else int(wanted.mode),
+        owner=wanted.owner or now.owner,
+        uid=now.uid if wanted.owner is None else -1,
+        group=wanted.group or now.group,
+        gid=now.gid if wanted.group is None else -1,
+    )
 
 
 def _explained(error: OperationError) -> Exception:

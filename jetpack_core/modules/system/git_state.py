@@ -6,12 +6,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-# $1: the directory, then git's words before its verb. Prints one fact a line, and nothing where there is no checkout.
+# $1: the directory; $2, $3: the owner and group it is to have, or nothing; then git's words before its verb.
+# Prints one fact a line, and nothing where there is no checkout. A checkout of somebody else is looked into only where
+# that is the owner it is to have.
 LOOK: Final = """
 cd -- "$1" 2>/dev/null || exit 0
-shift
+owner=$2 group=$3
+shift 3
+export GIT_OPTIONAL_LOCKS=0
 [ -e .git ] || { [ -z "$(ls -A)" ] || echo occupied; exit 0; }
 echo checkout
+if [ -n "$owner" ]; then
+  case " $(stat -c '%U %u' . 2>/dev/null) " in *" $owner "*) set -- "$@" -c 'safe.directory=*' ;; esac
+  find . ! -user "$owner" 2>/dev/null | head -n 1 | sed 's/^/foreign /'
+fi
+if [ -n "$group" ]; then find . ! -group "$group" 2>/dev/null | head -n 1 | sed 's/^/foreign /'; fi
 "$@" rev-parse --git-dir >/dev/null || exit 3
 echo "head $("$@" rev-parse -q --verify HEAD)"
 echo "branch $("$@" symbolic-ref -q --short HEAD)"
@@ -35,6 +44,8 @@ class Checkout:
     """There are commits that the remote did not have when it was last asked."""
     dirty: tuple[str, ...] = ()
     """Files that were changed since they were checked out."""
+    foreign: str = ""
+    """A file that belongs to somebody else than it is to."""
     open_submodules: tuple[str, ...] = ()
     """Submodules that are not there, or at another commit than is recorded."""
 
@@ -55,6 +66,7 @@ def parse_checkout(text: str) -> Checkout | None:
         url="".join(said.get("url", [])),
         has_commits=any(said.get("local", [])),
         dirty=tuple(line[3:] for line in said.get("dirty", [])),
+        foreign=next(iter(said.get("foreign", [])), ""),
         open_submodules=tuple(line[1:].split()[1] for line in submodules if line[:1] in {"-", "+", "U"}),
     )
 

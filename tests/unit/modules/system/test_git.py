@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,16 @@ def test_a_clone_is_what_the_plan_said(host: TestHost, origin: Path, where: Path
 def test_planning_makes_nothing(host: TestHost, origin: Path, where: Path) -> None:
     host.plan(Git(repo=str(origin), path=str(where)), planning=True)
     assert not where.parent.exists()
+
+
+def test_planning_leaves_the_checkout_alone(host: TestHost, origin: Path, where: Path) -> None:
+    converged(host, origin, where)
+    # Git would note in its index that a file with another time is the same.
+    os.utime(where / "f", (1, 1))
+    index = where / ".git" / "index"
+    before = (index.stat().st_ino, index.read_bytes())
+    assert host.plan(Git(repo=str(origin), path=str(where)), planning=True).kind is PlanKind.NONE
+    assert (index.stat().st_ino, index.read_bytes()) == before
 
 
 def test_an_update_goes_from_one_commit_to_the_next(host: TestHost, origin: Path, where: Path) -> None:
