@@ -27,10 +27,18 @@ def open_vault(files: Sequence[Path], *, lenient: bool) -> Vault:
     :param lenient: what cannot be decrypted for want of a key is unknown, instead of an error.
     """
     state = invocation(click.get_current_context())
-    return Vault(lambda: _identities(files, state.redactor.register), state.redactor, lenient=lenient, warn=warn)
+    return Vault(lambda: user_identities(files, state.redactor.register), state.redactor, lenient=lenient, warn=warn)
 
 
-def _identities(files: Sequence[Path], learned: Callable[[str, str], None]) -> Identities:
+def user_identities(
+    files: Sequence[Path], learned: Callable[[str, str], None], *, near: Path | None = None
+) -> Identities:
+    """Return the user's private keys, none of them read yet.
+
+    :param files: what `--identity` names.
+    :param learned: told of private keys and passphrases.
+    :param near: a file or folder of the project whose rules say which age plugins may run; the current one if None.
+    """
     from jetpack_core.cli.passwords import ask_password
     from jetpack_core.secret_files.rules import find_rules
     from jetpack_core.secrets.identities import Identities
@@ -42,5 +50,5 @@ def _identities(files: Sequence[Path], learned: Callable[[str, str], None]) -> I
         ask=lambda prompt: ask_password(prompt, "an encrypted key"),
         warn=warn,
         learned=learned,
-        allowed_plugins=find_rules(Path.cwd()).plugins,
+        allowed_plugins=find_rules(near or Path.cwd()).plugins,
     )

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.content.files import read_bytes, shown
 from jetpack_core.content.problems import Problems, suggest
 from jetpack_core.content.yaml import parse
-from jetpack_core.errors import UsageError
+from jetpack_core.errors import ContentError, UsageError
 from jetpack_core.records import Position
 from jetpack_core.secret_files import styles
 from jetpack_core.secret_files.spans import AGE_TAG, Container, Keys, Spans, Value
@@ -28,12 +29,18 @@ class Document:
     Raises ContentError where the text is not good YAML.
 
     :param file: the name for messages.
+    :param clear: it holds secrets in clear, so that no line of it may be shown.
     """
 
-    def __init__(self, content: bytes, file: str) -> None:
+    def __init__(self, content: bytes, file: str, *, clear: bool = False) -> None:
         problems = Problems()
         node = parse(content, file, problems)
-        problems.raise_if_any()
+        try:
+            problems.raise_if_any()
+        except ContentError as error:
+            if clear:
+                raise ContentError(replace(one, source_line="") for one in error.problems) from None
+            raise
         self.file = file
         self.text = content.decode("utf-8")
         self.newline = "\r\n" if "\r\n" in self.text else "\n"

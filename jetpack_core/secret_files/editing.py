@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jetpack_core.content.problems import Problems
-from jetpack_core.errors import SecretError
+from jetpack_core.errors import ContentError, Problem, SecretError
 from jetpack_core.secret_files.document import Document
 from jetpack_core.secret_files.keeper import Keeper, Opened
 from jetpack_core.secret_files.spans import AGE_TAG, Keys, Value
@@ -76,14 +76,15 @@ def _moved_item(value: Value, unused: Mapping[Keys, Opened]) -> Keys | None:
 
 
 def _check(edited: Document) -> None:
-    problems = Problems()
+    found = []
     for one in edited.containers.values():
         if one.tag == AGE_TAG:
             message = (
                 f"{AGE_TAG} stands before a {'mapping' if one.mapping else 'list'}, and encrypts single values only"
             )
-            problems.add(edited.place(one.start), message, f"write {AGE_TAG} before each value in it")
-    problems.raise_if_any()
+            found.append(Problem(edited.place(one.start), message, f"write {AGE_TAG} before each value in it"))
+    if found:
+        raise ContentError(found)
 
 
 def open_for_editing(

@@ -92,10 +92,19 @@ class Keeper:
 
     :param recipients: Texts or names of recipients that beat the rules.
     :param passphrase: Beats the rules and recipients.
+    :param learned: Told every decrypted value and where it stands, so that it can be kept out of messages.
     """
 
-    def __init__(self, identities: Identities, *, recipients: Iterable[str] = (), passphrase: str = "") -> None:
+    def __init__(
+        self,
+        identities: Identities,
+        *,
+        recipients: Iterable[str] = (),
+        passphrase: str = "",
+        learned: Callable[[str, str], None] = lambda _value, _label: None,
+    ) -> None:
         self.identities = identities
+        self._learned = learned
         self._named = tuple(recipients)
         self._passphrase = passphrase
         self._rules: dict[Path, Rules] = {}
@@ -150,6 +159,7 @@ class Keeper:
         if require_binding is None:
             require_binding = self.rules(file).require_binding and not anywhere
         text = binding.open_value(plaintext, place, require_binding=require_binding)
+        self._learned(text, f"{shown(file)}:{value.line}")
         return Opened(text, belongs is not None, binding.audience_of(plaintext))
 
     def open_all(

@@ -3,36 +3,22 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from jetpack_core.cli.invocation import invocation
 from jetpack_core.errors import UsageError
 
 if TYPE_CHECKING:
     from jetpack_core.secret_files.keeper import Keeper
-    from jetpack_core.secret_files.rules import Rules
-    from jetpack_core.secrets.identities import Identities
 
 F = TypeVar("F", bound=Callable[..., object])
 
 PATH = click.Path(path_type=Path)
-
-
-def identity_option() -> Callable[[F], F]:
-    """Add `--identity`."""
-    return click.option(
-        "--identity",
-        "identities",
-        multiple=True,
-        type=PATH,
-        metavar="FILE",
-        help="Private key to decrypt with, before those of the environment and the usual ones; repeatable.",
-    )
 
 
 def recipient_options() -> Callable[[F], F]:
@@ -54,37 +40,23 @@ def recipient_options() -> Callable[[F], F]:
     return decorate
 
 
-def make_identities(files: Iterable[Path], rules: Rules) -> Identities:
-    """Return the user's private keys, none of them read yet."""
-    from jetpack_core.cli.invocation import warn
-    from jetpack_core.cli.passwords import ask_password
-    from jetpack_core.secrets.identities import Identities
-
-    return Identities(
-        tuple(files),
-        environment=os.environ,
-        home=Path.home(),
-        ask=lambda prompt: ask_password(prompt, "an encrypted key"),
-        warn=warn,
-        allowed_plugins=rules.plugins,
-    )
-
-
 def make_keeper(
-    near: Path, *, identities: Iterable[Path] = (), recipients: Iterable[str] = (), passphrase: bool = False
+    near: Path, *, identity: Iterable[Path] = (), recipients: Iterable[str] = (), passphrase: bool = False
 ) -> Keeper:
-    """Return what opens and seals.
+    """Return what opens and seals; what it opens does not show in errors from then on.
 
     :param near: a file or folder of the project, for the rules' list of plugins.
     """
+    from jetpack_core.cli.secret_keys import user_identities
     from jetpack_core.secret_files.keeper import Keeper
-    from jetpack_core.secret_files.rules import find_rules
 
     recipients = tuple(recipients)
     if passphrase and recipients:
         raise UsageError("--passphrase and --recipient exclude each other: age encrypts with one or the other")
     chosen = _new_passphrase() if passphrase else ""
-    return Keeper(make_identities(identities, find_rules(near)), recipients=recipients, passphrase=chosen)
+    learned = invocation(click.get_current_context()).redactor.register
+    keys = user_identities(tuple(identity), learned, near=near)
+    return Keeper(keys, recipients=recipients, passphrase=chosen, learned=learned)
 
 
 def _new_passphrase() -> str:
@@ -136,6 +108,3 @@ def project_root(start: Path) -> Path:
 def count(number: int, noun: str) -> str:
     """Return a number with its noun."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-Flags = dict[str, Any]

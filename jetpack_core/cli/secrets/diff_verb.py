@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jetpack_core.cli.secrets.common import PATH, echo_exactly, identity_option, make_keeper
+from jetpack_core.cli import options
+from jetpack_core.cli.secrets.common import PATH, echo_exactly, make_keeper
 from jetpack_core.errors import JetpackError, UsageError
 
 if TYPE_CHECKING:
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 @click.option("--rev", default="HEAD", metavar="COMMIT", help="Compare with this version of git; HEAD if not said.")
 @click.option("--show", is_flag=True, help="Show the values in clear, not only which of them differ.")
 @click.option("--textconv", is_flag=True, help="Print FILE in clear, or as it is where no key opens it; for git.")
-@identity_option()
-def command(file: Path, rev: str, show: bool, textconv: bool, identities: tuple[Path, ...]) -> None:
+@options.identity_option()
+def command(file: Path, rev: str, show: bool, textconv: bool, identity: tuple[Path, ...]) -> None:
     """Tell which secrets of FILE differ from its version in git, by what they say, not by how they are encrypted."""
     from jetpack_core.secret_files.keeper import read_file
 
-    keeper = make_keeper(file, identities=identities)
+    keeper = make_keeper(file, identity=identity)
     now = read_file(file)
     if textconv:
         echo_exactly(_converted(keeper, file, now))

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jetpack_core.cli import options
 from jetpack_core.cli.failures import FINE, WRONG_INPUT
-from jetpack_core.cli.secrets.common import count, identity_option, make_keeper, project_root
+from jetpack_core.cli.secrets.common import count, make_keeper, project_root
 from jetpack_core.errors import JetpackError, SecretError
 
 if TYPE_CHECKING:
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
 
 @click.command("doctor")
-@identity_option()
-def command(identities: tuple[Path, ...]) -> int:
+@options.identity_option()
+def command(identity: tuple[Path, ...]) -> int:
     """Check your keys, the rules, whether your keys open the project's secrets, and what may leak."""
     from jetpack_core.secret_files.rules import find_rules
 
     rules = find_rules(Path.cwd())
-    keeper = make_keeper(Path.cwd(), identities=identities)
+    keeper = make_keeper(Path.cwd(), identity=identity)
     troubles = [
         *_keys(keeper), *_rules(rules, keeper), *_files(keeper, project_root(Path.cwd())),
         *_leaks(), *_plugins(rules),

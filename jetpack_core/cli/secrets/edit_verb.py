@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from jetpack_core.cli import options
 from jetpack_core.cli.invocation import warn
-from jetpack_core.cli.secrets.common import PATH, count, identity_option, make_keeper, recipient_options
-from jetpack_core.errors import ContentError, JetpackError, UsageError
+from jetpack_core.cli.secrets.common import PATH, count, make_keeper, recipient_options
+from jetpack_core.errors import JetpackError, UsageError
 
 if TYPE_CHECKING:
     from jetpack_core.secret_files.keeper import Keeper
@@ -27,9 +28,9 @@ _QUIET_VIM: Final = ("-n", "-i", "NONE", "--cmd", "set nobackup nowritebackup no
 
 @click.command("edit")
 @click.argument("file", type=PATH)
-@identity_option()
+@options.identity_option()
 @recipient_options()
-def command(file: Path, identities: tuple[Path, ...], recipients: tuple[str, ...], passphrase: bool) -> None:
+def command(file: Path, identity: tuple[Path, ...], recipients: tuple[str, ...], passphrase: bool) -> None:
     """Open FILE in $VISUAL or $EDITOR with its secrets in clear, and encrypt what changed when the editor ends.
 
     Values that are encrypted have the tag !age; give it to others to encrypt them, or take it away. Values that you
@@ -39,7 +40,7 @@ def command(file: Path, identities: tuple[Path, ...], recipients: tuple[str, ...
     from jetpack_core.secret_files.keeper import SUFFIX, read_file
     from jetpack_core.secrets import age
 
-    keeper = make_keeper(file, identities=identities, recipients=recipients, passphrase=passphrase)
+    keeper = make_keeper(file, identity=identity, recipients=recipients, passphrase=passphrase)
     content = read_file(file) if file.exists() else b""
     keeper.audience(file)
     whole = file.suffix == SUFFIX or age.is_age(content)
@@ -48,9 +49,8 @@ def command(file: Path, identities: tuple[Path, ...], recipients: tuple[str, ...
 
 
 def _whole(keeper: Keeper, file: Path, content: bytes) -> str:
-    from jetpack_core.content.problems import Problems
-    from jetpack_core.content.yaml import parse
     from jetpack_core.secret_files import atomic
+    from jetpack_core.secret_files.document import Document
     from jetpack_core.secret_files.keeper import SUFFIX
     from jetpack_core.secrets import age
 
@@ -59,9 +59,7 @@ def _whole(keeper: Keeper, file: Path, content: bytes) -> str:
 
     def check(edited: bytes) -> bytes:
         if inner.suffix in {".yml", ".yaml"}:
-            problems = Problems()
-            parse(edited, str(inner), problems)
-            problems.raise_if_any()
+            Document(edited, str(file), clear=True)
         return edited
 
     edited = _edited(clear, inner.name, check)
@@ -85,7 +83,9 @@ def _values(keeper: Keeper, file: Path, content: bytes) -> str:
     changed: list[int] = []
 
     def seal_again(edited: bytes) -> bytes:
-        done = resealed(document, clear, Document(edited, str(file)), lambda text, keys: keeper.seal(text, file, keys))
+        done = resealed(
+            document, clear, Document(edited, str(file), clear=True), lambda text, keys: keeper.seal(text, file, keys)
+        )
         changed[:] = [len(done.sealed)]
         return done.text.encode()
 
@@ -124,13 +124,7 @@ def _ask_again(error: JetpackError) -> None:
     """Ask whether to edit again. Raises the error where the user does not want to or cannot be asked."""
     if not sys.stdin.isatty():
         raise error
-    # The lines of the text in clear must not stay on the terminal.
-    shown = (
-        "\n".join(f"{one.position}: {one.message}" for one in error.problems)
-        if isinstance(error, ContentError)
-        else str(error)
-    )
-    click.echo(shown, err=True)
+    click.echo(str(error), err=True)
     if not click.confirm("Edit again? Otherwise your changes are lost", default=True, err=True):
         raise UsageError("nothing was written") from None
 

@@ -114,7 +114,7 @@ def _convert_file(keeper: Keeper, file: Path, clear: bytes, values: bool, result
     from jetpack_core.secret_files.keeper import SUFFIX
 
     if values:
-        document = Document(clear, str(file))
+        document = Document(clear, str(file), clear=True)
         armors = {one.keys: keeper.seal(one.text, file, one.keys) for one in chosen_values(document, ["*"])}
         result.contents[file] = document.with_sealed(armors).encode()
         result.secrets += len(armors)

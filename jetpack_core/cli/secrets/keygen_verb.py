@@ -33,14 +33,13 @@ def command(output: Path | None) -> None:
     from datetime import UTC, datetime
 
     from jetpack_core.secret_files.atomic import write_new
-    from jetpack_core.secret_files.rules import Rules
     from jetpack_core.secrets.age import generate_key
 
     file = output
     if file is None:
-        from jetpack_core.cli.secrets.common import make_identities
+        from jetpack_core.cli.secret_keys import user_identities
 
-        file = Path(make_identities((), Rules()).usual_files()[0])
+        file = user_identities((), lambda _value, _label: None).usual_files()[0]
     private, public = generate_key()
     stamp = datetime.now(UTC).isoformat(timespec="seconds")
     write_new(file, f"# created: {stamp}\n# public key: {public}\n{private}\n".encode())

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jetpack_core.cli import options
 from jetpack_core.cli.failures import FINE, WRONG_INPUT
 from jetpack_core.cli.invocation import warn
-from jetpack_core.cli.secrets.common import PATH, identity_option, make_keeper
+from jetpack_core.cli.secrets.common import PATH, make_keeper
 from jetpack_core.errors import JetpackError
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 @click.argument("ours", type=PATH)
 @click.argument("theirs", type=PATH)
 @click.option("--path", type=PATH, help="Where the file belongs; OURS if not said.")
-@identity_option()
-def command(base: Path, ours: Path, theirs: Path, path: Path | None, identities: tuple[Path, ...]) -> int:
+@options.identity_option()
+def command(base: Path, ours: Path, theirs: Path, path: Path | None, identity: tuple[Path, ...]) -> int:
     """Merge the changes from BASE to THEIRS into OURS by what the secrets say; exit with 1 if they conflict.
 
     `jetpack secrets git-setup` makes git call this. Values are taken over as they are encrypted, and conflicts are
@@ -37,7 +38,7 @@ def command(base: Path, ours: Path, theirs: Path, path: Path | None, identities:
 
     file = path or ours
     contents = {"base": read_file(base), "ours": read_file(ours), "theirs": read_file(theirs)}
-    merged = _merged(make_keeper(file.absolute(), identities=identities), contents, file)
+    merged = _merged(make_keeper(file.absolute(), identity=identity), contents, file)
     if merged is None:
         return WRONG_INPUT
     atomic.write(ours, merged.content)

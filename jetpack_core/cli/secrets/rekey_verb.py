@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jetpack_core.cli import options
 from jetpack_core.cli.failures import FINE, WRONG_INPUT
 from jetpack_core.cli.secrets.common import (
     PATH,
     count,
-    identity_option,
     make_keeper,
     project_root,
     recipient_options,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Also encrypt anew what is for the right recipients.")
 @click.option("--bind", is_flag=True, help="Also write its place into each value that does not say where it belongs.")
 @click.option("--accept-moved", is_flag=True, help="Take values that were moved as belonging where they are now.")
-@identity_option()
+@options.identity_option()
 @recipient_options()
 def command(paths: tuple[Path, ...], check: bool, **flags: Any) -> int:
     """Encrypt the secrets in PATHS for those whom the rules name now; in the whole project if no path is given.

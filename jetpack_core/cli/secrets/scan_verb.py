@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jetpack_core.cli import options
 from jetpack_core.cli.failures import FINE, WRONG_INPUT
 from jetpack_core.cli.invocation import warn
-from jetpack_core.cli.secrets.common import PATH, count, identity_option, make_keeper, project_root
+from jetpack_core.cli.secrets.common import PATH, count, make_keeper, project_root
 from jetpack_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ Reader = Callable[[Path], bytes | None]
 @click.argument("files", nargs=-1, type=PATH)
 @click.option("--staged", is_flag=True, help="Look at what git would commit, not at what the files hold now.")
 @click.option("--min-length", type=click.IntRange(min=4), default=6, help="Look for secrets at least this long; 6.")
-@identity_option()
-def command(files: tuple[Path, ...], staged: bool, min_length: int, identities: tuple[Path, ...]) -> int:
+@options.identity_option()
+def command(files: tuple[Path, ...], staged: bool, min_length: int, identity: tuple[Path, ...]) -> int:
     """Find secrets that stay in clear in FILES, or in all files of the project; exit with 1 if there are any.
 
     Found are files and values that a rule wants encrypted, private keys, and copies of secrets that your keys open,
@@ -38,7 +39,7 @@ def command(files: tuple[Path, ...], staged: bool, min_length: int, identities: 
     from jetpack_core.secret_files.scanning import Known, gather
 
     root = project_root(Path.cwd())
-    keeper = make_keeper(Path.cwd(), identities=identities)
+    keeper = make_keeper(Path.cwd(), identity=identity)
     known = Known(min_length)
     closed = gather(keeper, secret_files([root]), known, small_content)
     if closed:

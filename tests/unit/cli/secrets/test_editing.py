@@ -130,9 +130,10 @@ def test_a_whole_file_is_edited(project: Project, tmp_path: Path) -> None:
 
 def test_broken_yaml_without_a_terminal_changes_nothing(project: Project, shop: Path, tmp_path: Path) -> None:
     before = shop.read_bytes()
-    done = project.try_secrets("edit", "vars.yml", EDITOR=replacing(tmp_path, "db:", "db: ["))
+    done = project.try_secrets("edit", "vars.yml", EDITOR=replacing(tmp_path, "!age hunter2", "!age 'typed anew"))
     assert done.returncode == 1
     assert "vars.yml:" in done.stderr
+    assert "typed anew" not in done.stderr
     assert shop.read_bytes() == before
     assert left_folders() == []
 

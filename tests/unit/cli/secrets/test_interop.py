@@ -90,7 +90,7 @@ def test_a_passphrase_goes_both_ways(project: Project, at_terminal: Type, tmp_pa
     assert (code, project.read("again")) == (0, SECRET), shown
     assert "staple" not in shown
 
-    code, shown = at_terminal([*words[:-1], "never"], ["wrong"], cwd=folder)
+    code, shown = at_terminal([*words[:-1], "never"], ["no staple"], cwd=folder)
     assert code == 1
     assert "theirs.age:1:1: the passphrase is wrong" in shown
     assert not (folder / "never").exists()
