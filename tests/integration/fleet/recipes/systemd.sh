@@ -10,11 +10,11 @@ apt-get download --quiet nginx nginx-common >&2
 for package in nginx nginx-common; do
     dpkg-deb --raw-extract "$package"_*.deb older
     version=$(dpkg-deb --field "$package"_*.deb Version)
-    sed -i "s/$version/1.22.0-1/g" older/DEBIAN/control
+    sed -i "s/$version/1.22.1-8/g" older/DEBIAN/control
     dpkg-deb --root-owner-group --build older "/tmp/$package.deb" >&2
     rm -rf older
 done
-for package in nginx nginx-common; do mv "/tmp/$package.deb" "${package}_1.22.0-1.deb"; done
+for package in nginx nginx-common; do mv "/tmp/$package.deb" "${package}_1.22.1-8.deb"; done
 apt-ftparchive packages . >Packages
 apt-ftparchive release . >Release
 cd /
