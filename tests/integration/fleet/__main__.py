@@ -16,7 +16,7 @@ def main() -> int:
         print(f"error: {reason}", file=sys.stderr)
         return 1
     try:
-        for name in (*IMAGES, "packages", "systemd", "openrc"):
+        for name in (*IMAGES, "packages", "shells", "systemd", "openrc"):
             print(ensure_image(name))
     except (EngineError, ImageUnavailableError) as error:
         print(f"error: {error}", file=sys.stderr)
