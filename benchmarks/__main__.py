@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import engine, sessions, startup
+from benchmarks import engine, sessions, startup, transports
 from benchmarks.matrix import Matrix, Row
 from benchmarks.meter import MeterError
 from benchmarks.peers import PEERS
@@ -24,7 +24,8 @@ from tests.integration.fleet.engine import EngineError, why_no_engine
 from tests.integration.fleet.images import ImageUnavailableError
 
 _CACHE: Final = Path(__file__).parents[1] / ".bench"
-_PARTS: Final = ("startup", "engine", "sessions", "w1")
+_PARTS: Final = ("startup", "engine", "sessions", "transports", "w1")
+_DEFAULT: Final = ("startup", "engine", "sessions", "w1")
 _QUIET_LOAD: Final = 0.5
 _SLOW_PEERS: Final = {"ansible": 1, "mitogen": 10}
 """By default a slow peer runs on no more hosts than this, unless asked to, to end in about ten minutes."""
@@ -33,7 +34,7 @@ _SLOW_PEERS: Final = {"ansible": 1, "mitogen": 10}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the parts that are asked for; the exit code is 1 when something failed, not when a target was missed."""
     options = _parser().parse_args(argv)
-    parts = options.only or _PARTS
+    parts = options.only or (_PARTS if options.all else _DEFAULT)
     _CACHE.mkdir(exist_ok=True)
     _warn_of_load()
     results: dict[str, object] = {"machine": _machine(), "commit": commit()}
@@ -42,10 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             results["startup"] = startup.report(_CACHE, quick=options.quick)
         if "engine" in parts:
             results["engine"] = engine.report(quick=options.quick)
-        if "sessions" in parts or "w1" in parts:
+        if {"sessions", "transports", "w1"} & set(parts):
             _require_hosts()
         if "sessions" in parts:
             results["sessions"] = sessions.report(_session_numbers(options))
+        if "transports" in parts:
+            results["transports"] = transports.report(options.sessions or (20 if options.quick else 100,), _CACHE)
         if "w1" in parts:
             results["w1"] = _w1(options)
     except (PeerError, MeterError, EngineError, ImageUnavailableError) as error:

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of `round_trips`: for each built-in module, one task that changes something and is then met."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+HERE: Final = "here"
+"""This machine, in a directory of its own, by whoever runs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A host of the test fleet."""
+
+    image: str
+    scripts: tuple[str, ...] = ()
+    """Programs of tests/integration/packages that make repositories on it."""
+    prepare: str = ""
+    """A shell script that runs afterwards."""
+
+
+_RPM: Final = "[jet]\nname=jet\nbaseurl=file:///srv/rpm\ngpgcheck=0\nenabled=1\n"
+_RPMS: Final = f"""
+mkdir -p /etc/yum.repos.d /etc/zypp/repos.d
+printf '{_RPM}' | tee /etc/yum.repos.d/jet.repo >/etc/zypp/repos.d/jet.repo
+dnf -q makecache; zypper -n -q refresh; rpm -i /srv/rpm-local/jet-base-1.0-1.noarch.rpm
+"""
+MACHINES: Final[Mapping[str, Machine]] = {
+    "debian": Machine("debian"),
+    "busybox": Machine("busybox", prepare="mkdir -p /var/spool/cron/crontabs"),
+    "apt": Machine("packages", ("debs.sh",), "apt-get update -qq"),
+    "rpm": Machine("packages", ("rpms.sh",), _RPMS),
+    "pacman": Machine("packages", ("pacman.sh", "wheels.py")),
+    "systemd": Machine("systemd", prepare="systemctl is-system-running --wait; umount /etc/hostname"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One task. In its texts, DIR is a directory of its own and ME the user who runs it."""
+
+    module: str
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    prepare: str = ""
+    """A shell script that brings the host into the situation before the task."""
+    where: str = HERE
+    """This machine, or one of MACHINES."""
+    case: str = ""
+    """What the row is about, where a module has several."""
+
+
+_SMALL: Final = "hello\n"
+_UNIT: Final = "[Unit]\nDescription=A test\n[Service]\nExecStart=/usr/bin/sleep infinity\n"
+_KEY: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKFNxnk4PlPBIQ4Q5xWJN4aOONwsgIcqgDWXGF4+vkSU alice@example.org"
+_GIT: Final = """
+git init -q -b main DIR/origin && cd DIR/origin && echo one >file && git add file &&
+git -c user.name=n -c user.email=e@example.org commit -qm one
+"""
+_ROUND: Final = f"printf '{_UNIT}' >/etc/systemd/system/round.service; systemctl daemon-reload"
+_DEBS: Final = {"repository": "x", "uris": "file:/srv/x"}
+_PIP: Final = ("--no-index", "--find-links", "/srv/wheels")
+
+ENTRIES: Final = (
+    Entry("assert", {"is_true": "1 == 1"}),
+    Entry("authorized_key", {"user": "ME", "path": "DIR/keys", "key": _KEY}),
+    Entry("block", {"path": "DIR/file", "block": "one\ntwo\n"}, "echo first >DIR/file"),
+    Entry("command", {"cmd": ["true"]}),
+    Entry("copy", {"src": "small", "dest": "DIR/file"}, case="a file that is not there"),
+    Entry("copy", {"src": "small", "dest": "DIR/file"}, "echo other >DIR/file", case="other content"),
+    Entry("copy", {"src": "large", "dest": "DIR/file"}, case="3 MB"),
+    Entry("copy", {"src": "tree", "dest": "DIR/tree"}, case="a tree of 20 files"),
+    Entry("debug", {"vars": ["1 + 1"]}),
+    Entry("directory", {"path": "DIR/new"}, case="one that is not there"),
+    Entry("directory", {"path": "DIR", "mode": "0o750", "recurse": "true"}, "mkdir DIR/below", case="recursively"),
+    Entry("echo", {"msg": "hello"}),
+    Entry("external", {"use": "ours"}),
+    Entry("facts"),
+    Entry("fail", {"msg": "no"}),
+    Entry("fetch", {"src": "DIR/file", "dest": "fetched/"}, "echo one >DIR/file"),
+    Entry("file", {"path": "DIR/file", "mode": "0o600"}, "echo one >DIR/file"),
+    Entry("git", {"repo": "DIR/origin", "path": "DIR/copy", "branch": "main"}, _GIT),
+    Entry("line", {"path": "DIR/file", "line": "two"}, "echo one >DIR/file"),
+    Entry("link", {"path": "DIR/link", "target": "file"}),
+    Entry("pause", {"seconds": "0.01"}),
+    Entry("script", {"src": "ours"}),
+    Entry("set", {"vars": {"answer": 42}}),
+    Entry("shell", {"cmd": "true"}),
+    Entry("stat", {"path": "DIR"}),
+    Entry("template", {"src": "page.j2", "dest": "DIR/page"}),
+    Entry("wait_for", {"path": "DIR"}),
+    Entry("wait_for_others"),
+    Entry("group", {"group": "round"}, where="debian"),
+    Entry("user", {"user": "round"}, where="debian"),
+    Entry("cron", {"job": "nothing", "command": "true", "special_time": "daily"}, where="busybox"),
+    Entry("apt", {"package": "jet-app"}, where="apt"),
+    Entry("apt_repository", {**_DEBS, "suites": "./", "trusted": "true", "refresh": "false"}, where="apt"),
+    Entry("package", {"package": "jet-other"}, where="apt"),
+    Entry("dnf", {"package": "jet-app"}, where="rpm"),
+    Entry("dnf_repository", {"repository": "x", "baseurl": "file:///srv/rpm", "gpgcheck": "false"}, where="rpm"),
+    Entry("yum", {"package": "jet-app", "remove": "true"}, where="rpm"),
+    Entry("zypper", {"package": "jet-other"}, where="rpm"),
+    Entry("pacman", {"package": "jet-app"}, where="pacman"),
+    Entry("pip", {"package": "jet_app", "virtualenv": "/srv/venv", "options": _PIP}, where="pacman"),
+    Entry("hostname", {"hostname": "round"}, where="systemd"),
+    Entry("locale", {"lang": "C.UTF-8"}, where="systemd"),
+    Entry("mount", {"path": "/srv/round", "src": "tmpfs", "fstype": "tmpfs"}, where="systemd"),
+    Entry("sd_service", {"service": "round", "started": "true"}, _ROUND, where="systemd"),
+    Entry("service", {"service": "round", "started": "false"}, where="systemd"),
+    Entry("sysctl", {"key": "net.ipv4.ip_forward", "value": "1"}, where="systemd"),
+    Entry("systemd_unit", {"unit": "new.service", "content": _UNIT}, where="systemd"),
+    Entry("timezone", {"zone": "Europe/Berlin"}, where="systemd"),
+)
+
+NOT_COUNTED: Final[Mapping[str, str]] = {
+    "apk": "has no host in the test fleet",
+    "homebrew": "has no host in the test fleet",
+    "reboot": "asks until the host is back",
+    "wait_for_host": "asks until the host is back",
+    "wait_for_http": "asks from the control machine",
+}

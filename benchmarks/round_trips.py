@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Count the round trips of every built-in module: `python -m benchmarks.round_trips docs/reference/round-trips.md`.
+
+What needs hosts of its own runs in containers of the test fleet; the rest runs on this machine, and in a unit test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.report import table
+from benchmarks.round_trip_entries import ENTRIES, HERE, MACHINES, NOT_COUNTED, Entry
+from jetpack_core.connections.ssh import SshConnection
+from jetpack_core.contracts.connection import Credentials, Endpoint
+from jetpack_core.errors import TaskError
+from jetpack_core.records import PlanKind
+from jetpack_core.registry import Registry
+from jetpack_core.testing.examples import make_module
+from jetpack_core.testing.host import TestHost
+from tests.integration.fleet import Fleet
+
+HEAD: Final = """\
+<!-- Written by `python -m benchmarks.round_trips docs/reference/round-trips.md`; edit round_trip_entries.py. -->
+
+# Round trips
+
+How often each module waits for its host, counted by an instrumented connection: for a task that acts, planning and
+acting together, and for the same task when there is nothing to do. Several questions that leave together are one round
+trip. In a run it is less: the questions of the tasks that follow travel along, so that a stretch of tasks with nothing
+to do costs one. `package` and `service` need one more where no facts were gathered, to find out what the host uses.
+
+A dash stands where there is no such case: a command acts every time, and what only looks never does.
+"""
+_SCRIPTS: Final = Path(__file__).parents[1] / "tests/integration/packages"
+_FILES: Final = {
+    "small": "hello\n",
+    "large": "x" * 3_000_000,
+    "page.j2": "{{ 1 + 1 }}\n",
+    "ours": "#!/bin/sh\necho {}\n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The round trips of one entry; None where there is no such case."""
+
+    entry: Entry
+    changed: int | None
+    met: int | None
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """Return the row of the table, cell by cell."""
+        changed, met = ("-" if number is None else str(number) for number in (self.changed, self.met))
+        return (f"`{self.entry.module}`", self.entry.case, changed, met)
+
+
+@contextmanager
+def sources() -> Iterator[Path]:
+    """Make the files of the control machine that entries name."""
+    with tempfile.TemporaryDirectory(prefix="jetpack-") as name:
+        folder = Path(name)
+        files = {**_FILES, **{f"tree/file-{number}": f"{number}\n" for number in range(20)}}
+        for file, text in files.items():
+            path = folder / file
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+            path.chmod(0o755)
+        yield folder
+
+
+def count(entry: Entry, host: TestHost, folder: Path) -> Count:
+    """Run one task twice and count."""
+    directory = host.ask(host.temp_directory("round"))
+    if entry.prepare:
+        done = host.ask(host.run(["sh", "-c", entry.prepare.replace("DIR", directory)]))
+        if done.rc != 0:
+            raise RuntimeError(f"{entry.module}: {done.stderr}")
+    words = {"DIR": directory, "ME": getpass.getuser()}
+    parameters = {name: _filled(value, words) for name, value in entry.parameters.items()}
+    module = make_module(Registry().module(entry.module), parameters, [folder])
+    host.frames.clear()
+    kind = PlanKind.PASSIVE
+    try:
+        plan, outcome = host.converge(module)
+    except TaskError:
+        if entry.module != "fail":
+            raise
+    else:
+        kind = plan.kind
+        if outcome.failed:
+            raise RuntimeError(f"{entry.module}: {outcome.msg}")
+    first = len(host.frames)
+    if kind in {PlanKind.NONE, PlanKind.PASSIVE}:
+        return Count(entry, None, first)
+    if kind is PlanKind.EXECUTE:
+        return Count(entry, first, None)
+    host.frames.clear()
+    again = host.plan(make_module(Registry().module(entry.module), parameters, [folder]))
+    if again.kind is not PlanKind.NONE:
+        raise RuntimeError(f"{entry.module}: the second run would change {again.changes}")
+    return Count(entry, first, len(host.frames))
+
+
+def _filled(value: object, words: dict[str, str]) -> object:
+    if isinstance(value, str):
+        for word, filling in words.items():
+            value = value.replace(word, filling)
+    return value
+
+
+def counts_here() -> list[Count]:
+    """Count what this machine can do as whoever runs this."""
+    with sources() as folder, TestHost() as host:
+        return [count(entry, host, folder) for entry in ENTRIES if entry.where == HERE]
+
+
+def page(counts: Sequence[Count]) -> str:
+    """Return the page."""
+    rows = [one.row for one in sorted(counts, key=lambda one: one.entry.module)]
+    header = ("module", "case", "acts", "nothing to do")
+    rest = "\n".join(f"- `{name}` {reason}." for name, reason in NOT_COUNTED.items())
+    return f"{HEAD}\n{table(header, rows)}\n\nNot counted:\n\n{rest}\n"
+
+
+def rows_of(text: str) -> set[tuple[str, ...]]:
+    """Return the rows of a page, to compare them with what is counted now."""
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    return {tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Count everything and write the page."""
+    parser = argparse.ArgumentParser("python -m benchmarks.round_trips", description="Count round trips.")
+    parser.add_argument("path", type=Path)
+    options = parser.parse_args(argv)
+    options.path.write_text(page([*counts_here(), *_counts_of_fleet()]))
+    return 0
+
+
+def _counts_of_fleet() -> list[Count]:
+    found: list[Count] = []
+    with tempfile.TemporaryDirectory(prefix="jb-") as name:
+        fleet = Fleet(Path(name))
+        try:
+            for machine in MACHINES:
+                found += counts_on(fleet, machine)
+        finally:
+            fleet.close()
+    return found
+
+
+def counts_on(fleet: Fleet, name: str) -> list[Count]:
+    """Count what needs one of MACHINES."""
+    machine = MACHINES[name]
+    host = fleet.start(machine.image)
+    for script in machine.scripts:
+        program = "python3" if script.endswith(".py") else "sh"
+        host.exec([program, "-"] if program == "python3" else [program, "-s"], stdin=(_SCRIPTS / script).read_bytes())
+    if machine.prepare:
+        host.shell(machine.prepare)
+    credentials = Credentials(private_key_file=fleet.keys.plain)
+    endpoint = Endpoint(host.name, host.address, host.port, "root", credentials, host_keys=host.host_keys)
+    try:
+        with sources() as folder, TestHost(SshConnection(endpoint), name=host.name) as target:
+            return [count(entry, target, folder) for entry in ENTRIES if entry.where == name]
+    finally:
+        fleet.remove(host)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
