@@ -13,7 +13,7 @@ from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.packages.foresight import Foreseen, Package, State, Step, Work, as_results
-from jetpack_core.modules.packages.indexed import IndexedTransaction
+from jetpack_core.modules.packages.indexed import UpgradingTransaction
 from jetpack_core.modules.packages.names import Order, Request
 from jetpack_core.records import CommandResult
 
@@ -23,7 +23,7 @@ _STEP: Final = re.compile(
 _NAMED: Final = re.compile(r"(\S+)-(\d\S*-r\d+|\d[^\s-]*)")
 
 
-class Apk(IndexedTransaction):
+class Apk(UpgradingTransaction):
     """Install, update and remove packages of Alpine Linux.
 
     All packages of a task go into one transaction. Whether a version will do is judged by apk itself. What is
@@ -58,9 +58,6 @@ class Apk(IndexedTransaction):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.upgrade is not None and (self.package is not None or self.remove):
-            message = "`upgrade` is about the whole system; name packages in a task of their own"
-            raise ValueError(message)
         if any("*" in part.version or part.operator == "!=" for one in self.requests() for part in one.constraints):
             message = "apk knows =, <, <=, > and >= only"
             raise ValueError(message)
@@ -68,19 +65,6 @@ class Apk(IndexedTransaction):
             message = "package files are not supported; put them into a repository"
             raise ValueError(message)
         return self
-
-    def nothing_to_do(self) -> str:
-        """Say what is missing."""
-        return "give a `package`, or `upgrade` or `refresh`"
-
-    def has_transaction(self) -> bool:
-        """Tell whether the whole system is concerned."""
-        return self.upgrade is not None
-
-    @property
-    def foresees_at_once(self) -> bool:
-        """Tell whether only apk can tell if there is anything to do."""
-        return self.has_transaction() or self.update
 
     def queries(self) -> list[Operation[object]]:
         """Return what tells the state of the packages, and of the index where it matters."""

@@ -7,9 +7,9 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from jetpack_core.contracts.operations import Operation, Run, Stat
 from jetpack_core.modules.packages.foresight import Foreseen, Package, State, Step, as_results
@@ -80,7 +80,34 @@ class IndexedTransaction(Transaction):
         return Run(argv, env=self.environment)
 
 
-class ListedTransaction(IndexedTransaction):
+class UpgradingTransaction(IndexedTransaction):
+    """A transaction that may be about the whole system instead of named packages."""
+
+    upgrade: Literal["all", "security"] | None = None
+    """Bring every installed package to its newest version, or only those that a security notice is about."""
+
+    @model_validator(mode="after")
+    def _upgrades_alone(self) -> Self:
+        if self.upgrade is not None and (self.package is not None or self.remove):
+            message = "`upgrade` is about the whole system; name packages in a task of their own"
+            raise ValueError(message)
+        return self
+
+    def nothing_to_do(self) -> str:
+        """Say what is missing."""
+        return "give a `package`, or `upgrade` or `refresh`"
+
+    def has_transaction(self) -> bool:
+        """Tell whether the whole system is concerned."""
+        return self.upgrade is not None
+
+    @property
+    def foresees_at_once(self) -> bool:
+        """Tell whether only the manager can tell if there is anything to do."""
+        return self.has_transaction() or self.update
+
+
+class ListedTransaction(UpgradingTransaction):
     """A transaction whose manager can list all that is installed quickly, as lines of name and version."""
 
     listing: ClassVar[str]

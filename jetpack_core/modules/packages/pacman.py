@@ -58,9 +58,6 @@ class Pacman(ListedTransaction):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.upgrade is not None and (self.package is not None or self.remove):
-            message = "`upgrade` is about the whole system; name packages in a task of their own"
-            raise ValueError(message)
         if (self.purge or self.autoremove) and not self.remove:
             message = "`purge` and `autoremove` go with `remove`"
             raise ValueError(message)
@@ -68,19 +65,6 @@ class Pacman(ListedTransaction):
             message = "pacman installs package files in a transaction of their own; give them a task of their own"
             raise ValueError(message)
         return self
-
-    def nothing_to_do(self) -> str:
-        """Say what is missing."""
-        return "give a `package`, or `upgrade` or `refresh`"
-
-    def has_transaction(self) -> bool:
-        """Tell whether the whole system is concerned."""
-        return self.upgrade is not None
-
-    @property
-    def foresees_at_once(self) -> bool:
-        """Tell whether only pacman can tell if there is anything to do."""
-        return self.has_transaction() or self.update
 
     def queries(self) -> list[Operation[object]]:
         """Return what tells the state of the packages, and of the index where it matters."""

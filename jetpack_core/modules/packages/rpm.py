@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final, Literal, Self
+from typing import ClassVar, Final, Self
 
 from pydantic import model_validator
 
@@ -40,9 +40,6 @@ class RpmTransaction(ListedTransaction):
     autoremove: bool = False
     """With `remove`: also remove what was installed as a dependency and is needed no more."""
 
-    upgrade: Literal["all", "security"] | None = None
-    """Bring every installed package to its newest version, or only those that a security notice is about."""
-
     allow_unsigned: bool = False
     """Take packages that nobody signed, such as a package file of your own."""
 
@@ -51,9 +48,6 @@ class RpmTransaction(ListedTransaction):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.upgrade is not None and (self.package is not None or self.remove):
-            message = "`upgrade` is about the whole system; name packages in a task of their own"
-            raise ValueError(message)
         if self.autoremove and not self.remove:
             message = "`autoremove` goes with `remove`"
             raise ValueError(message)
@@ -63,19 +57,6 @@ class RpmTransaction(ListedTransaction):
     def keeper(self) -> str:
         """Return whose packages they are, whichever program installs them."""
         return "rpm"
-
-    def nothing_to_do(self) -> str:
-        """Say what is missing."""
-        return "give a `package`, or `upgrade` or `refresh`"
-
-    def has_transaction(self) -> bool:
-        """Tell whether the whole system is concerned."""
-        return self.upgrade is not None
-
-    @property
-    def foresees_at_once(self) -> bool:
-        """Tell whether only the manager can tell if there is anything to do."""
-        return self.has_transaction() or self.update
 
     def queries(self) -> list[Operation[object]]:
         """Return what tells the state of the packages, and of the index where it matters."""
