@@ -43,13 +43,17 @@ def write_new(file: Path, content: bytes) -> None:
     """Write a file that is not there yet, for its owner alone. Raises UsageError where it is there."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _prepared(file, content, private=True) as (temporary, _):
-            # A link, unlike a rename, never takes the place of what has come there meanwhile.
-            os.link(temporary, file)
+        # Claims the name, so that nothing that comes there meanwhile is overwritten.
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
     except FileExistsError:
         raise UsageError(f"{shown(file)} is there already", hint="it was left alone; name another file") from None
     except OSError as error:
         raise _cannot_write(file, error) from None
+    try:
+        write_all({file: content})
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
 
 
 def _real(file: Path) -> Path:
@@ -93,10 +97,12 @@ def _rename_all(prepared: list[tuple[Path, Path]]) -> None:
         try:
             before = file.read_bytes() if file.exists() else None
             temporary.replace(file)
-        except OSError as error:
+        except BaseException as error:
             for changed, old in reversed(done):
                 _restore(changed, old)
-            raise _cannot_write(file, error) from None
+            if isinstance(error, OSError):
+                raise _cannot_write(file, error) from None
+            raise
         done.append((file, before))
 
 

@@ -166,6 +166,17 @@ class Document:
 
         Raises UsageError where something else is in the way.
         """
+        text = self._with_new(keys, armor)
+        try:
+            found = Document(text.encode(), self.file).values.get(keys)
+        except ContentError:
+            found = None
+        if found is None or found.text.strip() != armor.strip():
+            where = f"{shown_keys(keys)} cannot be added to {self.file}"
+            raise UsageError(where, hint="add the key with `jetpack secrets edit`, and `!age` before its value")
+        return text
+
+    def _with_new(self, keys: Keys, armor: str) -> str:
         if self.empty:
             return self._ended() + self._nested(keys, armor, 0)
         depth = next(depth for depth in range(len(keys) - 1, -2, -1) if self._known(keys[:depth], depth))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -73,6 +74,8 @@ def read_value(prompt: str) -> str:
 
     The line end of a single line does not count; of several lines every character does. Raises UsageError.
     """
+    if sys.stdin is None:
+        raise UsageError("standard input is closed, so there is no value")
     if sys.stdin.isatty():
         from getpass import getpass
 
@@ -91,10 +94,21 @@ def read_value(prompt: str) -> str:
 def echo_exactly(content: bytes) -> None:
     """Print secret content as it is; on a terminal, where a prompt comes next, its last line is ended."""
     stream = sys.stdout.buffer
-    stream.write(content)
-    if sys.stdout.isatty() and not content.endswith(b"\n"):
-        stream.write(b"\n")
-    stream.flush()
+    # A reader that has seen enough, such as `head`, is no error.
+    with contextlib.suppress(BrokenPipeError):
+        stream.write(content)
+        if sys.stdout.isatty() and not content.endswith(b"\n"):
+            stream.write(b"\n")
+        stream.flush()
+
+
+def check_no_json(file: Path) -> None:
+    """Raise UsageError for a file that cannot have single encrypted values."""
+    if file.suffix == ".json":
+        raise UsageError(
+            f"{file} is JSON, which has no tags for encrypted values",
+            hint="encrypt it as a whole, or make it YAML: .yml",
+        )
 
 
 def project_root(start: Path) -> Path:

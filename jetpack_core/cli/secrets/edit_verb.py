@@ -49,7 +49,6 @@ def command(file: Path, identity: tuple[Path, ...], recipients: tuple[str, ...],
 
 
 def _whole(keeper: Keeper, file: Path, content: bytes) -> str:
-    from jetpack_core.secret_files import atomic
     from jetpack_core.secret_files.document import Document
     from jetpack_core.secret_files.keeper import SUFFIX
     from jetpack_core.secrets import age
@@ -65,12 +64,11 @@ def _whole(keeper: Keeper, file: Path, content: bytes) -> str:
     edited = _edited(clear, inner.name, check)
     if edited is None:
         return f"{file} was not changed"
-    atomic.write(file, keeper.seal_file(edited, file, armored=age.is_armored(content) if content else True))
+    _write(file, content, keeper.seal_file(edited, file, armored=age.is_armored(content) if content else True))
     return f"encrypted {file}"
 
 
 def _values(keeper: Keeper, file: Path, content: bytes) -> str:
-    from jetpack_core.secret_files import atomic
     from jetpack_core.secret_files.document import Document
     from jetpack_core.secret_files.editing import open_for_editing, resealed, revealed
     from jetpack_core.secret_files.spans import Value
@@ -92,8 +90,21 @@ def _values(keeper: Keeper, file: Path, content: bytes) -> str:
     result = _edited(revealed(document, clear).encode(), file.name, seal_again)
     if result is None:
         return f"{file} was not changed"
-    atomic.write(file, result)
+    _write(file, content, result)
     return f"wrote {file}: {count(sum(changed), 'value')} encrypted anew"
+
+
+def _write(file: Path, before: bytes, now: bytes) -> None:
+    """Write an edited file. Raises UsageError where somebody else has changed it meanwhile; nothing is lost then."""
+    from jetpack_core.secret_files import atomic
+    from jetpack_core.secret_files.keeper import read_file
+
+    if (read_file(file) if file.exists() else b"") == before:
+        atomic.write(file, now)
+        return
+    mine = file.with_name(f"{file.name}.mine")
+    atomic.write_new(mine, now)
+    raise UsageError(f"{file} was changed by somebody else meanwhile", hint=f"your version, encrypted, is {mine}")
 
 
 def _edited(clear: bytes, name: str, finish: Callable[[bytes], bytes]) -> bytes | None:

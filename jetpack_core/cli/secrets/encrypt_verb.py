@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jetpack_core.cli.invocation import warn
-from jetpack_core.cli.secrets.common import PATH, count, make_keeper, read_value, recipient_options
+from jetpack_core.cli.secrets.common import PATH, check_no_json, count, make_keeper, read_value, recipient_options
 from jetpack_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def _encrypt_values(keeper: Keeper, file: Path, content: bytes, patterns: Sequen
     from jetpack_core.secret_files import atomic
     from jetpack_core.secret_files.document import Document
 
+    check_no_json(file)
     if flags["binary"]:
         raise UsageError("--binary is for whole files")
     document = Document(content, str(file))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from jetpack_core.cli.secrets.common import PATH, make_keeper, read_value, recipient_options
+from jetpack_core.cli.secrets.common import PATH, check_no_json, make_keeper, read_value, recipient_options
 from jetpack_core.errors import UsageError
 
 
@@ -27,6 +27,7 @@ def command(file: Path, key: str, source: Path | None, recipients: tuple[str, ..
     from jetpack_core.secret_files.keeper import SUFFIX, decoded, read_file
     from jetpack_core.secrets import age
 
+    check_no_json(file)
     keeper = make_keeper(file, recipients=recipients, passphrase=passphrase)
     content = read_file(file) if file.exists() else b""
     if age.is_age(content) or file.suffix == SUFFIX:

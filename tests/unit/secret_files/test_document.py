@@ -237,13 +237,14 @@ def test_a_new_value_finds_its_place(before: str, path: str) -> None:
         ("x: [1]\n", "x.y", "is a list, and 'y' is no number"),
         ("- 1\n", "1", "is a list"),
         ("just text\n", "a", "is a value already"),
+        ("x: &b {y: 1}\nz: *b\n", "z.a", r"z\.a cannot be added to vars\.yml"),
         ("x: 1\n", "x..y", "is no way to a value"),
     ],
 )
 def test_a_new_value_with_something_in_its_way_is_refused(before: str, path: str, message: str) -> None:
     old = document(before)
     with pytest.raises(UsageError, match=message):
-        old.with_new(old.keys(path), "XX")
+        old.with_new(old.keys(path), ARMOR.format("XX"))
 
 
 def test_a_key_that_is_not_there_is_told_with_the_nearest() -> None:

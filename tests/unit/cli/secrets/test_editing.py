@@ -205,6 +205,24 @@ def test_a_killed_edit_leaves_nothing_in_clear(
     assert shop.read_bytes() == before
 
 
+def test_a_change_of_somebody_else_meanwhile_is_not_overwritten(project: Project, shop: Path, tmp_path: Path) -> None:
+    other = f"Path({str(shop)!r}).write_text('other: 1\\n')"
+    code = f"path.write_text(path.read_text().replace('hunter2', 'mine')); {other}"
+    done = project.try_secrets("edit", "vars.yml", EDITOR=editor(tmp_path, code))
+    assert (done.returncode, "was changed by somebody else meanwhile" in done.stderr) == (1, True)
+    assert shop.read_text() == "other: 1\n"
+    shop.write_text(project.read("vars.yml.mine"))
+    assert project.secrets("view", "vars.yml", "db.password").stdout == "mine"
+
+
+def test_json_has_no_single_values(project: Project) -> None:
+    project.write("vars.json", '{"a": "b"}\n')
+    for words in (("set", "vars.json", "a"), ("encrypt", "vars.json", "--key", "a")):
+        done = project.try_secrets(*words, stdin="x")
+        assert (done.returncode, "vars.json is JSON" in done.stderr) == (1, True)
+    assert project.read("vars.json") == '{"a": "b"}\n'
+
+
 def test_values_for_others_stay_as_they_are(project: Project, shop: Path, tmp_path: Path) -> None:
     other = age_key(tmp_path / "other.txt")
     project.secrets("set", "vars.yml", "theirs", "--recipient", other.recipient, stdin="not mine")

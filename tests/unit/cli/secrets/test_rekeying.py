@@ -116,8 +116,19 @@ def test_one_secret_that_cannot_be_read_leaves_every_file_as_it_was(
     assert contents(secrets) == before
 
 
+@pytest.mark.parametrize(
+    ("failure", "code", "told"),
+    [(OSError(28, os.strerror(28)), 1, "cannot write"), (KeyboardInterrupt(), 130, "interrupted")],
+    ids=["full", "Ctrl-C"],
+)
 def test_a_file_that_cannot_be_written_leaves_every_file_as_it_was(
-    project: Project, secrets: Path, other: Key, monkeypatch: pytest.MonkeyPatch
+    project: Project,
+    secrets: Path,
+    other: Key,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: BaseException,
+    code: int,
+    told: str,
 ) -> None:
     project.rules_for(project.key.recipient, other.recipient)
     before = contents(secrets)
@@ -126,14 +137,13 @@ def test_a_file_that_cannot_be_written_leaves_every_file_as_it_was(
 
     def failing(self: Path, target: Path) -> Path:
         if Path(target).name == "web":
-            raise OSError(28, os.strerror(28))
+            raise failure
         renamed.append(Path(target))
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", failing)
     done = project.try_secrets("rekey")
-    assert done.returncode == 1
-    assert "cannot write" in done.stderr
+    assert (done.returncode, told in done.stderr) == (code, True)
     assert len(renamed) == 4, "two files were renamed, and put back"
     assert contents(secrets) == before
 
