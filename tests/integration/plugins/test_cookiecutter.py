@@ -126,6 +126,23 @@ def test_the_provisioner_is_known(workshop: Workshop, tmp_path: Path) -> None:
     assert "memory" in workshop.jetpack("doc", "sample_provisioner", cwd=tmp_path)
 
 
+def test_the_provisioner_makes_a_guest_before_a_playbook(workshop: Workshop, tmp_path: Path) -> None:
+    (variables,) = code_blocks(package(workshop, "provisioner") / "README.md", "yaml")
+    for folder in ("groups", "host_vars"):
+        (tmp_path / "inventory" / folder).mkdir(parents=True)
+    (tmp_path / "inventory" / "groups" / "guests").write_text("hosts: [web1]\n")
+    (tmp_path / "inventory" / "host_vars" / "web1.yml").write_text(variables.replace("/tmp", str(tmp_path)))
+    (tmp_path / "site.yml").write_text("- name: greet\n  groups: [guests]\n  tasks:\n    - !echo {msg: hello}\n")
+    words = ("-i", "inventory", "-p", "site.yml")
+    assert "would create" in workshop.jetpack("plan", *words, cwd=tmp_path)
+    assert not (tmp_path / "guests").exists()
+    said = workshop.jetpack("apply", *words, cwd=tmp_path)
+    assert "web1: hello" in said
+    assert "1 change" in said
+    assert (tmp_path / "guests" / "web1.json").exists()
+    assert "nothing was changed" in workshop.jetpack("apply", *words, cwd=tmp_path)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_cookiecutter_makes_the_same(workshop: Workshop, kind: str, tmp_path: Path) -> None:
     answers = {"name": f"sample_{kind}", "kind": kind, "author": 'Ada "B"'}
