@@ -111,12 +111,9 @@ def test_a_service_is_set_up_kept_and_taken_back_to_an_older_version(site: Proje
     older = ("-p", "older.yml", "-e", f'{{"good_version": "{OLDER}"}}')
     shown = site.run("plan", "--diff", *older)
     assert shown.code == 0, shown.err + shown.out
-    print(shown.out)
-    for words in ("nginx", newer, OLDER):
-        assert words in shown.out
+    assert f"nginx: {newer} -> {OLDER}\n" in shown.out
+    assert "Plan: 3 changes on 3 of 3 hosts." in shown.out
     assert {version(machine) for machine in machines} == {newer}
-    assert "TASK the version that was good" in shown.out
-    assert shown.out.count("would modify") == 1
 
     back = site.run("apply", "--json", *older)
     assert back.code == 0, back.err + back.out[-3000:]
