@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import shutil
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from jetpack_plugin_download.module import Download
 from pydantic import ValidationError
 
@@ -19,7 +22,7 @@ from jetpack_core.testing.examples import make_module
 from jetpack_core.testing.host import TestHost
 from jetpack_core.testing.sandbox import Sandbox
 from plugins.download.tests.conftest import Maker
-from plugins.download.tests.server import Site, make_authority, make_client, serving
+from plugins.download.tests.server import Fault, Site, make_authority, make_client, serving
 
 LOGIN = "Basic " + base64.b64encode(b"ada:s3cret").decode()
 
@@ -135,6 +138,83 @@ class TestClientCertificates:
         given |= {"client_cert": certificate, "client_key": key, "timeout": 5}
         with pytest.raises(TaskError, match=r"passphrase|no pair"):
             host.converge(make_module(Download, given))
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[tuple[Site, Path, str]]:
+    """A server, its authority, and the digest of its key."""
+    authority, context = make_authority(tmp_path)
+    certificate = x509.load_pem_x509_certificate((tmp_path / "server.pem").read_bytes().partition(b"-----END PRIV")[2])
+    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    digest = hashlib.sha256(certificate.public_key().public_bytes(*form)).digest()
+    with serving(tls=context) as site:
+        site.put("/file", b"pinned")
+        yield site, authority, f"sha256//{base64.b64encode(digest).decode()}"
+
+
+OTHER_KEY = "sha256//" + base64.b64encode(bytes(32)).decode()
+
+
+class TestKeys:
+    def test_a_server_with_the_key_is_trusted(
+        self, secure: tuple[Site, Path, str], box: Sandbox, host: TestHost, via: str
+    ) -> None:
+        site, authority, pin = secure
+        given = {"url": site.url("/file"), "dest": box.path("f"), "via": via, "ca_file": authority, "timeout": 5}
+        host.converge(make_module(Download, {**given, "pin": [OTHER_KEY, pin], "min_tls": "1.3"}))
+        assert box.read("f") == b"pinned"
+
+    def test_any_other_is_not_however_good_its_certificate(
+        self, secure: tuple[Site, Path, str], box: Sandbox, host: TestHost, via: str
+    ) -> None:
+        site, authority, _ = secure
+        given = {"url": site.url("/file"), "dest": box.path("f"), "via": via, "ca_file": authority, "timeout": 5}
+        with pytest.raises(TaskError, match="which is not pinned"):
+            host.converge(make_module(Download, {**given, "pin": OTHER_KEY}))
+        assert site.log == []
+
+    @pytest.mark.usefixtures("tools")
+    @pytest.mark.parametrize("right", [True, False])
+    def test_curl_compares_it_too(
+        self, secure: tuple[Site, Path, str], box: Sandbox, host: TestHost, right: bool
+    ) -> None:
+        site, authority, pin = secure
+        given = {"url": site.url("/file"), "dest": box.path("f"), "ca_file": authority, "timeout": 5, "via": "host"}
+        module = make_module(Download, {**given, "pin": pin if right else OTHER_KEY, "min_tls": "1.2", "retries": 0})
+        if right:
+            host.converge(module)
+            assert box.read("f") == b"pinned"
+        else:
+            with pytest.raises(TaskError):
+                host.converge(module)
+
+    def test_an_old_protocol_is_refused(self, box: Sandbox, host: TestHost, via: str, tmp_path: Path) -> None:
+        authority, context = make_authority(tmp_path)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with serving(tls=context) as site:
+            site.put("/file", b"old")
+            given = {"url": site.url("/file"), "dest": box.path("f"), "via": via, "ca_file": authority, "retries": 0}
+            with pytest.raises(TaskError, match="encrypted connection failed"):
+                host.converge(make_module(Download, {**given, "min_tls": "1.3"}))
+            host.converge(make_module(Download, {**given, "min_tls": "1.2"}))
+
+
+class TestPace:
+    def test_a_transfer_that_takes_too_long_is_given_up(
+        self, site: Site, box: Sandbox, host: TestHost, download: Maker, via: str
+    ) -> None:
+        site.put("/file", bytes(2 << 20), faults=[Fault(pause=1.5)] * 2)
+        with pytest.raises(TaskError, match="max_time"):
+            host.converge(download(via=via, max_time=0.5, retries=0))
+        assert not box.stat("f").exists
+
+    def test_a_transfer_that_is_too_slow_is_given_up_and_tried_again(
+        self, site: Site, box: Sandbox, host: TestHost, download: Maker, via: str
+    ) -> None:
+        site.put("/file", bytes(2 << 20), faults=[Fault(pause=2.5)])
+        host.converge(download(via=via, min_speed=10 << 20, timeout=2, retries=1))
+        assert box.stat("f").size == 2 << 20
+        assert [asked.status for asked in site.log if asked.method == "GET"] == [200, 200]
 
 
 class TestFiles:

@@ -7,14 +7,14 @@ import netrc
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from jetpack_core.contracts.fields import Secret, Source
 from jetpack_core.errors import TaskError
-from jetpack_plugin_download.fields import HeaderName, HeaderValue
+from jetpack_plugin_download.fields import HeaderName, HeaderValue, Pins, Size
 from jetpack_plugin_download.request import Request, basic
 
 
@@ -35,6 +35,10 @@ class Access(BaseModel):
     """Log in with what `~/.netrc` of the control machine (or the file in `$NETRC`) has for the address's host."""
     timeout: float = Field(default=30.0, gt=0)
     """Seconds of silence after which an attempt is given up."""
+    max_time: float | None = Field(default=None, gt=0)
+    """Seconds that one attempt may take in all; it is gone on with by the next one where the server allows."""
+    min_speed: Size | None = None
+    """Bytes a second, over the time of `timeout`, below which an attempt is given up, such as 10k."""
     retries: int = Field(default=3, ge=0)
     """How often all addresses are tried again; pauses double from one to the next."""
     retry_delay: float = Field(default=1.0, ge=0)
@@ -49,6 +53,10 @@ class Access(BaseModel):
     """The certificate to show to the server, with its key unless `client_key` has that; a PEM file in `files`."""
     client_key: Source | None = None
     """The key of `client_cert`, without a passphrase; a PEM file in `files`."""
+    min_tls: Literal["1.2", "1.3"] | None = None
+    """The oldest version of TLS to accept, where that is not the system's choice."""
+    pin: Pins = Field(default_factory=list)
+    """The key that the server must have, as sha256//BASE64 (curl calls it pinnedpubkey), or a list of them."""
     proxy: str | Secret | None = None
     """The proxy to go through, as an address; without it, what the environment says (`https_proxy`, `no_proxy`)."""
 
@@ -87,6 +95,10 @@ class Access(BaseModel):
             "logins": _logins(urls) if self.netrc else {},
             "ca": None if self.ca_file is None else _pem("ca_file", self.ca_file),
             "client": self._client(),
+            "min_tls": self.min_tls,
+            "pins": self.pin,
+            "max_time": self.max_time,
+            "min_speed": self.min_speed,
             "proxy": None if self.proxy is None else _revealed(self.proxy),
         }
 

@@ -33,6 +33,8 @@ _OF_THE_FILE: Final = (
     "ca",
     "client",
     "verify",
+    "min_tls",
+    "pins",
     "proxy",
 )
 """What of a request decides which file it gets."""

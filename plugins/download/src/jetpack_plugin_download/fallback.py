@@ -145,12 +145,16 @@ class Curl:
             ("suppress-connect-headers", None),
             ("connect-timeout", timeout),
             ("speed-time", timeout),
-            ("speed-limit", "1"),
+            ("speed-limit", str(request.get("min_speed") or 1)),
             *(("header", f"{name}: {value}") for name, value in given.items()),
         ]
         settings += [(name, value) for name, value in self._limits() if value]
         if not request.get("verify", True):
             settings.append(("insecure", None))
+        if request.get("min_tls"):
+            settings.append((f"tlsv{request['min_tls']}", None))
+        if request.get("pins") and trusted:
+            settings.append(("pinnedpubkey", ";".join(request["pins"])))
         return settings
 
     def _limits(self) -> list[tuple[str, str | None]]:
@@ -159,8 +163,13 @@ class Curl:
             ("cacert", self._certificates),
             ("cert", self._client),
             ("proxy", self._request.get("proxy")),
+            ("max-time", _text(self._request.get("max_time"))),
             ("max-filesize", None if limit is None else str(limit)),
         ]
+
+
+def _text(value: float | None) -> str | None:
+    return None if value is None else f"{value:g}"
 
 
 def _config(settings: Sequence[tuple[str, str | None]]) -> str:
@@ -231,13 +240,27 @@ def _facts(answer: Answer, url: str, final: str) -> Reply:
     }
 
 
+_NOT_FOR_WGET: Final = (
+    "headers",
+    "authorization",
+    "logins",
+    "client",
+    "max_size",
+    "max_time",
+    "min_speed",
+    "min_tls",
+    "pins",
+    "proxy",
+)
+
+
 def wget_will_do(tool: str, request: Request) -> bool:
     """Tell whether a wget can be trusted with a request.
 
     No wget keeps headers from other hosts, and none can be kept to a size. That of busybox takes the address from its
     arguments only and knows no certificates, so it fetches nothing but what is not encrypted and not secret anyway.
     """
-    if any(request.get(name) for name in ("headers", "authorization", "logins", "client", "max_size", "proxy")):
+    if any(request.get(name) for name in _NOT_FOR_WGET):
         return False
     if tool == "gnu-wget":
         return True

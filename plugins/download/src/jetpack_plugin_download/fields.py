@@ -73,3 +73,7 @@ Addresses = Annotated[list[Address], BeforeValidator(_one_or_many), Field(min_le
 """One address, or several that are tried in turn."""
 SumOrAddress = Annotated[Checksum | str, BeforeValidator(_checksum), WithJsonSchema({"type": "string"})]
 """A checksum, or the address of a file with checksums."""
+Pin = Annotated[str, Field(pattern=r"^sha256//[A-Za-z0-9+/]{43}=$")]
+"""The digest of a server's public key."""
+Pins = Annotated[list[Pin], BeforeValidator(_one_or_many)]
+"""One digest, or several."""

@@ -23,7 +23,19 @@ SUMS_LIMIT: Final = 4 * 1024 * 1024
 BOOT: Final = "import sys;b=sys.stdin.buffer;exec(b.read(int(b.readline())))"
 """What Python is started with on a host: the client follows on standard input, and then the request."""
 _PACKAGE: Final = "jetpack_plugin_download"
-_PARTS: Final = ("", ".trouble", ".local", ".session", ".turns", ".body", ".asking", ".part", ".fetching", ".serve")
+_PARTS: Final = (
+    "",
+    ".trouble",
+    ".local",
+    ".pinning",
+    ".session",
+    ".turns",
+    ".body",
+    ".asking",
+    ".part",
+    ".fetching",
+    ".serve",
+)
 """The client's modules, each after those that it imports."""
 _LOADER: Final = """
 import types

@@ -22,6 +22,10 @@ _SYSTEMS: Final = {
     "android": {"android", "androideabi"},
     "illumos": {"illumos", "solaris", "sunos"},
     "wasm": {"wasm", "wasm32", "wasi"},
+    "dragonfly": {"dragonfly"},
+    "plan9": {"plan9"},
+    "aix": {"aix"},
+    "ios": {"ios"},
 }
 _PROCESSORS: Final = {
     "x86_64": {"amd64", "x64", "64bit", "linux64", "win64"},
@@ -33,6 +37,9 @@ _PROCESSORS: Final = {
     "ppc64le": {"ppc64le", "powerpc64le"},
     "s390x": {"s390x"},
     "loongarch64": {"loongarch64", "loong64"},
+    "mips": {"mips", "mipsel", "mipsle", "mips64", "mips64el", "mips64le"},
+    "ppc64": {"ppc", "ppc64", "powerpc", "powerpc64"},
+    "sparc64": {"sparc", "sparc64", "sparcv9"},
 }
 _LIBRARIES: Final = {"gnu": {"gnu", "glibc", "gnueabihf"}, "musl": {"musl", "static", "musleabihf"}}
 _EVERY_PROCESSOR: Final = frozenset({"universal", "universal2", "all", "noarch", "any", "fat"})
@@ -138,7 +145,7 @@ def choose_asset(assets: Sequence[Asset], filters: Filters, host: Machine, where
     chosen = min(equal, key=lambda asset: FORMATS.index(_split(asset.name)[1]))
     others = ", ".join(f"{asset.name} ({points})" for points, asset in fitting if asset is not chosen)
     beside = f"; others that would do: {others}" if others else ""
-    return Choice(chosen, f"{chosen.name}: fits {host} best of {len(assets)} assets ({best} points){beside}")
+    return Choice(chosen, f"{chosen.name}: of {len(assets)} assets it fits {host} best ({best} points){beside}")
 
 
 def score(name: str, host: Machine) -> int | None:

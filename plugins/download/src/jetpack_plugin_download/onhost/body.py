@@ -2,6 +2,7 @@
 """The bytes of an answer: whole, and as they are stored. Python 3.6."""
 
 import http.client
+import time
 import urllib.parse
 import zlib
 
@@ -12,6 +13,30 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
+
+
+class Pace:
+    """Sees that a transfer is neither too slow nor too long."""
+
+    def __init__(self, request: "dict[str, Any]") -> None:
+        self._longest = request.get("max_time")
+        self._slowest = request.get("min_speed")
+        self._window = float(request.get("timeout") or 30)
+        self._began = self._since = time.time()
+        self._bytes = 0
+
+    def add(self, count: int) -> None:
+        """Count bytes in; raises Trouble."""
+        now = time.time()
+        self._bytes += count
+        if self._longest is not None and now - self._began > self._longest:
+            raise Trouble(f"it takes longer than {self._longest:g} s (max_time)")
+        if now - self._since < self._window:
+            return
+        if self._slowest is not None and self._bytes < self._slowest * (now - self._since):
+            raise Trouble(f"it sends less than {self._slowest} bytes a second (min_speed)")
+        self._since, self._bytes = now, 0
+
 
 _COMPRESSED_NAMES = (".gz", ".tgz", ".z", ".svgz")
 

@@ -6,7 +6,7 @@ import os
 import time
 import zlib
 
-from jetpack_plugin_download.onhost.body import body
+from jetpack_plugin_download.onhost.body import Pace, body
 from jetpack_plugin_download.onhost.part import Part, forget
 from jetpack_plugin_download.onhost.session import BLOCK, Session, conditions, facts_of, judge, recorded_url
 from jetpack_plugin_download.onhost.trouble import Impossible, Refused, Trouble
@@ -83,10 +83,12 @@ def _keep(session: "Session", url: str, answer: "Any", part: Part, offset: int) 
     if offset:
         digests.add_file(part.fd, offset)
     size = offset
+    pace = Pace(session.request)
     os.lseek(part.fd, offset, os.SEEK_SET)
     try:
         for block in body(answer, url):
             size += len(block)
+            pace.add(len(block))
             if limit is not None and size > limit:
                 raise Refused(f"the file has more than the {limit} bytes of max_size")
             _write(part.fd, block)

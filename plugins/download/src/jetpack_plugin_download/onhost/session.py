@@ -13,6 +13,7 @@ import urllib.parse
 import urllib.request
 
 from jetpack_plugin_download.onhost.local import local_answer
+from jetpack_plugin_download.onhost.pinning import PinnedHandler
 from jetpack_plugin_download.onhost.trouble import Impossible, Refused, Trouble, shown
 
 TYPE_CHECKING = False
@@ -78,12 +79,26 @@ def _tls(request: "Request") -> "ssl.SSLContext":
         context = ssl.create_default_context(cadata=request.get("ca") or None)
     except (ssl.SSLError, ValueError) as error:
         raise Impossible(f"ca_file holds no certificate that can be used: {error}")
+    if request.get("min_tls"):
+        _require_version(context, request["min_tls"])
     if request.get("client"):
         _show_certificate(context, request["client"])
     if not request.get("verify", True):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _https(request: "Request", context: "ssl.SSLContext") -> "urllib.request.HTTPSHandler":
+    if request.get("pins"):
+        return PinnedHandler(context, request["urls"], request["pins"])
+    return urllib.request.HTTPSHandler(context=context)
+
+
+def _require_version(context: "ssl.SSLContext", version: str) -> None:
+    if not hasattr(ssl, "TLSVersion"):
+        raise Impossible("min_tls takes Python 3.7 or newer")
+    context.minimum_version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[version]  # novm
 
 
 def _show_certificate(context: "ssl.SSLContext", pem: str) -> None:
@@ -111,9 +126,10 @@ class Session:
         self._report = report
         self._reported = time.time()
         proxy = request.get("proxy")
+        tls = _tls(request)
         proxies = {"http": proxy, "https": proxy} if proxy else None
         self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=_tls(request)), _Redirects()
+            urllib.request.ProxyHandler(proxies), _https(request, tls), _Redirects()
         )
 
     def tell(self, message: str) -> None:
