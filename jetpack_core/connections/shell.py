@@ -142,7 +142,7 @@ class ShellClient:
 
     async def _send_script(self, script: bytes) -> None:
         short = len(script) < SHORT and b"\n" not in script
-        await self._send(b"R%s\n" % script if short else b"N%d\n%s" % (len(script), script))
+        await self._order(b"R%s\n" % script if short else b"N%d\n%s" % (len(script), script))
 
     # Answers.
 
@@ -217,7 +217,7 @@ class ShellClient:
                 if self._cancelled:
                     return await self._give_up(request, opened, "cancelled")
                 # Nothing may follow a piece before its answer comes: busybox reads on ahead.
-                await self._send(b"%s%d\n%s" % (b"P" if last else b"D", len(data), data))
+                await self._order(b"%s%d\n%s" % (b"P" if last else b"D", len(data), data))
                 failed = None if opened else await self._answer(request)
                 if failed is not None:
                     await self._end()
@@ -257,11 +257,11 @@ class ShellClient:
         if become == self._current:
             return
         if self._current is not None:
+            await self._order(b"Q\n")
             self._nonces.pop()
             self._tokens = Tokens(self._nonces[-1])
             self._current = None
             self.round_trips += 1
-            await self._send(b"Q\n")
             while (await self._token()).tag != b"==":
                 continue
         if become is None:
@@ -340,6 +340,10 @@ class ShellClient:
             # The login's shell goes on, and whatever we wait for will never come.
             self.pipe.abort("the other user's shell ended unexpectedly")
             raise self._lost()
+
+    async def _order(self, command: bytes) -> None:
+        """Send a command for the shell that has the channel, which no other one will take for its own."""
+        await self._send(self._tokens.nonce.encode("ascii") + command)
 
     async def _send(self, data: bytes) -> None:
         async with self._writing:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What answers on hosts without Python: any POSIX shell (dash, bash, busybox), forking as little as it can.
 #
-# It reads commands from standard input: R and a line of script, N and the length of a script that follows, D and the
-# length of bytes for the file that is being written, P for the last of them, Q to end. Every answer ends with a line that holds the nonce J.
+# It reads commands from standard input, each behind the nonce J: R and a line of script, N and the length of a script
+# that follows, D and the length of bytes for the file that is being written, P for the last of them, Q to end. Every
+# answer ends with a line that holds the nonce J.
 # Functions say in E why they failed, as a code and details, and in S which of their subjects it is about.
 exec 3<&0 2>/dev/null
 unset CDPATH ENV IFS
@@ -619,6 +620,9 @@ else
     exit 1
 fi
 while IFS= read -r jn; do
+    # What is meant for the shell of another user must not be done by this one, should that shell have ended.
+    case $jn in "$J"*) ;; *) continue ;; esac
+    jn=${jn#"$J"}
     STOP=
     case $jn in
     R*) eval "${jn#R}" ;;
