@@ -11,6 +11,7 @@ import click
 
 from jetpack_core import __version__
 from jetpack_core.cli import collector
+from jetpack_core.cli.encoding import ensure_utf8, speak_to_terminals
 from jetpack_core.cli.failures import ensure_streams, exit_code_of, flushed
 from jetpack_core.cli.invocation import Invocation, invocation
 
@@ -64,7 +65,10 @@ class LazyGroup(click.Group):
         **extra: Any,
     ) -> int:
         """Run the command line and exit; with `standalone_mode` false, return the exit code."""
+        if args is None:
+            ensure_utf8()
         ensure_streams()
+        speak_to_terminals()
         if standalone_mode:
             collector.pause()
         state = Invocation()
