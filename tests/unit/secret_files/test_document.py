@@ -15,6 +15,7 @@ from jetpack_core.errors import ContentError, UsageError
 from jetpack_core.secret_files.document import Document, shown_keys, split_path
 from jetpack_core.secret_files.editing import resealed, revealed
 from jetpack_core.secret_files.keeper import Opened
+from jetpack_core.secret_files.spans import Keys
 
 ARMOR = "-----BEGIN AGE ENCRYPTED FILE-----\n{}\n-----END AGE ENCRYPTED FILE-----\n"
 
@@ -152,12 +153,21 @@ def test_a_text_decrypted_for_good_stays_text(text: str) -> None:
 
 def test_an_item_put_before_others_leaves_their_ciphertexts_alone() -> None:
     before = document(f"users:\n  - !age |\n    {block('AA', 4)}\n  - !age |\n    {block('BB', 4)}\n")
-    clear = {("users", 0): Opened("ada", True, ""), ("users", 1): Opened("bob", True, "")}
+    clear: dict[Keys, Opened] = {("users", 0): Opened("ada", True, ""), ("users", 1): Opened("bob", True, "")}
     edited = document(revealed(before, clear).replace("users:\n", "users:\n  - !age new\n"))
     done = resealed(before, clear, edited, lambda _, __: ARMOR.format("CC"))
     assert done.sealed == (("users", 0),)
     assert text_at(document(done.text), "users", 1) == text_at(before, "users", 0)
     assert text_at(document(done.text), "users", 2) == text_at(before, "users", 1)
+
+
+def test_an_item_that_comes_to_say_what_another_says_leaves_that_one_alone() -> None:
+    before = document(f"users:\n  - !age |\n    {block('AA', 4)}\n  - !age |\n    {block('BB', 4)}\n")
+    clear: dict[Keys, Opened] = {("users", 0): Opened("ada", True, ""), ("users", 1): Opened("bob", True, "")}
+    edited = document(revealed(before, clear).replace("ada", "bob"))
+    done = resealed(before, clear, edited, lambda _, __: ARMOR.format("CC"))
+    assert done.sealed == (("users", 0),)
+    assert text_at(document(done.text), "users", 1) == text_at(before, "users", 1)
 
 
 def test_a_value_that_was_given_another_key_is_encrypted_anew() -> None:
@@ -169,7 +179,7 @@ def test_a_value_that_was_given_another_key_is_encrypted_anew() -> None:
 
 def test_a_value_indented_deeper_is_moved_with_its_ciphertext() -> None:
     before = document(f"a:\n  !age |\n  {block('AA', 2)}\nb: 1\n")
-    clear = {("a",): Opened("x", True, "")}
+    clear: dict[Keys, Opened] = {("a",): Opened("x", True, "")}
     edited = document("".join(f"    {line}\n" for line in revealed(before, clear).splitlines()))
     after = document(resealed(before, clear, edited, lambda _, __: "never").text)
     assert text_at(after, "a") == text_at(before, "a")

@@ -122,7 +122,8 @@ def test_a_raw_value_is_refused_where_places_are_required(project: Project) -> N
 @pytest.mark.parametrize("named", [True, False], ids=["named", "usual"])
 def test_a_key_that_others_can_read_is_refused(project: Project, vars_file: Path, named: bool) -> None:
     project.key.file.chmod(0o644)
-    done = project.try_secrets("view", "vars.yml", *(["--identity", project.key.file] if named else []))
+    flags = ("--identity", str(project.key.file)) if named else ()
+    done = project.try_secrets("view", "vars.yml", *flags)
     assert done.returncode == 1
     assert "identity.txt has mode 0644, so that others may read it" in done.stderr
     assert "chmod 600" in done.stderr
