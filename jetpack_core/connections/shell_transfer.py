@@ -52,12 +52,14 @@ async def receive(operation: Get, tokens: Tokens, more: Callable[[], Awaitable[N
     receiver = Receiver(operation.destination)
     total = hashlib.sha256()
     try:
-        line, size = b"", 0
+        line, size, described = b"", 0, False
         while True:
             token = tokens.next()
             data = tokens.spill() if token is None else token.before
-            if not line and data:
-                line, _, data = data.partition(b"\n")
+            if not described:
+                # The line may come in pieces, like everything that is read from a host.
+                begun, newline, data = data.partition(b"\n")
+                line, described = line + begun, bool(newline)
             if data:
                 total.update(data)
                 size += len(data)
