@@ -46,6 +46,9 @@ class Module(BaseModel, ABC):
 
     sets_variables: ClassVar[bool] = False
     """The keys of the outcome's result become variables of the host."""
+    renews_facts: ClassVar[tuple[str, ...]] = ()
+    """Facts of the host that `apply` may change. What they then are is in the outcome's `variables`; in plan mode they
+    are not known behind a task that would change something."""
     names_variables: ClassVar[tuple[str, ...]] = ()
     """The parameters, besides `save`, that name a variable which the outcome's `variables` set."""
 

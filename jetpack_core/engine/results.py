@@ -26,7 +26,8 @@ class Results:
 
     def keep(self, item: PlannedItem, status: Status, outcome: Outcome) -> None:
         """Keep how the task, or one of its items, ended; the last item's result comes with those of all of them."""
-        if not (self._shape.sets_variables or self._shape.saves or self._unit.task.module_class.names_variables):
+        module = self._unit.task.module_class
+        if not (self._shape.sets_variables or self._shape.saves or module.names_variables or module.renews_facts):
             return
         if status is Status.UNKNOWN or self._did_not_run(item):
             self._found.append(self._unknown())
@@ -45,7 +46,7 @@ class Results:
     def nothing_known(self, item: PlannedItem | None = None) -> None:
         """Plan mode: only a run can tell what the task finds, or whether it acts at all."""
         names = _names_set(self._unit.task.parameters) if self._shape.sets_variables else []
-        names += self._named(item)
+        names += [*self._named(item), *self._unit.task.module_class.renews_facts]
         name = self._name(item)
         self._save(dict.fromkeys([*names, name] if name is not None else names, self._unknown()))
 

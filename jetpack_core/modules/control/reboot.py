@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import subprocess
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # random(4) for the boot id, proc(5) for the other. A container shares the boot id with what it runs on,
 # and only the start of its first process tells that it was restarted.
 _BOOT: Final = ("cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat")
+# Where packages of Debian's and of SUSE's family say that they wait for a restart.
+_NOTES: Final = ("/var/run/reboot-required", "/run/reboot-needed")
 _BOOT_ELSEWHERE: Final = ("sysctl", "-n", "kern.boottime")
 
 
@@ -39,6 +41,8 @@ class Reboot(Module):
           with:
             condition: jet_reboot_required
     """
+
+    renews_facts: ClassVar[tuple[str, ...]] = ("jet_reboot_required",)
 
     timeout: float = Field(default=600, gt=0)
     """Seconds after which waiting fails."""
@@ -74,7 +78,8 @@ class Reboot(Module):
         with suppress(HostUnreachableError):
             await self._restart(host)
         await self._wait_until_back(host, plan.data, clock)
-        return Outcome(result={"elapsed": round(clock.elapsed, 1)}, msg=f"back after {clock.elapsed:.0f} seconds")
+        result = {"elapsed": round(clock.elapsed, 1)}
+        return Outcome(result, f"back after {clock.elapsed:.0f} seconds", variables=await _renewed(host))
 
     async def _restart(self, host: Host) -> None:
         for argv in [tuple(self.command)] if self.command else _commands(self.msg):
@@ -117,6 +122,14 @@ class Reboot(Module):
         except OperationError as error:
             return str(error)
         return None if ended.ok else f"`{' '.join(self.test_command)}` exits with {ended.rc}"
+
+
+async def _renewed(host: Host) -> dict[str, object]:
+    """Return whether packages still wait for a restart, where that was known to be so."""
+    if host.variables.get("jet_reboot_required") is not True:
+        return {}
+    notes = await host.gather([host.stat(path) for path in _NOTES])
+    return {"jet_reboot_required": any(note.exists for note in notes)}
 
 
 def _commands(msg: str) -> list[tuple[str, ...]]:

@@ -31,7 +31,6 @@ from jetpack_core.modules.packages.versions import DEBIAN
 from jetpack_core.records import Change, CommandResult, FileStat, Outcome, Plan, PlanKind
 
 _STATUS: Final = "/var/lib/dpkg/status"
-_NOTE: Final = "/var/run/reboot-required"
 _LOCK: Final = re.compile(r"Could not get lock (\S+?)\.? (?:.*held by process (\d+)(?: \(([^)]*)\))?|- open)")
 # Which package a file holds is known only once it was read, and its state is wanted in the same round trip.
 _FILES_SCRIPT: Final = """
@@ -126,6 +125,7 @@ class Apt(IndexedTransaction):
 
     order: ClassVar = DEBIAN
     tool: ClassVar[str] = "apt-get"
+    restart_note: ClassVar[str] = "/var/run/reboot-required"
     environment: ClassVar[Mapping[str, str]] = {
         "DEBIAN_FRONTEND": "noninteractive",
         "DEBIAN_PRIORITY": "critical",
@@ -204,14 +204,6 @@ class Apt(IndexedTransaction):
         expect = status if isinstance(status, FileStat) and status.exists else None
         age = self.index_age(replies[len(own) :]) if index else None
         return State(packages, available, expect, age, versions)
-
-    def aftermath(self) -> list[Operation[object]]:
-        """Return the question whether packages wait for a restart."""
-        return [Stat(_NOTE)]
-
-    def findings(self, replies: Sequence[object]) -> Mapping[str, object]:
-        """Tell whether packages wait for a restart."""
-        return {"reboot_required": any(isinstance(reply, FileStat) and reply.exists for reply in replies)}
 
     def versions_query(self, names: Sequence[str]) -> Run:
         """Return the question for the state of packages in dpkg's database."""

@@ -120,3 +120,22 @@ def last_words(ended: CommandResult) -> str:
 def as_results(replies: Sequence[object]) -> list[CommandResult]:
     """Return the ends of commands among replies."""
     return [reply for reply in replies if isinstance(reply, CommandResult)]
+
+
+def ended_of(reply: object) -> CommandResult:
+    """Return the end of a command from its reply."""
+    if not isinstance(reply, CommandResult):
+        message = f"a command was answered with {type(reply).__name__}"
+        raise TypeError(message)
+    return reply
+
+
+def result_of(became: Mapping[str, Mapping[str, str | None]], findings: Mapping[str, object]) -> dict[str, object]:
+    """Return the result of a transaction: what became of packages, and what else was found."""
+    return {"changed": dict(became), **findings}
+
+
+def told_of(became: Mapping[str, Mapping[str, str | None]]) -> str:
+    """Return what became of packages as the user reads it."""
+    parts = [f"{name} {one['before'] or 'none'} -> {one['after'] or 'none'}" for name, one in became.items()]
+    return ", ".join(parts)

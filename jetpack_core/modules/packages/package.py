@@ -95,6 +95,7 @@ class Package(Module):
     """The variable to keep the result in: `changed`, a map of package to its versions `before` and `after`."""
 
     titled_by: ClassVar[str] = "package"
+    renews_facts: ClassVar[tuple[str, ...]] = ("jet_reboot_required",)
     fact: ClassVar[str] = "jet_package_manager"
 
     async def plan(self, host: Host) -> Plan:

@@ -13,7 +13,8 @@ from pydantic import model_validator
 
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.module import Module
-from jetpack_core.contracts.operations import Operation, Run
+from jetpack_core.contracts.operations import Operation, Run, Stat
+from jetpack_core.contracts.unknown import Unknown
 from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError, UnknownValueError
 from jetpack_core.modules.commands.execution import ResultName
 from jetpack_core.modules.packages.foresight import (
@@ -23,7 +24,10 @@ from jetpack_core.modules.packages.foresight import (
     Step,
     Work,
     behind,
+    ended_of,
     last_words,
+    result_of,
+    told_of,
     with_planned,
 )
 from jetpack_core.modules.packages.names import (
@@ -36,8 +40,9 @@ from jetpack_core.modules.packages.names import (
     parse_request,
     span_text,
 )
-from jetpack_core.records import Change, CommandResult, Outcome, PackageEffect, Plan, PlanKind
+from jetpack_core.records import Change, CommandResult, FileStat, Outcome, PackageEffect, Plan, PlanKind
 
+RESTART_FACT: Final = "jet_reboot_required"
 INDEX: Final = "package index"
 _POLL: Final = 1.0
 _STALE: Final = 75
@@ -75,6 +80,9 @@ class Transaction(Module):
     environment: ClassVar[Mapping[str, str]] = {}
     tool: ClassVar[str]
     """The program, for errors."""
+    restart_note: ClassVar[str] = ""
+    """The file that is there while packages wait for a restart, where the system keeps one."""
+    renews_facts: ClassVar[tuple[str, ...]] = (RESTART_FACT,)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -153,11 +161,20 @@ class Transaction(Module):
 
     def aftermath(self) -> Sequence[Operation[object]]:
         """Return what else is asked with the state, and again after the transaction."""
-        return ()
+        return (Stat(self.restart_note),) if self.restart_note else ()
 
     def findings(self, replies: Sequence[object]) -> Mapping[str, object]:
-        """Return what the replies to `aftermath` add to the result."""
-        return {}
+        """Return what the replies to `aftermath` add to the result: whether packages wait for a restart."""
+        notes = [reply for reply in replies if isinstance(reply, FileStat)]
+        return {"reboot_required": notes[0].exists} if notes else {}
+
+    def renewed(self, host: Host, result: Mapping[str, object]) -> Mapping[str, object]:
+        """Return the fact about a restart where a result tells it anew."""
+        required, known = result.get("reboot_required"), host.variables.get(RESTART_FACT)
+        concerned = self.has_transaction() or RESTART_FACT in host.variables
+        if required is None or not concerned or isinstance(known, Unknown) or known == required:
+            return {}
+        return {RESTART_FACT: required}
 
     def lock_holder(self, ended: CommandResult) -> str | None:
         """Return who holds the lock, where the transaction failed for that alone and should be tried again."""
@@ -245,7 +262,8 @@ class Transaction(Module):
         self.check_steps(work.steps)
         changes = tuple(Change(step.name, step.before, step.after) for step in work.steps)
         if not changes:
-            return Plan(PlanKind.NONE, outcome=Outcome(result=_result({}, work.state.findings)))
+            found = result_of({}, work.state.findings)
+            return Plan(PlanKind.NONE, outcome=Outcome(result=found, variables=self.renewed(host, found)))
         effects = tuple(PackageEffect(self.keeper, step.name, step.after) for step in work.steps)
         return Plan(self._kind(work), changes, effects=effects, data=work)
 
@@ -300,8 +318,9 @@ class Transaction(Module):
         if work.refresh:
             work = await self._refresh(host, work)
             if not work.steps:
-                return Outcome(result=_result({}, work.state.findings), msg="the package index was refreshed")
-        return await self._carry_out(host, work)
+                return Outcome(result=result_of({}, work.state.findings), msg="the package index was refreshed")
+        outcome = await self._carry_out(host, work)
+        return replace(outcome, variables=self.renewed(host, outcome.result))
 
     async def _refresh(self, host: Host, work: Work) -> Work:
         """Refresh the index and look again; what is to be done is known only then."""
@@ -334,12 +353,12 @@ class Transaction(Module):
 
         async def attempt() -> CommandResult:
             replies[:] = await self._attempt(host, run, work)
-            return _ended(replies[0])
+            return ended_of(replies[0])
 
         ended = replace(await self._patiently(host, attempt), argv=run.argv)
         if ended.rc == _STALE and work.foreseen.digest:
             raise StaleError(self.tool, "other packages were installed or removed meanwhile")
-        return self._judge(ended, work, self.versions(_ended(replies[1])), self.findings(replies[2:]))
+        return self._judge(ended, work, self.versions(ended_of(replies[1])), self.findings(replies[2:]))
 
     async def _patiently(self, host: Host, attempt: Callable[[], Coroutine[Any, Any, CommandResult]]) -> CommandResult:
         """Try again for as long as somebody else holds the lock. Raises TaskError when time is up."""
@@ -379,7 +398,7 @@ class Transaction(Module):
             if after != step.before:
                 became[step.name] = {"before": step.before, "after": after}
         outcome = Outcome(
-            result=_result(became, findings),
+            result=result_of(became, findings),
             rc=ended.rc,
             stdout=ended.stdout,
             stderr=ended.stderr,
@@ -389,22 +408,6 @@ class Transaction(Module):
         )
         foretold = {step.name: {"before": step.before, "after": step.after} for step in work.steps}
         if ended.ok:
-            return outcome if became == foretold and not work.refresh else replace(outcome, msg=_told(became))
-        so_far = f"changed by then: {_told(became)}" if became else "no package was changed"
+            return outcome if became == foretold and not work.refresh else replace(outcome, msg=told_of(became))
+        so_far = f"changed by then: {told_of(became)}" if became else "no package was changed"
         return replace(outcome, msg=f"{self.tool}: {self.last_words(ended)}; {so_far}")
-
-
-def _ended(reply: object) -> CommandResult:
-    if not isinstance(reply, CommandResult):
-        message = f"a command was answered with {type(reply).__name__}"
-        raise TypeError(message)
-    return reply
-
-
-def _result(became: Mapping[str, Mapping[str, str | None]], findings: Mapping[str, object]) -> dict[str, object]:
-    return {"changed": dict(became), **findings}
-
-
-def _told(became: Mapping[str, Mapping[str, str | None]]) -> str:
-    parts = [f"{name} {one['before'] or 'none'} -> {one['after'] or 'none'}" for name, one in became.items()]
-    return ", ".join(parts)

@@ -49,6 +49,8 @@ class Zypper(RpmTransaction):
     """Whether recommended packages are installed too; as the host's configuration has it unless said."""
 
     tool: ClassVar[str] = "zypper"
+    # zypper(8), needs-rebooting.
+    restart_note: ClassVar[str] = "/run/reboot-needed"
     environment: ClassVar[Mapping[str, str]] = {"ZYPP_LOCK_TIMEOUT": "0"}
     index_path: ClassVar[str] = "/var/cache/zypp/raw"
     source_paths: ClassVar[tuple[str, ...]] = ("/etc/zypp/repos.d",)

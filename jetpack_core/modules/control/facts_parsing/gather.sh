@@ -87,7 +87,7 @@ section clock
 date '+%Y-%m-%dT%H:%M:%S%z'
 date +%Z
 section reboot-required
-[ -e /var/run/reboot-required ] && echo yes
+if [ -e /var/run/reboot-required ] || [ -e /run/reboot-needed ]; then echo yes; fi
 for file in "$2"/*; do
   name=${file##*/}
   case $name in *[!A-Za-z0-9_.-]*) continue ;; esac

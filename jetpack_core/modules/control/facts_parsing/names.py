@@ -28,7 +28,7 @@ FACTS: Final = {
     "jet_user_home": "its home directory",
     "jet_users": "the accounts of /etc/passwd by name, each with `uid`, `gid`, `home` and `shell`",
     "jet_selinux": "`enforcing`, `permissive` or `disabled`",
-    "jet_reboot_required": "whether packages wait for a restart; known in the Debian family only",
+    "jet_reboot_required": "whether packages wait for a restart; known in the families of Debian and SUSE",
     "jet_memory_mb": "memory in MiB",
     "jet_memory_available_mb": "memory that could be used now, in MiB",
     "jet_swap_mb": "swap space in MiB",

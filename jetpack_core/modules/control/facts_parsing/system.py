@@ -178,9 +178,9 @@ _SELINUX: Final = {"0": "permissive", "1": "enforcing", "none": "disabled"}
 
 
 def _reboot_required(sections: Sections, family: str) -> bool | None:
-    """Tell whether packages asked for a restart; only Debian's family keeps a note of it."""
+    """Tell whether packages asked for a restart; the families of Debian and SUSE keep a note of it."""
     if "reboot-required" not in sections:
         return None
     if line_of(sections, "reboot-required") == "yes":
         return True
-    return False if family == "Debian" else None
+    return False if family in {"Debian", "SUSE"} else None
