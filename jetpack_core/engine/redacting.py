@@ -6,7 +6,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from enum import Enum
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from jetpack_core.events import HostOutput
@@ -20,17 +19,12 @@ E = TypeVar("E", bound="Event")
 _OURS: Final = frozenset({"run", "time", "elapsed"})
 
 
-@cache
-def _names(kind: type[Event]) -> tuple[str, ...]:
-    """Return the fields of an event that may hold anything."""
-    return tuple(field.name for field in dataclasses.fields(kind) if field.name not in _OURS)
-
-
 class EventRedactor:
     """Replaces secrets in events, and holds back the end of an output that may be the beginning of one."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
+        self._fields: dict[str, tuple[str, ...]] = {}
         self._streams: dict[tuple[str, str, str], RedactedStream] = {}
 
     def __bool__(self) -> bool:
@@ -63,13 +57,21 @@ class EventRedactor:
 
     def _clean_event(self, event: E) -> E:
         changed: dict[str, Any] = {}
-        for name in _names(type(event)):
+        for name in self._names(event):
             value = getattr(event, name)
             # Numbers at the top are ours: lines, seconds, exit codes.
             cleaned = value if not value or isinstance(value, int | float) else self._clean(value)
             if cleaned is not value:
                 changed[name] = cleaned
         return dataclasses.replace(event, **changed) if changed else event
+
+    def _names(self, event: Event) -> tuple[str, ...]:
+        """Return the fields of an event that may hold anything."""
+        found = self._fields.get(event.event)
+        if found is None:
+            names = (field.name for field in dataclasses.fields(event))
+            found = self._fields[event.event] = tuple(name for name in names if name not in _OURS)
+        return found
 
     def _clean(self, value: object) -> object:
         if value is None or isinstance(value, bool | Enum):

@@ -63,10 +63,19 @@ class Redactor:
         """Tell whether a text, or any text or number in plain data, holds a secret."""
         if not self._labels:
             return False
-        if isinstance(value, Mapping):
-            return any(self.holds(key) or self.holds(item) for key, item in value.items())
-        if isinstance(value, list | tuple | set | frozenset):
-            return any(map(self.holds, value))
+        pending, seen = [value], set()
+        while pending:
+            one = pending.pop()
+            if isinstance(one, Mapping | list | tuple | set | frozenset):
+                # Variables of hosts lead to those of all hosts, and so back to themselves.
+                if id(one) not in seen:
+                    seen.add(id(one))
+                    pending.extend((*one.keys(), *one.values()) if isinstance(one, Mapping) else one)
+            elif self._is_secret(one):
+                return True
+        return False
+
+    def _is_secret(self, value: object) -> bool:
         if isinstance(value, bytes):
             value = value.decode("utf-8", "surrogateescape")
         if isinstance(value, str):
