@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import platform
@@ -31,13 +33,32 @@ _SLOW_PEERS: Final = {"ansible": 1, "mitogen": 10}
 """By default a slow peer runs on no more hosts than this, unless asked to, to end in about ten minutes."""
 
 
+class _Copy(io.StringIO):
+    """Standard output, kept."""
+
+    def write(self, text: str, /) -> int:
+        """Print and keep."""
+        print(text, end="", file=sys.__stdout__, flush=True)
+        return super().write(text)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the parts that are asked for; the exit code is 1 when something failed, not when a target was missed."""
     options = _parser().parse_args(argv)
+    said = _Copy()
+    results: dict[str, object] = {"machine": _machine(), "commit": commit()}
+    try:
+        with contextlib.redirect_stdout(said):
+            return _run(options, results)
+    finally:
+        path = _write(results, said.getvalue())
+        print(f"\nthe same as Markdown: {path.with_suffix('.md')}\nall figures: {path}")
+
+
+def _run(options: argparse.Namespace, results: dict[str, object]) -> int:
     parts = options.only or (_PARTS if options.all else _DEFAULT)
     _CACHE.mkdir(exist_ok=True)
     _warn_of_load()
-    results: dict[str, object] = {"machine": _machine(), "commit": commit()}
     try:
         if "startup" in parts:
             results["startup"] = startup.report(_CACHE, quick=options.quick)
@@ -54,8 +75,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (PeerError, MeterError, EngineError, ImageUnavailableError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    finally:
-        print(f"\nall figures: {_write(results)}")
     return 0
 
 
@@ -172,11 +191,12 @@ def _warn_of_load() -> None:
         )
 
 
-def _write(results: Mapping[str, object]) -> Path:
+def _write(results: Mapping[str, object], said: str) -> Path:
     folder = _CACHE / "results"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     path.write_text(json.dumps(results, indent=1) + "\n")
+    path.with_suffix(".md").write_text(said)
     return path
 
 

@@ -82,7 +82,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def measured_table(measured: Sequence[Measured]) -> str:
     """Show every peer's medians and spread."""
-    header = ("hosts, RTT", "run", "peer", "n", "wall s", "control CPU s", "peak MB")
+    header = ("hosts, RTT", "run", "tool", "n", "wall s", "control CPU s", "peak MB")
     return table(header, [list(_measured_cells(one)) for one in measured])
 
 
