@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +25,7 @@ def test_a_file_comes_whole_however_it_is_cut(tmp_path: Path, first: int, step: 
     content = content.ljust(6000, b"\0")
     told = LINE + content + b"\n--" + NONCE.encode() + b" 0 \n"
     cuts = [0, first, *range(first + step, len(told), step), len(told)]
-    pieces = [told[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    pieces = [told[start:end] for start, end in itertools.pairwise(cuts)]
     tokens = Tokens(NONCE)
 
     async def more() -> None:
