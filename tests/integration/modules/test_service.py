@@ -36,7 +36,7 @@ status() {
 }
 reload() { touch /run/reloaded; }
 """
-# It leaves a process behind that keeps its output open, as careless scripts do.
+# It leaves a process behind that keeps its output open and goes on talking, as careless scripts do.
 SYSV = """\
 #!/bin/sh
 ### BEGIN INIT INFO
@@ -51,7 +51,7 @@ case $1 in
 start)
     [ ! -e /run/refuse ] || { echo "the disk is on fire" >&2; exit 1; }
     running && exit 0
-    sleep 1000000 & echo $! >/run/demo.pid ;;
+    while sleep 0.2; do echo still here || exit; done & echo $! >/run/demo.pid ;;
 stop) running && kill "$(cat /run/demo.pid)"; rm -f /run/demo.pid ;;
 restart) "$0" stop; "$0" start ;;
 reload) touch /run/reloaded ;;
@@ -258,6 +258,14 @@ def test_an_unknown_service_is_named(host: TestHost) -> None:
     with pytest.raises(TaskError, match=r"no (service|unit) no-such"):
         host.plan(Service(service="no-such", started=True))
     assert host.plan(Service(service="no-such", started=False, enabled=False)).kind is PlanKind.NONE
+
+
+@pytest.mark.parametrize("machine", ["debian", "nopython", "busybox"], indirect=True)
+def test_a_service_that_goes_on_talking_goes_on_running(host: TestHost, machine: SshHost) -> None:
+    converged(host, started=True)
+    number = pid(machine)
+    time.sleep(1.5)
+    assert alive(machine, number)
 
 
 @pytest.mark.parametrize("machine", ["debian"], indirect=True)

@@ -88,6 +88,7 @@ def test_a_job_is_there_once_and_found_again(lines: list[str], name: str, line: 
     assert found is not None
     assert job_words(found, system=False) == job_words(line, system=False)
     assert with_job(after, name, line, system=False) == after
+    assert sum(text.rstrip() in {f"#Jetpack: {name}", f"#Ansible: {name}"} for text in after.texts) == 1
     assert after.to_bytes().endswith(b"\n")
     gone = without_job(after, name, system=False)
     assert job_line(gone, name, system=False) is None
