@@ -10,7 +10,7 @@ PROJECTS := $(wildcard pyproject.toml uv.lock plugins/*/pyproject.toml provision
 # Sent to hosts, where Python may be as old as 3.6.
 HELPER := $(wildcard jetpack_core/connections/remote/helper plugins/download/src/jetpack_plugin_download/onhost plugins/unpack/src/jetpack_plugin_unpack/onhost)
 # Typed with the product: their own folders, not the whole tree, so that a virtual environment is never walked.
-TYPED := $(wildcard jetpack_core tests benchmarks plugins/*/src plugins/*/tests)
+TYPED := $(wildcard jetpack_core tests benchmarks plugins/*/src plugins/*/tests provisioners/*/src provisioners/*/tests)
 WORKERS ?= 2
 ARGS ?=
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -63,6 +64,11 @@ def _go_on() -> None:
     """Let the work go on."""
 
 
+def _alone(_: str) -> AbstractContextManager[None]:
+    """Lock nothing, as there is nobody else."""
+    return nullcontext()
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a provisioner may know besides its parameters, and whom it talks to."""
@@ -75,6 +81,8 @@ class Surroundings:
     """Tell what is going on, in a few words: `fetching the template`."""
     check: Callable[[], None] = _go_on
     """Raise JetpackError once the user wants the run to end; call it between steps and while polling."""
+    lock: Callable[[str], AbstractContextManager[None]] = _alone
+    """Hold a lock by name, against other guests of the run and other runs of this user on this machine."""
 
 
 class Provisioner(BaseModel, ABC):

@@ -84,17 +84,25 @@ def land(surveyed: Surveyed, ended: Flag) -> Landing:
 def _land(surveyed: Surveyed, ended: Flag) -> Landing:
     if isinstance(surveyed, Unsettled):
         return Landing(surveyed, Fate.LOST, surveyed.error)
-    # Somebody else may have been at work since the survey.
-    steps = plan_steps(surveyed.request) if surveyed.steps else surveyed
-    if steps.destroys and not surveyed.destroys:
-        raise JetpackError("the guest is another one now", hint="look at the plan again")
-    guest = steps.guest
-    for step in steps.steps:
-        guest = _take(step, steps, guest)
+    steps, guest = _carry_out(surveyed) if surveyed.steps else (surveyed, surveyed.guest)
     if guest is None or not steps.request.wish.stays or not _runs(steps):
         return Landing(steps, Fate.AWAY)
     landing = Landing(steps, Fate.READY, awaited=_started(steps) and steps.request.wish.wait_for_host)
     return _reached(landing, guest, _addresses(steps, guest, ended))
+
+
+def _carry_out(surveyed: GuestSteps) -> tuple[GuestSteps, Guest | None]:
+    """Return the steps that were taken, and the guest as it is then."""
+    request = surveyed.request
+    with request.provisioner.surroundings.lock(f"guest {request.wish.type} {request.host}"):
+        # Somebody else may have been at work since the survey.
+        steps = plan_steps(request)
+        if steps.destroys and not surveyed.destroys:
+            raise JetpackError("the guest is another one now", hint="look at the plan again")
+        guest = steps.guest
+        for step in steps.steps:
+            guest = _take(step, steps, guest)
+    return steps, guest
 
 
 def _take(step: Step, steps: GuestSteps, guest: Guest | None) -> Guest | None:

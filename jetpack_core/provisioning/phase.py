@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,7 @@ from jetpack_core.events import (
     Warned,
 )
 from jetpack_core.provisioning.landing import Fate, Landing, land, planned
+from jetpack_core.provisioning.locks import lock_folder, named_lock
 from jetpack_core.provisioning.survey import Unsettled
 from jetpack_core.records import Status
 
@@ -39,6 +41,7 @@ _AT_ONCE: Final = 32
 _TICK: Final = 5.0
 """Seconds between two looks at what takes long."""
 _LONG: Final = 10.0
+"""Seconds after which a guest that is still under way is told of, once more each time."""
 _PATIENCE: Final = 60.0
 """Seconds that guests are given to come to an end once the user interrupts."""
 
@@ -68,6 +71,7 @@ class Provisioning:
         self._stream = stream
         self._ended = threading.Event()
         self._doing: dict[str, tuple[str, float]] = {}
+        self._told: dict[str, float] = {}
 
     async def run(self) -> Mapping[str, Landing]:
         """Return what became of each guest, by host. On cancellation, guests come to an end in order first."""
@@ -112,7 +116,10 @@ class Provisioning:
             if self._ended.is_set():
                 raise JetpackError("interrupted", hint="run it again to go on")
 
-        provisioner.attach(replace(provisioner.surroundings, say=say, check=check))
+        def lock(name: str) -> AbstractContextManager[None]:
+            return named_lock(lock_folder(), name, check)
+
+        provisioner.attach(replace(provisioner.surroundings, say=say, check=check, lock=lock))
         loop.call_soon_threadsafe(self._doing.__setitem__, host, ("provisioning", time.monotonic()))
         return planned(guest) if self._planning else land(guest, self._ended)
 
@@ -125,7 +132,8 @@ class Provisioning:
     def _tell_long(self) -> None:
         now = time.monotonic()
         for host, (what, since) in self._doing.items():
-            if now - since > _LONG:
+            if now - max(since, self._told.get(host, since)) > _LONG:
+                self._told[host] = now
                 self._send(HostWaiting(host=host, task=what, seconds=now - since))
 
     def _take(self, done: set[asyncio.Future[Landing]], landings: dict[str, Landing]) -> None:

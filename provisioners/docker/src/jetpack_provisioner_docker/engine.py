@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Docker Engine: where it is, and what it refuses, in its own words."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from jetpack_core.errors import JetpackError
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+T = TypeVar("T")
+
+TIMEOUT: Final = 120
+"""Seconds for one call of the engine's API; pulls and builds send something all the time."""
+
+
+class Tls(BaseModel):
+    """How a remote engine is trusted, and how it trusts us."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ca: str | None = None
+    """File with the authority that signed the engine's certificate; the system's authorities if not said."""
+    cert: str | None = None
+    """File with our certificate."""
+    key: str | None = None
+    """File with our private key."""
+
+
+def connect(address: str | None, tls: Tls | None) -> DockerClient:
+    """Return a client of an engine; nothing is asked of it yet. Raises JetpackError.
+
+    :param address: `unix://`, `tcp://` or `ssh://`; DOCKER_HOST or this machine's engine if None.
+    """
+    import docker
+    from docker.errors import DockerException
+    from docker.tls import TLSConfig
+
+    try:
+        if address is None:
+            return docker.from_env(timeout=TIMEOUT)
+        config = None
+        if tls is not None:
+            pair = (tls.cert, tls.key) if tls.cert and tls.key else None
+            config = TLSConfig(client_cert=pair, ca_cert=tls.ca, verify=tls.ca or True)
+        # The system's own ssh knows the user's keys, jump hosts and known hosts.
+        over_ssh = address.startswith("ssh://")
+        return docker.DockerClient(base_url=address, tls=config or False, timeout=TIMEOUT, use_ssh_client=over_ssh)
+    except (DockerException, OSError, ValueError) as error:
+        where = address or "the Docker Engine"
+        hint = "is it running, and may this user talk to it? `engine` names another one"
+        raise JetpackError(f"{where} cannot be reached: {words(error)}", hint=hint) from error
+
+
+@contextlib.contextmanager
+def refusals(what: str) -> Iterator[None]:
+    """Turn what the engine refuses into JetpackError.
+
+    :param what: What was tried, such as `creating the container web1`.
+    """
+    import requests
+    from docker.errors import DockerException
+
+    try:
+        yield
+    except (DockerException, requests.RequestException, OSError) as error:
+        raise JetpackError(f"{what}: {words(error)}") from error
+
+
+def words(error: Exception) -> str:
+    """Return what an error says, the engine's own explanation if there is one."""
+    explanation = getattr(error, "explanation", None)
+    if isinstance(explanation, bytes):
+        explanation = explanation.decode("utf-8", "replace")
+    return str(explanation or error).strip() or type(error).__name__
+
+
+def found(look: Callable[[], T]) -> T | None:
+    """Return what a call finds, None where the engine knows of no such thing."""
+    from docker.errors import NotFound
+
+    try:
+        return look()
+    except NotFound:
+        return None
+
+
+def address_of(cluster: Mapping[str, object], given: str | None) -> str | None:
+    """Return the engine's address: what the guest says, or its cluster's `jet_docker_engine`. Raises JetpackError."""
+    if given is not None:
+        return given
+    known: Any = cluster.get("jet_docker_engine")
+    if known is not None and not isinstance(known, str):
+        raise JetpackError(f"jet_docker_engine must be text, not {known!r}", hint="such as: tcp://docker1:2376")
+    return known
+
+
+def tls_of(cluster: Mapping[str, object], given: Tls | None) -> Tls | None:
+    """Return how the engine is trusted: what the guest says, or its cluster's `jet_docker_tls`. Raises JetpackError."""
+    known = cluster.get("jet_docker_tls")
+    if given is not None or known is None:
+        return given
+    try:
+        return Tls.model_validate(known)
+    except ValueError as error:
+        raise JetpackError(f"jet_docker_tls is wrong: {error}", hint="it takes `ca`, `cert` and `key`") from error
