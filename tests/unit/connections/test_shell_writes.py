@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Large files through a shell: few round trips, and a shell that stays in step whatever goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from jetpack_core.connections.payload import SHELL_BOOT
+from jetpack_core.connections.pipe import ProcessPipe
+from jetpack_core.connections.shell import ShellClient
+from jetpack_core.connections.shell_transfer import PIECE
+from jetpack_core.contracts.operations import Operation, Put, Read, Reply, Request, Write
+from jetpack_core.errors import OperationCode, OperationError
+
+T = TypeVar("T")
+SHELLS = [name for name in ("dash", "bash", "busybox") if shutil.which(name)]
+
+
+def with_client(shell: str, use: Callable[[ShellClient], Awaitable[T]]) -> T:
+    async def run() -> T:
+        pipe = await ProcessPipe.start([shell, *(["sh"] if shell == "busybox" else []), "-c", SHELL_BOOT])
+        assert await pipe.read() == b"S"
+        client = ShellClient(pipe)
+        try:
+            await client.start()
+            return await use(client)
+        finally:
+            await client.close()
+
+    return asyncio.run(run())
+
+
+async def ask(client: ShellClient, *operations: Operation[object]) -> list[Reply]:
+    return await client.execute([Request(operation) for operation in operations])
+
+
+def code(reply: Reply) -> OperationCode:
+    assert isinstance(reply.error, OperationError)
+    return reply.error.code
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(("size", "round_trips"), [(0, 1), (1, 1), (PIECE, 1), (PIECE + 1, 2), (3 * PIECE, 3)])
+def test_a_file_takes_a_round_trip_a_piece(shell: str, size: int, round_trips: int, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes((b"0123456789\n" * (size // 11 + 1))[:size])
+    destination = tmp_path / "destination"
+
+    async def use(client: ShellClient) -> int:
+        before = client.round_trips
+        (reply,) = await ask(client, Put(source, str(destination), mode=0o640))
+        assert reply.error is None
+        return client.round_trips - before
+
+    assert with_client(shell, use) == round_trips
+    assert destination.read_bytes() == source.read_bytes()
+    assert destination.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".jetpack")] == []
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_write_that_is_refused_leaves_the_shell_in_step(shell: str, pieces: int, tmp_path: Path) -> None:
+    content = b"echo never run\nR touch x\nN4\n" * (pieces * PIECE // 28)
+    (tmp_path / "there").write_bytes(b"still here")
+
+    async def use(client: ShellClient) -> None:
+        refused, after = await ask(client, Write(str(tmp_path / "no/where"), content), Read(str(tmp_path / "there")))
+        assert code(refused) is OperationCode.NOT_FOUND
+        assert not after.ran
+        (reply,) = await ask(client, Read(str(tmp_path / "there")))
+        assert reply.value == b"still here"
+        (reply,) = await ask(client, Write(str(tmp_path / "there"), content))
+        assert reply.error is None
+
+    with_client(shell, use)
+    assert (tmp_path / "there").read_bytes() == content
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_source_that_is_gone_leaves_the_destination(shell: str, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.write_bytes(b"still here")
+
+    async def use(client: ShellClient) -> None:
+        (refused,) = await ask(client, Put(tmp_path / "gone", str(there)))
+        assert "control machine" in str(refused.error)
+        (reply,) = await ask(client, Read(str(there)))
+        assert reply.value == b"still here"
+
+    with_client(shell, use)
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
