@@ -42,7 +42,9 @@ def command(**flags: Any) -> None:
         found.run(lambda inventory=inventory: check_groups(playbooks, inventory))  # type: ignore[misc]
     found.raise_if_any()
     for inventory in inventories:
-        for position, name in undefined_variables(playbooks, inventory, sources.registry, sources.extra_vars):
+        missing = list(undefined_variables(playbooks, inventory, sources.registry, sources.extra_vars))
+        # What could not be decrypted may define any of them.
+        for position, name in () if sources.vault.locked else missing:
             warn(f"{position}: nothing defines the variable {name!r} for the hosts of this play")
     click.echo(_summary(playbooks, inventories))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from jetpack_core.errors import HostKeyError, HostUnreachableError, JetpackError
+from jetpack_core.errors import HostKeyError, HostUnreachableError, JetpackError, SecretError
 
 if TYPE_CHECKING:
     from jetpack_core.content.model import Play
@@ -205,7 +206,12 @@ class Pool:
     def _host(self, name: str, lane: int) -> LiveHost:
         live = self._by_name.get((name, lane))
         if live is None:
-            endpoint = self._endpoint(name, self._play)
+            try:
+                endpoint = self._endpoint(name, self._play)
+            except SecretError as error:
+                # This host is out; the others may need none of the secrets that cannot be read.
+                live = self._by_name[name, lane] = LiveHost(name, partial(_refuse, error), self._slots)
+                return live
             key = (name, endpoint.user, endpoint.port, lane)
             live = self._hosts.get(key)
             if live is None:
@@ -217,6 +223,10 @@ class Pool:
     async def close(self) -> None:
         """Hang up everywhere, in parallel."""
         await asyncio.gather(*(host.close() for host in self._hosts.values()), return_exceptions=True)
+
+
+def _refuse(error: SecretError) -> NoReturn:
+    raise error
 
 
 def _broken(connection: Connection, error: Exception) -> HostUnreachableError:

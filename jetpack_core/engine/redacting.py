@@ -13,6 +13,7 @@ from jetpack_core.records import Change, TextDiff
 
 if TYPE_CHECKING:
     from jetpack_core.events import Event
+    from jetpack_core.records import Plan
     from jetpack_core.secrets.redaction import RedactedStream, Redactor
 
 E = TypeVar("E", bound="Event")
@@ -102,3 +103,22 @@ class EventRedactor:
 
     def _key(self, key: object) -> object:
         return self._redactor.redact(key) if isinstance(key, str) else key
+
+
+_TELLING: Final = frozenset({"content", "size"})
+"""Changes that tell of a secret: what its checksum and its length are."""
+_HIDDEN: Final = "(hidden: a secret is in it)\n"
+
+
+def shown_changes(plan: Plan | None, *, secretive: bool) -> tuple[Change, ...]:
+    """Return what a plan changes; where a secret went into it, without what would tell of it."""
+    changes = plan.changes if plan is not None else ()
+    return tuple(Change(one.field) if secretive and one.field in _TELLING else one for one in changes)
+
+
+def shown_diffs(plan: Plan | None, *, secretive: bool) -> tuple[TextDiff, ...]:
+    """Return how files differ; where a secret went into them, without their text."""
+    diffs = plan.diffs if plan is not None else ()
+    if not secretive:
+        return diffs
+    return tuple(TextDiff(one.path, None if one.before is None else "", _HIDDEN) for one in diffs)

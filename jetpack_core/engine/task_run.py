@@ -15,12 +15,13 @@ from jetpack_core.engine.asking import addressed
 from jetpack_core.engine.doubts import doubt
 from jetpack_core.engine.failures import Failure, blamed_on, failure_of
 from jetpack_core.engine.planning import following_items, plan_items, plan_task
+from jetpack_core.engine.redacting import shown_changes, shown_diffs
 from jetpack_core.engine.results import Results
 from jetpack_core.engine.stepper import drive, in_order, with_followers
 from jetpack_core.engine.together import ready_together
-from jetpack_core.errors import HostUnreachableError, StaleError, TaskError, UnknownValueError
+from jetpack_core.errors import HostUnreachableError, SecretError, StaleError, TaskError, UnknownValueError
 from jetpack_core.events import HandlerNotified, HostResult, HostUnreachable, HostWaiting, TaskRetrying
-from jetpack_core.records import Change, Outcome, Plan, PlanKind, Status, TextDiff
+from jetpack_core.records import Outcome, Plan, PlanKind, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from jetpack_core.engine.asking import Asks, Replies
     from jetpack_core.engine.planning import PlannedItem, PlannedTask, TaskOnHost
     from jetpack_core.engine.read_ahead import ReadAhead
+    from jetpack_core.engine.scope import TaskScope
 
 T = TypeVar("T")
 _STALE_LIMIT: Final = 5
@@ -264,7 +266,7 @@ class TaskRun:
 
     def _conclude(self, item: PlannedItem | None, ended: Ended, attempt: int, began: float) -> Status:
         """Draw the consequences of how an item ended, and report it."""
-        scope = item.host.scope if item is not None else self._unit.scope()
+        scope = item.host.scope if item is not None else self._scope()
         # What is unknown may turn out to be a change, so its notifications are asked for as if it were one.
         unknown = ended.status is Status.UNKNOWN
         consequence = Consequence(Status.EXECUTED if unknown else ended.status)
@@ -284,6 +286,13 @@ class TaskRun:
         self._notify(consequence.notify, sure=not unknown)
         self._host.lost = self._host.lost or status.ended_badly
         return status
+
+    def _scope(self) -> TaskScope:
+        """Return the host's variables; none where a file of them cannot be read, which is why the task ended."""
+        try:
+            return self._unit.scope()
+        except SecretError:
+            return self._context.scope({})
 
     def _notify(self, names: tuple[str, ...], *, sure: bool) -> None:
         for name in names:
@@ -329,6 +338,7 @@ class TaskRun:
     def _result(self, ended: Ended, item: PlannedItem | None, attempt: int, duration: float) -> HostResult:
         task, outcome, plan, failure = self._task, ended.outcome, ended.plan, ended.failure
         delegate = item.route.host if item is not None and item.route.host != self._host.name else ""
+        secretive = item is not None and item.host.secretive
         return HostResult(
             play=self._unit.play.name,
             host=self._host.name,
@@ -342,8 +352,8 @@ class TaskRun:
             item=item.item if item is not None else None,
             item_index=item.index if item is not None else None,
             attempt=attempt,
-            changes=_shown_changes(plan, item),
-            diff=_shown_diffs(plan, item),
+            changes=shown_changes(plan, secretive=secretive),
+            diff=shown_diffs(plan, secretive=secretive),
             command=outcome.command,
             rc=outcome.rc,
             stdout=outcome.stdout,
@@ -382,23 +392,3 @@ class TaskRun:
         self._context.events.send(HostWaiting(host=self._host.name, task=self._task.name, seconds=seconds))
         again = seconds + _WAITING_NOTICE
         self._watch = asyncio.get_running_loop().call_later(_WAITING_NOTICE, self._notice, again)
-
-
-_TELLING: Final = frozenset({"content", "size"})
-"""Changes that tell of a secret: what its checksum and its length are."""
-
-
-def _shown_changes(plan: Plan | None, item: PlannedItem | None) -> tuple[Change, ...]:
-    if plan is None or item is None or not item.host.secretive:
-        return plan.changes if plan is not None else ()
-    return tuple(Change(one.field) if one.field in _TELLING else one for one in plan.changes)
-
-
-def _shown_diffs(plan: Plan | None, item: PlannedItem | None) -> tuple[TextDiff, ...]:
-    """Return the differences of files, those that a secret went into without their text."""
-    if plan is None or item is None or not item.host.secretive:
-        return plan.diffs if plan is not None else ()
-    return tuple(TextDiff(one.path, None if one.before is None else "", _HIDDEN) for one in plan.diffs)
-
-
-_HIDDEN: Final = "(hidden: a secret is in it)\n"

@@ -94,7 +94,9 @@ class Identities:
         self._locked: list[ssh_keys.LockedKey] = []
         self._sources: Iterator[None] = self._read_sources()
         self._exhausted = False
+        self._wrong: SecretError | None = None
         self._passphrases: list[str] = []
+        self._refused = False
 
     def decrypt(self, ciphertext: bytes) -> bytes:
         """Return the plaintext by the first key that fits; of a passphrase file, by asking.
@@ -139,10 +141,16 @@ class Identities:
         return False
 
     def _next_source(self) -> None:
+        """Read one more source. Raises SecretError for one that is wrong, again and again."""
+        if self._wrong is not None:
+            raise self._wrong
         try:
             next(self._sources)
         except StopIteration:
             self._exhausted = True
+        except SecretError as error:
+            self._wrong = error
+            raise
 
     def _unlocked(self, locked: ssh_keys.LockedKey) -> Identity:
         passphrase = self._ask(f"Passphrase of the SSH key {locked.name}")
@@ -153,10 +161,14 @@ class Identities:
         for known in self._passphrases:
             with contextlib.suppress(NoMatchingKeyError):
                 return age.decrypt_with_passphrase(ciphertext, known)
+        if self._refused:
+            raise NoMatchingKeyError("the passphrase is wrong")
         passphrase = self._ask("Passphrase of the encrypted secrets")
+        self._refused = True
         self._learned(passphrase, "passphrase")
         plaintext = age.decrypt_with_passphrase(ciphertext, passphrase)
         self._passphrases.append(passphrase)
+        self._refused = False
         return plaintext
 
     def _read_sources(self) -> Iterator[None]:
