@@ -63,7 +63,9 @@ class IndexedTransaction(Transaction):
         newest = max((stats[path].mtime for path in self.source_paths if path in stats), default=0)
         if not stats[self.index_path].exists or newest > refreshed or not replies[0].stdout.strip().isdigit():
             return None
-        return max(0.0, float(replies[0].stdout) - refreshed)
+        age = float(replies[0].stdout) - refreshed
+        # One from the future was made before the host's clock was set back, nobody knows how long ago.
+        return age if age >= 0 else None
 
     def refresh_due(self, state: State) -> bool:
         """Tell whether the index is too old."""
