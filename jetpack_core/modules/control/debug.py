@@ -28,7 +28,7 @@ class Debug(Module):
     local_only: ClassVar[bool] = True
 
     vars: list[ExpressionText] = Field(default_factory=list, validation_alias=AliasChoices("vars", "variables"))
-    """The variables, or expressions of them; without it, all that are not secret. Also `variables`."""
+    """The variables, or expressions of them; without it, all that are not secret, but `hostvars`. Also `variables`."""
 
     async def plan(self, host: Host) -> Plan:
         """Look the variables up. Raises TemplateError for one that does not exist."""
@@ -39,4 +39,6 @@ class Debug(Module):
 
 
 def _all(host: Host) -> dict[str, object]:
-    return {name: value for name, value in sorted(host.variables.items()) if not isinstance(value, SecretStr)}
+    # The variables of all hosts have the variables of all hosts among them.
+    values = {name: value for name, value in host.variables.items() if name != "hostvars"}
+    return {name: value for name, value in sorted(values.items()) if not isinstance(value, SecretStr)}

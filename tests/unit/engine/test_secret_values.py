@@ -23,7 +23,7 @@ from jetpack_core.secrets.redaction import Redactor
 from jetpack_core.secrets.values import LazyList, LazyMap, Sealed, opened, reveal
 from jetpack_core.secrets.vault import Vault
 from jetpack_core.variables.templates import Templates
-from tests.unit.engine.conftest import Ran, Recorder, write_inventory
+from tests.unit.engine.conftest import Play, Ran, Recorder, write_inventory
 from tests.unit.engine.memory import MemoryPlugin
 
 SECRET = "Eisenhut-77"
@@ -210,3 +210,9 @@ def test_a_wrong_key_is_an_error_with_the_place_or_unknown_with_one_warning(tmp_
     found = [lenient.value(ciphertext, place, ("a",)).open() for _ in range(3)]
     assert all(isinstance(one, Unknown) for one in found)
     assert len(warnings) == 1
+
+
+def test_all_variables_of_several_hosts_can_be_shown(play: Play) -> None:
+    ran = play("- {name: p, groups: [all], tasks: [!debug {}]}", hosts=("a", "b", "c"))
+    assert ran.code == 0
+    assert "inventory_hostname = " in ran.results("c")[0].msg
