@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from jetpack_core.cli.main import main
 from jetpack_core.secrets.age import generate_key
 
-PATIENCE = 60
+PATIENCE = 120
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -96,6 +96,17 @@ def test_a_passphrase_goes_both_ways(project: Project, at_terminal: Type, tmp_pa
     assert not (folder / "never").exists()
 
 
+def test_a_passphrase_that_would_take_ages_to_try_is_refused(project: Project, at_terminal: Type) -> None:
+    from jetpack_core.secrets.age import encrypt_with_passphrase
+
+    header = encrypt_with_passphrase(b"x", "pw", armored=False).split(b"\n")
+    header[1] = header[1].rsplit(b" ", 1)[0] + b" 40"
+    (project.folder / "x.age").write_bytes(b"\n".join(header))
+    code, shown = at_terminal([*JETPACK, "secrets", "view", "x.age"], ["pw"], cwd=project.folder)
+    assert code == 1
+    assert "x.age:1:1: its passphrase asks for more work than this machine is fit for" in shown
+
+
 def test_two_passphrases_that_differ_write_nothing(project: Project, at_terminal: Type) -> None:
     project.write("ours", SECRET)
     code, shown = at_terminal(
