@@ -151,7 +151,7 @@ class SysVinit(InitSystem):
     """LSB Core, init script actions: dead with a pid file, dead with a lock file, not running."""
     _LEVELS: Final = 'for one in /etc/rc[S2345].d/[SK][0-9][0-9]"$1"; do if [ -L "$one" ]; then echo "$one"; fi; done'
     _LINK: Final = re.compile(r"/etc/rc(\w)\.d/([SK])\d\d")
-    # Each family has its own tool; Red Hat has the other.
+    # Debian's family has the one tool, Red Hat's the other.
     _SWITCH: Final = """\
 if command -v update-rc.d >/dev/null; then
     [ "$2" = off ] && exec update-rc.d "$1" disable
