@@ -281,6 +281,10 @@ def _explained(text: str, tried: str) -> SecretError:
         return NoMatchingKeyError("the passphrase is wrong")
     if "excessive work" in low:
         return TooMuchWorkError("its passphrase asks for more work than this machine is fit for", hint=_AGAIN)
+    return _damage(text, low)
+
+
+def _damage(text: str, low: str) -> DamagedError:
     if "armor" in low or "decodeerror" in low:
         return DamagedError(f"its armor is damaged: {text.splitlines()[0]}", hint=_AGAIN)
     if "fill whole buffer" in low or "end of file" in low or "truncated" in low:
