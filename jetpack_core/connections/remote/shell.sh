@@ -275,10 +275,15 @@ jopen() { # path follow name mode owner group expect...: make the private file W
 
 jplace() { # put W in place
     if [ -n "$jk" ]; then chmod -- "$M" "$jh" 2>"$T/e" || { jdrop; return; }; fi
+    jx=$(stat -L -c "$F" -- "$jh" 2>"$T/e") || { jdrop; return; }
+    # Where the directory has default ACLs, the umask does not count.
+    if [ $((0x${jx%% *} & 07777)) != $((0$M)) ]; then
+        chmod -- "$M" "$jh" 2>"$T/e" && jx=$(stat -L -c "$F" -- "$jh" 2>"$T/e") || { jdrop; return; }
+    fi
     exec 4>&-
     jmv "$W" "$P" || { jdrop; return; }
     W=
-    jshow "$P"
+    printf '%s\n-\n' "$jx"
 }
 
 jmv() { # rename, never into a directory
@@ -298,7 +303,7 @@ jdrop() {
 jwrite() { # as jopen; jcontent prints what belongs into the file
     jopen "$@" || return
     # Shells call every failed write an input/output error; a tool says what it is.
-    { jcontent >&4; } 2>"$T/e" || jcontent | cat 2>"$T/e" >&4 || { jdrop; return; }
+    { jcontent >&4; } 2>"$T/e" || { jcontent | cat 2>"$T/e" >&4; jdrop; return; }
     jplace
 }
 
