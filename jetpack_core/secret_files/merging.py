@@ -84,8 +84,12 @@ class _Tokens:
         the other side may have changed, do not conflict with it.
         """
         base, ours, theirs = (self._sides[one].text(keys) for one in _SIDES)
-        if base is None or ours is None or theirs is None:
-            return name if name != "theirs" or ours != theirs else "ours"
+        if base is None:
+            return "ours" if name == "theirs" and ours == theirs else name
+        if ours is None or theirs is None:
+            # Taken away on one side: no conflict with a side that only encrypted it anew.
+            left = "theirs" if ours is None else "ours"
+            return left if base == self._sides[left].text(keys) else name
         if ours == theirs:
             return self._newer(keys)
         if ours == base:

@@ -100,9 +100,9 @@ def _rekey_values(
 
 
 def _fits(audience: Audience, value: Value, opened: Opened) -> bool:
-    if opened.audience:
-        return opened.audience == audience.digest
-    return audience.matches(value.text.encode()) is True
+    """Tell whether a value is for the right recipients: what it says itself counts only where the header agrees."""
+    said = audience.matches(value.text.encode())
+    return bool(opened.audience and opened.audience == audience.digest) if said is None else said
 
 
 def doubts(keeper: Keeper, files: Iterable[Path]) -> Iterator[Doubt]:

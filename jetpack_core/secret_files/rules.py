@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from jetpack_core.content.compose import items_of
 from jetpack_core.content.files import read_bytes, shown, top
 from jetpack_core.content.nodes import Mapping, Node, Scalar, Sequence
 from jetpack_core.content.problems import Problems, suggest
@@ -217,11 +218,11 @@ class _Reader:
     def _read_rules(self, node: Node | None) -> Iterator[Rule]:
         if node is None or not self._is(node, Sequence, "`rules` is a list of rules"):
             return
-        for item in node.items if isinstance(node, Sequence) else ():
-            if isinstance(item, Mapping) and self._is(item, Mapping, ""):
-                yield self._rule(item)
-            else:
+        for item in items_of(node):
+            if not isinstance(item, Mapping):
                 self._problems.add(item, "a rule is a mapping", "write `- paths: GLOB` and `recipients:` below it")
+            elif check_tag(item, self._problems):
+                yield self._rule(item)
 
     def _rule(self, node: Mapping) -> Rule:
         self._check_keys(node, _RULE_SETTINGS, "setting of a rule")

@@ -31,7 +31,7 @@ def command(identity: tuple[Path, ...]) -> int:
     rules = find_rules(Path.cwd())
     keeper = make_keeper(Path.cwd(), identity=identity)
     troubles = [
-        *_keys(keeper), *_rules(rules, keeper), *_files(keeper, project_root(Path.cwd())),
+        *_keys(keeper, rules), *_rules(rules), *_files(keeper, project_root(Path.cwd())),
         *_leaks(), *_plugins(rules),
     ]  # fmt: skip
     _git()
@@ -45,7 +45,7 @@ def _fine(text: str) -> None:
     click.echo(f"{click.style('fine:', fg='green')} {text}")
 
 
-def _keys(keeper: Keeper) -> Iterator[str]:
+def _keys(keeper: Keeper, rules: Rules) -> Iterator[str]:
     try:
         loaded = keeper.identities.loaded()
     except SecretError as error:
@@ -55,9 +55,12 @@ def _keys(keeper: Keeper) -> Iterator[str]:
         _fine(f"key {one.name}" + (f": {one.public}" if one.public else ""))
     if not loaded:
         yield "there is no private key that needs no passphrase\n  hint: jetpack secrets keygen"
+    mine = {one.public for one in loaded if one.public}
+    if mine and rules.file and not mine & {one.text for one in rules.recipients}:
+        yield "none of your age keys is among the recipients\n  hint: add yours, and have somebody rekey"
 
 
-def _rules(rules: Rules, keeper: Keeper) -> Iterator[str]:
+def _rules(rules: Rules) -> Iterator[str]:
     from jetpack_core.content.files import shown
     from jetpack_core.secrets.binding import RULES_FILE
 
@@ -68,17 +71,6 @@ def _rules(rules: Rules, keeper: Keeper) -> Iterator[str]:
     for rule in rules.rules:
         if len(rule.recipients) == 1:
             click.echo(f"note: {rule.position}: one recipient only; if that key is lost, so are the secrets")
-    mine = {one.public for one in keeper.identities.loaded() if one.public} if not list(_silent(keeper)) else set()
-    if mine and not mine & {one.text for one in rules.recipients}:
-        yield "none of your age keys is among the recipients\n  hint: add yours, and have somebody rekey"
-
-
-def _silent(keeper: Keeper) -> Iterator[str]:
-    """Yield what is wrong with the keys, which was told already."""
-    try:
-        keeper.identities.loaded()
-    except SecretError as error:
-        yield str(error)
 
 
 def _files(keeper: Keeper, root: Path) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jetpack_core.secret_files.document import Document
 from tests.unit.cli.secrets.conftest import Project, age_key
 
 START = "# shop\ndb:\n  password: hunter2\n  token: abcdef\n  user: me\n"
@@ -184,6 +185,21 @@ def test_a_rekey_merges_with_a_change(repository: Repository, tmp_path: Path) ->
     assert repository.project.secrets("view", "vars.yml").stdout == START.replace("abcdef", "theirs")
     check = repository.project.try_secrets("rekey", "--check")
     assert (check.returncode, check.stdout.count("is not encrypted for the recipients")) == (1, 1)
+
+
+def test_a_value_taken_away_merges_with_a_rekey(repository: Repository) -> None:
+    repository.set_up()
+    repository.commit()
+    repository.git("checkout", "-q", "-b", "side")
+    document = Document(repository.project.read("vars.yml").encode(), "vars.yml")
+    token = document.values["db", "token"]
+    repository.project.write("vars.yml", document.text[: token.start - 9] + document.text[token.end + 1 :])
+    repository.commit()
+    repository.git("checkout", "-q", "main")
+    repository.project.secrets("rekey", "--force")
+    repository.commit()
+    repository.git("merge", "-q", "-m", "merged", "side")
+    assert repository.project.secrets("view", "vars.yml").stdout == START.replace("  token: abcdef\n", "")
 
 
 def test_a_conflict_is_marked_around_ciphertexts(repository: Repository) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from jetpack_core.secret_files import atomic
-from jetpack_core.secrets import age
+from jetpack_core.secret_files.document import Document
+from jetpack_core.secrets import age, binding
 from tests.unit.cli.secrets.conftest import Key, Project, age_key, ssh_key
 
 
@@ -90,6 +91,24 @@ def test_only_the_value_that_is_wrong_is_encrypted_anew(project: Project, secret
     after = project.read("group_vars/all.yml")
     assert after != before
     assert after[after.index("\nb:") :] == before[before.index("\nb:") :]
+
+
+def test_a_value_with_one_reader_too_many_is_not_taken_at_its_word(project: Project, secrets: Path, other: Key) -> None:
+    audience = binding.audience_of(
+        age.decrypt(
+            Document((secrets / "host_vars/web").read_bytes(), "web").values["d",].text.encode(),
+            [age.x25519_identity(project.key.file.read_text().strip(), "mine")],
+        )
+    )
+    plaintext = binding.seal("three", binding.place_of(secrets / "host_vars/web", ["d"]), audience=audience)
+    both = [age.parse_recipient(one.recipient, None) for one in (project.key, other)]
+    armor = age.encrypt(plaintext, both, armored=True).decode()
+    project.write(
+        "host_vars/web", Document((secrets / "host_vars/web").read_bytes(), "web").with_sealed({("d",): armor})
+    )
+    assert project.secrets("view", "host_vars/web", "d", "--identity", other.file).stdout == "three"
+    assert project.try_secrets("rekey", "--check", "host_vars").returncode == 1
+    assert "1 secret encrypted anew" in project.secrets("rekey", "host_vars").stderr
 
 
 def test_ssh_recipients_are_known_by_the_header_without_any_key(project: Project, tmp_path: Path) -> None:
