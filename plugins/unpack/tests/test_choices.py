@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -156,8 +157,13 @@ class TestRemoveSrc:
         assert tree(app / "dest") == APP_TREE
         assert host.plan(task).kind is NONE
 
-    def test_an_archive_with_nothing_new_goes_as_well(self, host: TestHost, app: Path) -> None:
+    @pytest.mark.parametrize("noted", [True, False])
+    def test_an_archive_with_nothing_new_goes_as_well(
+        self, host: TestHost, app: Path, state: Path, noted: bool
+    ) -> None:
         host.converge(unpack(app, strip_components="1"))
+        if not noted:
+            shutil.rmtree(state / "jetpack")
         task = unpack(app, strip_components="1", remove_src="true")
         plan, _ = host.converge(task)
         assert plan.kind is MODIFY

@@ -167,13 +167,11 @@ async def plan_remotely(
     comparison = _compared(record, request, disk, manifest, known)
     answer = reply(record, comparison, above)
     there = source is None and more[-1].exists
-    if not answer["count"]:
-        return plan_of(host, dest, answer, owner, group, None), there
-    if source is None and not there and _needs_archive(comparison):
+    if answer["count"] and source is None and not there and _needs_archive(comparison):
         message = f"{comparison.steps[0].path or dest} differs from what was unpacked, and the archive {src} is gone"
         raise TaskError(message, hint="bring it back")
     plan = plan_of(host, dest, answer, owner, group, None)
-    everything = comparison.everything() if request["swap"] else ()
+    everything = comparison.everything() if comparison.whole is not None else ()
     work = Writing(
         request, comparison.steps, record, manifest, manifest_path, disk, source, fetched, plan.outcome, everything
     )

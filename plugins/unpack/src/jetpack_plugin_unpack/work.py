@@ -160,9 +160,7 @@ async def apply_order(host: Host, plan: Plan) -> Outcome:
 
 
 async def _apply_emptied(host: Host, work: Emptied) -> Outcome:
-    """Unpack, or see that it is noted what was unpacked; then the archive can go."""
-    outcome = work.plan.outcome
-    if work.plan.needed or isinstance(work.plan.data, Ready):
-        outcome = await apply_order(host, work.plan)
+    """Unpack, or at least see that it is noted what is there; then the archive can go."""
+    outcome = await apply_order(host, work.plan)
     await host.remove(work.archive.path, expect=work.archive)
     return outcome
