@@ -90,7 +90,9 @@ def test_a_hundred_sessions_at_once(fleet: Fleet) -> None:
     hosts = fleet.start_many([f"many-{number}" for number in range(4)], "debian")
 
     async def scenario() -> None:
-        sessions = [SshConnection(endpoint(fleet, hosts[number % 4])) for number in range(SESSIONS)]
+        sessions = [
+            SshConnection(endpoint(fleet, hosts[number % 4], connect_timeout=100.0)) for number in range(SESSIONS)
+        ]
         await asyncio.gather(*(one.connect() for one in sessions))
         answers = await asyncio.gather(*(one.execute([Request(Run(("hostname",)))]) for one in sessions))
         names = [getattr(answer[0].value, "stdout", answer[0].error) for answer in answers]
