@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jetpack_core.registry import Registry
     from jetpack_core.secrets.redaction import Redactor
 
@@ -17,6 +20,7 @@ class Invocation:
 
     def __init__(self) -> None:
         self.traceback = False
+        self._environment: Mapping[str, str] | None = None
         self._redactor: Redactor | None = None
         self._registry: Registry | None = None
 
@@ -37,6 +41,13 @@ class Invocation:
 
             self._redactor = Redactor()
         return self._redactor
+
+    def take_keys(self) -> Mapping[str, str]:
+        """Return the environment, and keep the private key in it from every program that is started from here on."""
+        if self._environment is None:
+            self._environment = dict(os.environ)
+            os.environ.pop("JETPACK_AGE_IDENTITY", None)
+        return self._environment
 
     def redact(self, text: str) -> str:
         """Return a text without the secrets that were decrypted."""

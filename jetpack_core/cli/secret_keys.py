@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ def open_vault(files: Sequence[Path], *, lenient: bool) -> Vault:
     :param lenient: what cannot be decrypted for want of a key is unknown, instead of an error.
     """
     state = invocation(click.get_current_context())
+    state.take_keys()
     return Vault(lambda: user_identities(files, state.redactor.register), state.redactor, lenient=lenient, warn=warn)
 
 
@@ -45,7 +45,7 @@ def user_identities(
 
     return Identities(
         files,
-        environment=os.environ,
+        environment=invocation(click.get_current_context()).take_keys(),
         home=Path.home(),
         ask=lambda prompt: ask_password(prompt, "an encrypted key"),
         warn=warn,

@@ -422,12 +422,19 @@ def test_a_parameter_declared_secret_is_redacted_wherever_it_comes_from(
     assert "it is <secret: site.yml:4>" in local("check-local").stdout
 
 
-def test_the_environment_key_is_in_no_template(project: Project, invoke: Run, tmp_path: Path) -> None:
-    project.write("templates/t.j2", "{{ ENV_JETPACK_AGE_IDENTITY | default('none') }}")
-    project.playbook(f"!template {{src: t.j2, dest: {tmp_path}/out}}")
-    ran = invoke("local", "-p", "site.yml", JETPACK_AGE_IDENTITY=project.key.read_text().strip())
+def test_the_key_in_the_environment_is_for_no_template_and_no_program(
+    project: Project, invoke: Run, tmp_path: Path
+) -> None:
+    project.write("templates/t.j2", "{{ ENV_JETPACK_AGE_IDENTITY | default('none') }} {{ password }}")
+    project.playbook(
+        f"!template {{src: t.j2, dest: {tmp_path}/out}}",
+        f"!shell {{cmd: 'echo ${{JETPACK_AGE_IDENTITY:-none}} >{tmp_path}/printed'}}",
+    )
+    key = project.key.read_text().strip()
+    ran = invoke("local", "-p", "site.yml", "-i", "inventory", JETPACK_AGE_IDENTITY=key)
     assert ran.returncode == 0, ran.stdout
-    assert (tmp_path / "out").read_text() == "none"
+    assert (tmp_path / "out").read_text() == f"none {SECRET}"
+    assert (tmp_path / "printed").read_text() == "none\n"
 
 
 def test_nothing_of_the_age_library_loads_without_secrets(jetpack: Run, tmp_path: Path) -> None:
