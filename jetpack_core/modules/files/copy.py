@@ -27,8 +27,8 @@ class Copy(FileAttributes):
     that `dest` is in must exist. A new file that the source's owner may execute gets 0o755, any other 0o644, unless
     `mode` says otherwise.
 
-    A file that is encrypted with age is decrypted, unless `dest` ends in `.age` as well. What a secret went into gets
-    0o600, unless `mode` says otherwise, and its differences are not shown.
+    A file that is encrypted with age is decrypted, unless `dest` ends in `.age` as well; in a folder, it is copied as
+    it is. What a secret went into gets 0o600, unless `mode` says otherwise, and its differences are not shown.
 
     Example::
 

@@ -18,6 +18,9 @@ class Template(FileAttributes):
 
     The file is replaced atomically, and only when its content differs. The directory it goes into must exist.
 
+    The template may be encrypted with age. A file that a secret went into gets 0o600, unless `mode` says otherwise, and
+    its differences are not shown.
+
     Example::
 
         - !template
