@@ -19,6 +19,7 @@ API: Final = {
         "contracts.fields",
         "contracts.attributes",
         "contracts.paths",
+        "contracts.encrypted",
     ),
     "Modifiers": ("contracts.modifier",),
     "Connections": ("contracts.connection", "connections.process"),
