@@ -171,7 +171,7 @@ def test_only_hosts_that_failed_are_tried_again_from_the_beginning(site: Site) -
 
 
 def test_flags_that_make_no_sense_are_told(site: Site) -> None:
-    text = "- {name: p, groups: [web], tasks: [!debug {}]}"
+    text = "- {name: p, groups: [web], tasks: [!debug {vars: [inventory_hostname]}]}"
     assert "no run of" in site.apply(text, "--resume").err
     assert "no run of" in site.apply(text, "--retry-failed").err
     assert "exclude each other" in site.apply(text, "--retry-failed", "--resume").err
@@ -189,7 +189,7 @@ def test_flags_that_make_no_sense_are_told(site: Site) -> None:
 
 
 def test_planning_and_single_commands_keep_no_state(site: Site) -> None:
-    text = "- {name: p, groups: [web], tasks: [!debug {}]}"
+    text = "- {name: p, groups: [web], tasks: [!debug {vars: [inventory_hostname]}]}"
     assert site.apply(text, verb="plan").code == 0
     assert site.run("run", "web", "-i", "inventory", "--", "true").code == 0
     assert states(site) == []
@@ -275,6 +275,6 @@ def test_this_machine_is_resumed_too(site: Site) -> None:
 
 def test_a_state_that_cannot_be_written_is_told_and_the_run_goes_on(site: Site) -> None:
     site.write("home/.local/state/jetpack", "in the way")
-    ran = site.apply("- {name: p, groups: [web], tasks: [!debug {}]}")
+    ran = site.apply("- {name: p, groups: [web], tasks: [!debug {vars: [inventory_hostname]}]}")
     assert ran.code == 0
     assert "this run cannot be resumed" in ran.err
