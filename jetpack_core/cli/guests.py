@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from jetpack_core.errors import UsageError
+from jetpack_core.errors import SecretError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -51,7 +51,12 @@ def survey_guests(
 def is_guest(host: str, inventory: Inventory, extra_vars: Mapping[str, object]) -> bool:
     """Tell whether a host is provisioned; `-e provision.state=absent` alone makes no guest of it."""
     extra = extra_vars.get(_KEY)
-    return inventory.variables(host).get(_KEY) is not None or (isinstance(extra, dict) and "type" in extra)
+    try:
+        given = inventory.variables(host).get(_KEY)
+    except SecretError:
+        # The host fails in its play, with this error, and the others go on.
+        return False
+    return given is not None or (isinstance(extra, dict) and "type" in extra)
 
 
 def _confirm(found: Sequence[Surveyed]) -> None:

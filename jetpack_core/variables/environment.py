@@ -41,7 +41,7 @@ class VariablesContext(Context):
             found = self.parent[key]
         except KeyError:
             found = self.environment.globals.get(key, missing)
-        vault = cast("VariablesEnvironment", self.environment).vault
+        vault: Vault | None = self.environment.vault  # type: ignore[attr-defined]
         if vault is None or not vault.in_use:
             return found
         if found is not missing:
