@@ -43,16 +43,15 @@ Duration = Annotated[float, BeforeValidator(parse_duration)]
 
 
 def parse_port(value: Any) -> str:
-    """Return a published port as `ADDRESS:PUBLISHED:INSIDE/KIND`, the first two empty where not said.
-
-    Raises ValueError.
-    """
+    """Return a published port as `[ADDRESS:][PUBLISHED:]INSIDE/KIND`. Raises ValueError."""
     match = _PORT.fullmatch(str(value).strip()) if not isinstance(value, bool) else None
     numbers = [int(match[name]) for name in ("published", "inside") if match[name]] if match is not None else [0]
     if match is None or not all(0 < number <= _LAST_PORT for number in numbers):
         raise ValueError(f"must be a port, such as 8080:80 or 127.0.0.1:53:53/udp, not {value!r}")
     kind = match["kind"] or "tcp"
-    return f"{match['address'] or ''}:{match['published'] or ''}:{match['inside']}/{kind}"
+    where = f"{match['address']}:" if match["address"] else ""
+    published = f"{match['published'] or ''}:" if where or match["published"] else ""
+    return f"{where}{published}{match['inside']}/{kind}"
 
 
 Port = Annotated[str, BeforeValidator(parse_port)]
@@ -63,9 +62,9 @@ def port_bindings(ports: tuple[str, ...]) -> dict[str, list[tuple[str, str] | No
     """Return the bindings as the engine takes them: by `80/tcp`, where each is published."""
     bindings: dict[str, list[Any]] = {}
     for port in ports:
-        address, _, rest = port.rpartition(":")
-        address, _, published = address.rpartition(":")
-        bindings.setdefault(rest, []).append((address.strip("[]"), published or None))
+        place, _, inside = port.rpartition(":")
+        address, _, published = place.rpartition(":")
+        bindings.setdefault(inside, []).append((address.strip("[]"), published or None))
     return bindings
 
 
