@@ -24,7 +24,12 @@ def told(times: int, monkeypatch: pytest.MonkeyPatch, interval: float) -> list[t
 
     async def run() -> None:
         report = ProgressReport(EventStream([recorder]), "web1", "fetch it")
-        await asyncio.to_thread(lambda: [report(done, 100) for done in range(times)])
+
+        def tell() -> None:
+            for done in range(times):
+                report(done, 100)
+
+        await asyncio.to_thread(tell)
 
     asyncio.run(run())
     events = [event for event in recorder.events if isinstance(event, HostProgress)]

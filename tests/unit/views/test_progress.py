@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import pytest
 
-from jetpack_core.events import HostProgress, PlayStarted, TaskStarted
+from jetpack_core.events import Event, HostProgress, PlayStarted, TaskStarted
 from jetpack_core.views.live import bytes_text
 from tests.unit.views.story import shown
 
-RUN = (
+RUN: list[Event] = [
     PlayStarted(play="p", hosts=("web1", "web2"), tasks=1),
     TaskStarted(play="p", task="fetch", module="download", hosts=("web1", "web2")),
     HostProgress(host="web1", task="fetch", done=3 << 20, total=10 << 20, time=9.0),
-)
+]
 
 
 def test_the_line_says_how_far_it_is() -> None:
