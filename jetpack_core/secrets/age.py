@@ -184,7 +184,7 @@ def plugin_identity(text: str, name: str, callbacks: Callbacks, allowed: Sequenc
     plugin = check_plugin(str(parsed.plugin()), name, allowed)
     try:
         return Identity(name, library.plugin.IdentityPluginV1(plugin, [parsed], callbacks))
-    except library.IdentityError as error:
+    except (library.IdentityError, library.DecryptError) as error:
         raise _no_plugin(plugin, name, error) from None
 
 
@@ -197,7 +197,8 @@ def check_plugin(plugin: str, name: str, allowed: Sequence[str]) -> str:
 
 
 def _no_plugin(plugin: str, name: str, error: Exception) -> SecretError:
-    message = f"{name}: the age plugin {plugin!r} cannot be used: {error}"
+    reason = "".join(one for one in str(error).splitlines()[0] if one.isprintable()).rstrip(".")
+    message = f"{name}: the age plugin {plugin!r} cannot be used: {reason}"
     return SecretError(message, hint=f"is age-plugin-{plugin} on the PATH?")
 
 
@@ -216,14 +217,22 @@ def parse_recipient(
         found = _PLUGIN_RECIPIENT.fullmatch(text)
         if found is not None:
             plugin = check_plugin(found[1], f"{where}{text}", allowed)
-            parsed = library.plugin.Recipient.from_str(text)
-            return Recipient(text, library.plugin.RecipientPluginV1(plugin, [parsed], [], callbacks), plugin)
+            return Recipient(text, _plugin_recipient(text, plugin, where, callbacks), plugin)
         return Recipient(text, library.x25519.Recipient.from_str(text))
     except library.RecipientError as error:
         hint = "a recipient is age1..., ssh-ed25519 ... or ssh-rsa ..."
         if text.upper().startswith("AGE-SECRET-KEY"):
             raise SecretError(f"{where}this is a private key, not a recipient", hint=hint) from None
         raise SecretError(f"{where}{text!r} is no recipient: {error}", hint=hint) from None
+
+
+def _plugin_recipient(text: str, plugin: str, where: str, callbacks: Callbacks | None) -> object:
+    library = _library()
+    parsed = library.plugin.Recipient.from_str(text)
+    try:
+        return library.plugin.RecipientPluginV1(plugin, [parsed], [], callbacks)
+    except library.EncryptError as error:
+        raise _no_plugin(plugin, f"{where}{text}", error) from None
 
 
 def generate_key() -> tuple[str, str]:

@@ -137,7 +137,24 @@ def test_an_encrypted_identity_file_asks_once(key: Key, find: Find) -> None:
     assert found.prompts == [f"Passphrase of the identity file {key.file}"]
 
 
-def test_a_plugin_identity_runs_no_program_unless_allowed(key: Key, find: Find) -> None:
-    key.file.write_text("AGE-PLUGIN-EVIL-1QQPQPCQQQ\n")
-    with pytest.raises(SecretError, match=r"damaged|not allowed"):
+PLUGIN_RECIPIENT = "age1demo1ppppppppppppppppppppppppppppppppkwlalv"
+PLUGIN_IDENTITY = "AGE-PLUGIN-DEMO-1PPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPP86M0Z5"
+
+
+def test_a_plugin_runs_only_where_it_is_allowed(key: Key, find: Find) -> None:
+    key.file.write_text(f"{PLUGIN_IDENTITY}\n")
+    with pytest.raises(SecretError, match="the age plugin 'demo' is not allowed") as caught:
         find(key.file).identities.decrypt(encrypted_for(key))
+    assert "JETPACK_AGE_PLUGINS=demo" in str(caught.value)
+    with pytest.raises(SecretError, match="the age plugin 'demo' is not allowed"):
+        parse_recipient(PLUGIN_RECIPIENT, None, find().identities)
+
+
+def test_a_plugin_that_is_allowed_and_not_there_is_told(key: Key, find: Find) -> None:
+    key.file.write_text(f"{PLUGIN_IDENTITY}\n")
+    found = find(key.file, environment={"JETPACK_AGE_PLUGINS": "other, demo"})
+    with pytest.raises(SecretError, match="Could not find") as caught:
+        found.identities.decrypt(encrypted_for(key))
+    assert "is age-plugin-demo on the PATH?" in str(caught.value)
+    with pytest.raises(SecretError, match="Could not find"):
+        parse_recipient(PLUGIN_RECIPIENT, None, found.identities)
