@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+
 import pytest
+from jetpack_plugin_download.module import Download
 
 from jetpack_core.errors import TaskError
 from jetpack_core.testing.host import TestHost
@@ -152,3 +158,72 @@ def test_an_encoded_file_is_decoded_and_a_stored_one_is_not(
     site.put("/file.tar.gz", b"text" * 1000, zipped=True)
     host.converge(download(via=via, url=site.url("/file.tar.gz"), dest=box.path("g")))
     assert box.read("g")[:2] == b"\x1f\x8b"
+
+
+class TestLies:
+    """Servers whose answers are not what their headers say."""
+
+    def interrupted(self, site: Site, host: TestHost, make: Callable[[], Download]) -> None:
+        site.put("/file", BIG, etag='"a"', faults=[Fault(die_after=600_000)])
+        with pytest.raises(TaskError, match="too early"):
+            host.converge(make())
+
+    def test_a_part_of_the_rest_is_not_taken_for_all_of_it(
+        self, site: Site, box: Sandbox, host: TestHost, download: Maker, via: str
+    ) -> None:
+        self.interrupted(site, host, lambda: download(via=via, retries=0))
+        told = {"Content-Range": f"bytes 600000-699999/{len(BIG)}", "ETag": '"a"'}
+        site.dynamic = lambda _: (206, told, BIG[600_000:700_000])
+        with pytest.raises(TaskError, match="too early"):
+            host.converge(download(via=via, retries=0))
+        assert not box.stat("f").exists
+        site.dynamic = None
+        host.converge(download(via=via))
+        assert box.read("f") == BIG
+
+    def test_the_rest_of_another_file_is_not_put_behind_the_first_half(
+        self, site: Site, box: Sandbox, host: TestHost, download: Maker, via: str
+    ) -> None:
+        self.interrupted(site, host, lambda: download(via=via, retries=0))
+        new = b"b" * len(BIG)
+
+        def heedless(handler: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+            if "Range" not in handler.headers:
+                return 200, {"ETag": '"b"'}, new
+            return 206, {"ETag": '"b"', "Content-Range": f"bytes 600000-{len(new) - 1}/{len(new)}"}, new[600_000:]
+
+        site.dynamic = heedless
+        host.converge(download(via=via))
+        assert box.read("f") == new
+
+    @pytest.mark.parametrize("status", [202, 204, 206])
+    def test_an_answer_without_the_file_never_replaces_a_good_one(
+        self, site: Site, box: Sandbox, host: TestHost, download: Maker, via: str, status: int
+    ) -> None:
+        box.write("f", b"good")
+        body = b"" if status == 204 else b"wait"
+        site.dynamic = lambda _: (status, {"Content-Range": "bytes 0-3/100"} if status == 206 else {}, body)
+        with pytest.raises(TaskError, match="it sends a part" if status == 206 else f"it answers {status}"):
+            host.converge(download(via=via, retries=0, force=True))
+        assert box.read("f") == b"good"
+
+    def test_a_server_that_sends_byte_by_byte_is_given_up_in_time(
+        self, site: Site, host: TestHost, download: Maker, via: str
+    ) -> None:
+        sent: list[int] = []
+
+        def drip(handler: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+            handler.send_response(200)
+            handler.send_header("Content-Length", "300")
+            handler.end_headers()
+            with contextlib.suppress(OSError):
+                for number in range(300):
+                    handler.wfile.write(b"x")
+                    sent.append(number)
+                    time.sleep(0.1)
+            return 200, {}, b""
+
+        site.dynamic = drip
+        with pytest.raises(TaskError, match="max_time"):
+            host.converge(download(via=via, retries=0, max_time=1, force=True))
+        assert len(sent) < 200

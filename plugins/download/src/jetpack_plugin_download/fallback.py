@@ -18,7 +18,9 @@ from jetpack_plugin_download.onhost.turns import Turns
 from jetpack_plugin_download.request import Reply, Request
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_FINE: Final = range(200, 300)
+_FINE: Final = frozenset({200, 203})
+_FIRST_FINAL: Final = 200
+"""Answers below are followed by another one."""
 _NOT_MODIFIED: Final = 304
 _SAFE: Final = frozenset({"accept", "accept-encoding", "accept-language", "user-agent", "if-none-match"})
 _CERTIFICATE: Final = frozenset({51, 60, 77, 83, 90})
@@ -207,7 +209,7 @@ def _answer_in(text: str) -> Answer:
         if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdigit():  # noqa: PLR2004 - a status line
             raise Trouble("it answers something that is not HTTP")
         status = int(words[1])
-        if status >= _FINE.start:
+        if status >= _FIRST_FINAL:
             pairs = (line.partition(":") for line in lines)
             return Answer(status, {name.strip().lower(): value.strip() for name, _, value in pairs}, rest)
 

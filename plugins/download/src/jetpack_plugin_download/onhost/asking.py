@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Reply = dict[str, Any]
 
-_NO_HEAD = frozenset([400, 403, 404, 405, 501])
+_NO_HEAD = frozenset([202, 204, 400, 403, 404, 405, 501])
 
 
 def check(session: "Session", record: "dict[str, Any] | None") -> "Reply":

@@ -57,9 +57,11 @@ def body(answer: "Any", url: str) -> "Iterator[bytes]":
 def _raw(answer: "Any") -> "Iterator[bytes]":
     length = answer.headers.get("Content-Length") or ""
     missing = int(length) if length.isdigit() else None
+    # Whatever has arrived, so that the pace is seen of a server that sends byte by byte as well.
+    take = getattr(answer, "read1", answer.read)
     while True:
         try:
-            block = answer.read(BLOCK)
+            block = take(BLOCK)
         except (OSError, http.client.HTTPException) as error:
             raise failure(error)
         if not block:

@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import re
 import time
 import zlib
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     Reply = dict[str, Any]
+
+_RANGE = re.compile(r"\s*bytes\s+(\d+)-(\d+)/(\d+|\*)\s*$", re.IGNORECASE)
 
 
 def fetch(session: "Session", part_path: str, note: "str | None", record: "dict[str, Any] | None" = None) -> "Reply":
@@ -57,24 +60,31 @@ def _take(session: "Session", url: str, part: Part, record: "dict[str, Any] | No
             raise Trouble("it cannot go on where the last transfer ended", 0.0)
         judge(answer)
         if answer.getcode() == 206:
-            _check_range(answer, offset, part)
+            whole = _whole_of(answer, offset, etag, part)
         else:
-            offset = 0
+            offset, whole = 0, facts_of(answer)["size"]
             os.ftruncate(part.fd, 0)
-        return _keep(session, url, answer, part, offset)
+        return _keep(session, url, answer, part, offset, whole)
 
 
-def _check_range(answer: "Any", offset: int, part: Part) -> None:
-    said = answer.headers.get("Content-Range") or ""
-    if not said.replace(" ", "").lower().startswith(f"bytes{offset}-"):
+def _whole_of(answer: "Any", offset: int, etag: str, part: Part) -> "int | None":
+    """Return the size of the file that an answer is the rest of; raises Refused, and Trouble for another part."""
+    if not offset:
+        raise Refused("it sends a part of the file, and was asked for all of it")
+    said = _RANGE.match(answer.headers.get("Content-Range") or "")
+    if said is None or int(said.group(1)) != offset:
         os.ftruncate(part.fd, 0)
         raise Trouble("it sends another part than it was asked for", 0.0)
+    # A server that does not know If-Range sends the rest of whatever it has now.
+    if (answer.headers.get("ETag") or etag) != etag:
+        os.ftruncate(part.fd, 0)
+        raise Trouble("the file changed during the transfer", 0.0)
+    return int(said.group(3)) if said.group(3) != "*" else None
 
 
-def _keep(session: "Session", url: str, answer: "Any", part: Part, offset: int) -> "Reply":
+def _keep(session: "Session", url: str, answer: "Any", part: Part, offset: int, whole: "int | None") -> "Reply":
     facts = facts_of(answer)
     limit = session.request.get("max_size")
-    whole = None if facts["size"] is None else facts["size"] + offset
     if limit is not None and whole is not None and whole > limit:
         raise Refused(f"the file has {whole} bytes, and max_size is {limit}")
     encoded = (answer.headers.get("Content-Encoding") or "identity").lower() != "identity"
@@ -96,6 +106,8 @@ def _keep(session: "Session", url: str, answer: "Any", part: Part, offset: int) 
             session.tell("{} of {} bytes".format(size, "?" if whole is None else whole))
     except zlib.error:
         raise Trouble("what it sends is no valid gzip")
+    if whole is not None and size < whole:
+        raise Trouble(f"the answer ended {whole - size} bytes too early")
     os.fsync(part.fd)
     _verify(digests, part, resumed=bool(offset))
     facts.update({"url": url, "size": size, "sha256": digests.sha256, "resumed": offset, "received": size - offset})

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 BLOCK = 256 * 1024
 MOST_REDIRECTS = 10
 REPORT_EVERY = 1.0
+WITH_A_FILE = frozenset([200, 203, 206])
+"""Not 202 or 204, which announce that there is none."""
 PASSING = frozenset([408, 425, 429, 500, 502, 503, 504])
 _KEPT_ON_REDIRECT = frozenset(["accept", "accept-language", "user-agent"])
 
@@ -198,7 +200,7 @@ def _retry_after(answer: "Any") -> "float | None":
 def judge(answer: "Any") -> None:
     """Raise what an answer's status means, unless it is a good one."""
     status = answer.getcode()
-    if 200 <= status < 300:
+    if status in WITH_A_FILE:
         return
     answer.close()
     if status in PASSING:
