@@ -236,3 +236,13 @@ def test_a_broken_archive_is_an_error(tmp_path: Path, cut: int) -> None:
     (tmp_path / "asset").write_bytes(whole[:cut])
     with pytest.raises(TaskError):
         program_in(tmp_path / "asset", "a.tgz", "tool", tmp_path)
+
+
+@pytest.mark.parametrize(("offset", "new", "message"), [(8, 1, "encrypted"), (10, 77, "compression")])
+def test_a_zip_that_python_cannot_read_is_named(tmp_path: Path, offset: int, new: int, message: str) -> None:
+    data = bytearray(zipped({"tool": b"#!/bin/sh\n"}))
+    data[data.rindex(b"PK\x01\x02") + offset] = new
+    data[offset - 2] = new
+    (tmp_path / "asset").write_bytes(data)
+    with pytest.raises(TaskError, match=rf"a\.zip cannot be read: .*{message}"):
+        program_in(tmp_path / "asset", "a.zip", "tool", tmp_path)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,26 @@ def test_a_long_limit_is_explained(github: GitHub, release: Maker, host: TestHos
     with pytest.raises(TaskError) as error:
         host.plan(release(github_token="x"))
     assert "github_token" not in error.value.hint
+
+
+def test_a_server_that_refuses_without_end_is_not_asked_without_end(
+    github: GitHub, release: Maker, host: TestHost
+) -> None:
+    github.refusals = [(429, {"Retry-After": "0"})] * 50
+    with pytest.raises(TaskError, match="rate limit"):
+        host.plan(release(max_wait=2))
+    assert len(github.lookups) <= 3
+
+
+def test_an_answer_that_is_cut_off_in_chunks_is_asked_for_again(github: GitHub, release: Maker, host: TestHost) -> None:
+    github.release("v1.0.0")
+    answers = [(200, {"Transfer-Encoding": "chunked"})]
+
+    def chunked(handler: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+        return (*answers.pop(), b"zz\r\n") if answers else github.answer(handler)
+
+    github.site.dynamic = chunked
+    assert host.plan(release()).outcome.result["tag"] == "v1.0.0"
 
 
 def test_a_refusal_that_is_no_limit_is_not_waited_for(github: GitHub, release: Maker, host: TestHost) -> None:

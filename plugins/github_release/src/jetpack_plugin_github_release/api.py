@@ -7,6 +7,7 @@ Facts: https://docs.github.com/en/rest/using-the-rest-api (rate limits, best pra
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import re
 import time
@@ -161,11 +162,11 @@ def _read(answer: Any) -> _Answer:
             size += len(block)
             if size > _PAGE_LIMIT:
                 raise Refused("it answers more than anybody could use")
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise Trouble(f"the connection ended ({error})") from error
     try:
         body = json.loads(b"".join(blocks))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Trouble("it answers something that is no JSON") from error
     if not isinstance(body, list):
         raise Refused("it answers something that is no list of releases; is 'api_url' right?")
@@ -183,12 +184,16 @@ def _limit(answer: Any, status: int) -> float | None:
         return None
     after = _number(answer.headers.get("Retry-After"))
     if after is not None:
-        return float(after)
+        # Not at once, or a server that always says 0 would be asked without end.
+        return max(1.0, float(after))
     if answer.headers.get("X-RateLimit-Remaining") == "0":
         reset = _number(answer.headers.get("X-RateLimit-Reset"))
         # A second more, for the clocks need not agree.
         return max(1.0, reset - time.time() + 1.0) if reset is not None else _SECONDARY_WAIT
-    said = answer.read(_BLOCK).lower()
+    try:
+        said = answer.read(_BLOCK).lower()
+    except (OSError, http.client.HTTPException) as error:
+        raise Trouble(f"the connection ended ({error})") from error
     return _SECONDARY_WAIT if status == _TOO_MANY or b"secondary rate limit" in said else None
 
 

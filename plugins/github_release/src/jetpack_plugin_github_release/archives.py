@@ -10,6 +10,7 @@ import lzma
 import os
 import posixpath
 import secrets
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -27,7 +28,20 @@ LIMIT: Final = 4 * 1024**3
 _MOST_MEMBERS: Final = 200_000
 _BLOCK: Final = 1024 * 1024
 _EXECUTABLE: Final = 0o111
-_BROKEN: Final = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError, ValueError)
+_BROKEN: Final = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+    struct.error,
+    RuntimeError,
+    LookupError,
+    ArithmeticError,
+)
+"""RuntimeError is what an encrypted zip, a method nobody knows, and headers in headers without end come to."""
 
 
 @dataclass(frozen=True, slots=True)
