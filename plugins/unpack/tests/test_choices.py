@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import threading
 from pathlib import Path
 
@@ -146,6 +147,31 @@ class TestSwap:
         assert frozenset("xyz") in seen
         assert tree(app / "dest") == dict.fromkeys("xyz", "5\n")
 
+    def test_what_was_of_another_kind_goes_with_the_old_one(self, host: TestHost, app: Path) -> None:
+        (app / "dest" / "empty").mkdir(parents=True)
+        (app / "dest" / "empty" / "old").write_text("old")
+        (app / "dest" / "conf").write_text("a file, and a directory is to be there")
+        task = unpack(app, strip_components="1", swap="true")
+        host.converge(task)
+        assert tree(app / "dest") == APP_TREE
+        assert host.plan(task).kind is NONE
+
+    def test_a_private_destination_stays_private(self, host: TestHost, app: Path) -> None:
+        (app / "dest").mkdir(mode=0o700)
+        (app / "dest" / "old").write_text("old")
+        task = unpack(app, strip_components="1", swap="true")
+        host.converge(task)
+        assert stat.S_IMODE((app / "dest").stat().st_mode) == 0o700
+        assert host.plan(task).kind is NONE
+
+    def test_an_archive_inside_goes_with_the_old_one(self, host: TestHost, app: Path) -> None:
+        (app / "dest").mkdir()
+        (app / "app.tgz").rename(app / "dest" / "app.tgz")
+        task = unpack(app, "dest/app.tgz", strip_components="1", swap="true", remove_src="true")
+        host.converge(task)
+        assert tree(app / "dest") == APP_TREE
+        assert host.plan(task).kind is NONE
+
 
 class TestRemoveSrc:
     def test_the_archive_goes_and_the_second_run_is_matched(self, host: TestHost, app: Path) -> None:
@@ -208,6 +234,8 @@ class TestPassword:
     ("more", "message"),
     [
         ({"swap": "true", "keep_newer": "true"}, "no meaning"),
+        ({"dest": "/."}, "nothing is unpacked into /"),
+        ({"dest": "/tmp/.."}, "nothing is unpacked into /"),
         ({"src": "https://x.example/a.tgz", "remove_src": "true"}, "on the host"),
         ({"access": {"token": "x"}}, "an address"),
         ({"src": "https://user:x@x.example/a.tgz"}, "would show in logs"),

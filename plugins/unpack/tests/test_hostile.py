@@ -297,3 +297,24 @@ def test_without_means_for_a_format_the_remedy_is_named(tmp_path: Path, monkeypa
     with pytest.raises(TaskError, match="there is no program zstd") as caught:
         read_listing(path, order.request)
     assert "install the package zstd" in caught.value.hint
+
+
+@pytest.mark.parametrize("mtime", [1 << 63, 1 << 80])
+def test_a_time_beyond_all_time_is_not_set(host: TestHost, tmp_path: Path, mtime: int) -> None:
+    member, content = file("late", EVIL)
+    member.mtime = mtime
+    (tmp_path / "archive").write_bytes(tar((member, content), form=tarfile.GNU_FORMAT))
+    task = unpack(tmp_path)
+    host.converge(task)
+    assert (tmp_path / "dest" / "inner" / "late").read_bytes() == EVIL
+    assert host.plan(task).kind is PlanKind.NONE
+
+
+def test_a_method_that_python_does_not_know_is_no_damage(host: TestHost, tmp_path: Path) -> None:
+    data = bytearray(zipped(("one", "x" * 100)))
+    at = data.rindex(b"PK\x01\x02")
+    data[at + 10] = data[8] = 93
+    (tmp_path / "archive").write_bytes(data)
+    with pytest.raises(TaskError, match="Python cannot read") as caught:
+        host.plan(unpack(tmp_path))
+    assert "fetch it again" not in caught.value.hint

@@ -227,7 +227,9 @@ def _compared(
     record: Record, request: Mapping[str, object], disk: RemoteDisk, manifest: Manifest, known: Record | None
 ) -> Comparison:
     ids = (_ANY if request["owner"] is None else _OURS, _ANY if request["group"] is None else _OURS)
-    comparison = Comparison(record.outputs, rules_of(dict(request)), ids, bool(request["keep_newer"]))
+    comparison = Comparison(
+        record.outputs, rules_of(dict(request)), ids, bool(request["keep_newer"]), bool(request["swap"])
+    )
     try:
         comparison.add_parents()
         comparison.run(disk, manifest, known)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -178,7 +179,7 @@ class Unpack(Module):
         if isinstance(self.src, Path) and self.src.is_dir():
             message = f"{self.src} is a directory, and an archive is to be unpacked"
             raise ValueError(message)
-        if self.dest == "/":
+        if not posixpath.normpath(self.dest).strip("/"):
             message = "nothing is unpacked into /; say the directory"
             raise ValueError(message)
         return self

@@ -162,5 +162,10 @@ async def apply_order(host: Host, plan: Plan) -> Outcome:
 async def _apply_emptied(host: Host, work: Emptied) -> Outcome:
     """Unpack, or at least see that it is noted what is there; then the archive can go."""
     outcome = await apply_order(host, work.plan)
-    await host.remove(work.archive.path, expect=work.archive)
+    try:
+        await host.remove(work.archive.path, expect=work.archive)
+    except StaleError:
+        # An archive inside the destination went with what `swap` or `prune` removed.
+        if (await host.stat(work.archive.path)).exists:
+            raise
     return outcome

@@ -109,10 +109,16 @@ class Comparison:
     """What is to be done to a destination, in the order in which it may be done."""
 
     def __init__(
-        self, outputs: "dict[str, Output]", rules: "Rules", ids: "tuple[int, int]", keep_newer: bool = False
+        self,
+        outputs: "dict[str, Output]",
+        rules: "Rules",
+        ids: "tuple[int, int]",
+        keep_newer: bool = False,
+        swap: bool = False,
     ) -> None:
         self._outputs = dict(outputs)
         self._keep_newer = keep_newer
+        self._swap = swap
         self.kept = set()  # type: set[str]
         """Files that are left as they are because they are newer."""
         self.whole = None  # type: Optional[int]
@@ -189,6 +195,9 @@ class Comparison:
             return
         if output.kind in (FILE, LINK) and now.kind in (FILE, LINK):
             return
+        if self._swap and path:
+            # It goes with the old destination.
+            return
         message = "{} is {}, and {} is to be there"
         shown = path or "the destination"
         raise Trouble("failed", message.format(shown, _WORDS[now.kind], _WORDS[output.kind]), _IN_THE_WAY)
@@ -233,7 +242,11 @@ class Comparison:
             return
         if disk.is_link():
             raise Trouble("failed", "the destination is a link, which swap would replace", "say where it leads as dest")
-        self.whole = self._outputs[""].mode
+        top, now = self._outputs[""], disk.look("")
+        if now is not None and self._rules.dir_mode is None:
+            # A private destination stays private.
+            top.mode = now.mode
+        self.whole = top.mode
         gone = {one.path for one in self.steps if one.action == REMOVE}
         for path in sorted(disk.everything(), reverse=True):
             if path not in self._outputs and path not in gone:

@@ -205,7 +205,9 @@ class Job:
         self._archive = Archive(source, request["name"], self._rules.limits, request["format"], request["password"])
 
     def _compare(self, record: Record) -> Comparison:
-        comparison = Comparison(record.outputs, self._rules, self._ids, self._request["keep_newer"])
+        comparison = Comparison(
+            record.outputs, self._rules, self._ids, self._request["keep_newer"], self._request["swap"]
+        )
         comparison.add_parents()
         known = self._manifest.records.get(self._request["src"])
         same = known is not None and known.digest == record.digest and known.rules == record.rules

@@ -57,6 +57,9 @@ def reading() -> "Iterator[None]":
     )
     try:
         yield
+    except NotImplementedError as error:
+        message = "Python cannot read this archive: {}".format(error)
+        raise Trouble("unsupported", message, "unpack it by another tool, or repack it")
     except kinds as error:
         raise damaged(error)
     except Trouble:

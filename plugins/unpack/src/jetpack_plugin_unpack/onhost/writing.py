@@ -105,7 +105,7 @@ class Tree:
                     while view:
                         view = view[os.write(fd, view) :]
                 self._own(fd, output.mode)
-                os.utime(fd, (max(0, output.mtime), max(0, output.mtime)))
+                _set_time(fd, output.mtime)
                 output.size = os.fstat(fd).st_size
             finally:
                 os.close(fd)
@@ -164,6 +164,14 @@ class Tree:
 def temporary_name() -> str:
     """Return a name that nobody can guess."""
     return ".jetpack-" + binascii.hexlify(os.urandom(12)).decode("ascii")
+
+
+def _set_time(fd: int, mtime: int) -> None:
+    try:
+        os.utime(fd, (max(0, mtime), max(0, mtime)))
+    except OverflowError:
+        # A header may name any number; a file keeps the time at which it was written then.
+        return
 
 
 def _drop(name: str, folder: int) -> None:
