@@ -25,10 +25,10 @@ from jetpack_core.modules.packages.apt_output import (
     versions_on_offer,
 )
 from jetpack_core.modules.packages.foresight import Foreseen, Package, State, Work, as_results, last_words
-from jetpack_core.modules.packages.indexed import IndexedTransaction
+from jetpack_core.modules.packages.holds import HoldingTransaction
 from jetpack_core.modules.packages.names import Request
 from jetpack_core.modules.packages.versions import DEBIAN
-from jetpack_core.records import Change, CommandResult, FileStat, Outcome, Plan, PlanKind
+from jetpack_core.records import CommandResult, FileStat
 
 _STATUS: Final = "/var/lib/dpkg/status"
 _LOCK: Final = re.compile(r"Could not get lock (\S+?)\.? (?:.*held by process (\d+)(?: \(([^)]*)\))?|- open)")
@@ -66,7 +66,7 @@ cat - /etc/apt/preferences >"$pins" 2>/dev/null
 """
 
 
-class Apt(IndexedTransaction):
+class Apt(HoldingTransaction):
     """Install, update and remove packages of Debian and its family, and patch the whole system.
 
     All packages of a task go into one transaction. The plan names every package that would change, dependencies
@@ -114,9 +114,6 @@ class Apt(IndexedTransaction):
     New dependencies are installed and nothing is removed: what would need a removal stays as it is.
     """
 
-    hold: bool | None = None
-    """Whether the packages are on hold, so that no upgrade touches them; left as it is unless said."""
-
     recommends: bool | None = None
     """Whether recommended packages are installed too; as the host's configuration has it unless said."""
 
@@ -147,9 +144,6 @@ class Apt(IndexedTransaction):
             raise ValueError(message)
         if self.autoremove and self.package is not None and not self.remove:
             message = "`autoremove` goes with `remove`, or into a task of its own"
-            raise ValueError(message)
-        if self.hold is not None and (self.package is None or self.remove):
-            message = "`hold` is about packages that are to be there; name them in `package`"
             raise ValueError(message)
         return self
 
@@ -193,17 +187,18 @@ class Apt(IndexedTransaction):
         native = architecture.stdout.strip() if isinstance(architecture, CommandResult) else ""
         rows = [line.split("\t") for result in results for line in result.stdout.splitlines()]
         held_by_files = {row[1]: row[2:] for row in rows if row[0] == "file"}
-        packages, versions = {}, {}
+        packages, versions, names = {}, {}, {}
         for request in self.requests():
             name = request.name
             if request.is_file:
                 name, versions[request.name] = package_in_file(request.name, held_by_files[request.name])
+                names[request.name] = name
             found = find_package(name, [row for row in rows if row[0] != "file"], native, remains=self.purge)
             if found is not None:
                 packages[request.name] = found
         expect = status if isinstance(status, FileStat) and status.exists else None
         age = self.index_age(replies[len(own) :]) if index else None
-        return State(packages, available, expect, age, versions)
+        return State(packages, available, expect, age, versions, names)
 
     def versions_query(self, names: Sequence[str]) -> Run:
         """Return the question for the state of packages in dpkg's database."""
@@ -221,28 +216,10 @@ class Apt(IndexedTransaction):
 
     # What is to be done
 
-    def fulfils(self, host: Host, request: Request, state: State) -> bool:
-        """Tell whether a package is as the task wants it; one on hold is left alone by `update`."""
+    def is_held(self, request: Request, state: State) -> bool:
+        """Tell whether dpkg has a package on hold."""
         now = state.packages.get(request.name)
-        if self.update and self.hold is None and now is not None and now.held and not request.constraints:
-            host.warn(f"{now.name} is on hold and stays at {now.version}")
-            return True
-        return super().fulfils(host, request, state)
-
-    def finish_plan(self, host: Host, work: Work) -> Plan:
-        """Return the plan, holds included."""
-        plan = super().finish_plan(host, work)
-        holds = [Change(f"hold of {one.name}", not self.hold, self.hold) for one in self._to_mark(work.state)]
-        if not holds:
-            return plan
-        kind = PlanKind.MODIFY if plan.kind is PlanKind.NONE else plan.kind
-        return replace(plan, kind=kind, changes=(*plan.changes, *holds), data=work)
-
-    def _to_mark(self, state: State) -> list[Request]:
-        if self.hold is None:
-            return []
-        now = state.packages
-        return [one for one in self.requests() if (one.name in now and now[one.name].held) != self.hold]
+        return now is not None and now.held
 
     def simulation(self, todo: Sequence[Request], state: State | None) -> Sequence[Operation[object]]:
         """Return the transaction as a simulation, which takes no lock and writes no cache."""
@@ -322,23 +299,13 @@ class Apt(IndexedTransaction):
         """Return the command that refreshes the index; one repository that fails is a failure."""
         return ("apt-get", "-q", "-o", "APT::Update::Error-Mode=any", "update")
 
-    async def apply(self, host: Host, plan: Plan) -> Outcome:
-        """Make the transaction, then set holds; the result tells whether the host waits for a restart."""
-        work = plan.data
-        if not isinstance(work, Work) or work.steps or work.refresh:
-            outcome = await super().apply(host, plan)
-        else:
-            outcome = Outcome(result={"changed": {}, **work.state.findings})
-        if not isinstance(work, Work) or outcome.failed:
-            return outcome
+    async def mark(self, host: Host, work: Work, names: Sequence[str], changed: Mapping[str, object]) -> None:
+        """Put packages on hold or take them off. Raises TaskError."""
         # apt forgets the hold of a package that it changes.
-        marks = self.requests() if self.hold and work.steps else self._to_mark(work.state)
-        if marks:
+        again = [self.own_name(one, work.state) for one in self.requests()] if self.hold and changed else names
+        if again:
             verb = "hold" if self.hold else "unhold"
-            ended = await host.run(["apt-mark", verb, *(one.name for one in marks)], env=self.environment)
-            if not ended.ok:
-                raise TaskError(f"apt-mark {verb}: {last_words(ended)}")
-        return outcome
+            await self.set_holds(host, Run(("apt-mark", verb, *again), env=self.environment), f"apt-mark {verb}")
 
     def lock_holder(self, ended: CommandResult) -> str | None:
         """Return who holds one of the locks of apt and dpkg."""

@@ -10,6 +10,7 @@ from typing import Final
 from jetpack_core.contracts.operations import Run
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.packages.foresight import Package, Step
+from jetpack_core.modules.packages.names import HOLD_HINT
 
 FORMAT: Final = r"${Package}\t${Architecture}\t${db:Status-Want}\t${db:Status-Status}\t${Version}\n"
 _STEP: Final = re.compile(r"(Inst|Conf|Remv|Purg) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?")
@@ -28,7 +29,7 @@ def hint_for(errors: str) -> str:
     if "Unable to locate package" in errors or "was not found" in errors or "no installation candidate" in errors:
         return REFRESH_HINT
     if "Held packages were changed" in errors:
-        return "give `hold: true` or `hold: false` to change a package that is on hold"
+        return HOLD_HINT
     return ""
 
 

@@ -5,16 +5,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar, Final
 
-from jetpack_core.contracts.operations import Run
+from jetpack_core.contracts.host import Host
+from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
-from jetpack_core.modules.packages.foresight import Work, last_words
+from jetpack_core.modules.packages.foresight import Work, as_results, last_words
 from jetpack_core.modules.packages.names import Request
 from jetpack_core.modules.packages.rpm import RpmTransaction, shown
 from jetpack_core.records import CommandResult
 
 _LOCKED: Final = 200
+# What dnf keeps on hold is in a list of its plugin; yum 3 and dnf 5 have others.
+_LOCKS_SCRIPT: Final = """
+conf=/etc/dnf/plugins/versionlock.conf
+list=$(sed -n 's/^ *locklist *= *//p' "$conf" 2>/dev/null)
+cat "${list:-/etc/dnf/plugins/versionlock.list}" 2>/dev/null
+program=$(command -v dnf) || echo '#other'
+case $(readlink -f "$program") in *dnf5) echo '#other' ;; esac
+[ -f "$conf" ] || echo '#missing'
+grep -qi '^ *enabled *= *\\(0\\|no\\|false\\|off\\)' "$conf" 2>/dev/null && echo '#missing'
+"""
+_LOCK_ENTRY: Final = re.compile(r"(?:\d+:)?(.+)-(?:\d+:)?[^-]+-[^-]+")
 _HOLDER: Final = re.compile(r"(?:locked by|with PID|with pid) (\d+)(?:[^\n]* is: (\S+))?")
 _NAMED: Final = re.compile(r"with PID \d+ is: (\S+)")
 _ADDING: Final = ("Installing", "Upgrading", "Downgrading", "Reinstalling")
@@ -31,6 +44,8 @@ class Dnf(RpmTransaction):
     included; what dnf weighs as optional may be left out by it. The module's other name is `yum`. On hosts that have
     only yum, that is used.
 
+    Packages are put on hold by dnf's plugin versionlock, which must be there for that.
+
     dnf itself renews an index that its own settings call expired, and keeps a log, even when asked what it would do.
 
     Example::
@@ -45,6 +60,10 @@ class Dnf(RpmTransaction):
           name: install security updates
           upgrade: security
           refresh: true
+        - !dnf
+          name: this very version, and no other until we say so
+          package: postgresql-server = 15.5
+          hold: true
     """
 
     tool: ClassVar[str] = "dnf"
@@ -58,7 +77,40 @@ class Dnf(RpmTransaction):
 
     def transaction(self, work: Work) -> Run:
         """Return the transaction."""
-        return self._dnf("--assumeyes", "--setopt=exit_on_lock=True", *(self._words(work.todo) or ()))
+        run = self._dnf("--assumeyes", "--setopt=exit_on_lock=True", *(self._words(work.todo) or ()))
+        return self.as_allowed(run, work.todo, work.state)
+
+    def across_holds(self, run: Run) -> Run:
+        """Return a transaction without the plugin that knows of holds."""
+        return replace(run, argv=(*run.argv, "--disableplugin=versionlock"))
+
+    def lock_queries(self) -> Sequence[Operation[object]]:
+        """Return what prints the plugin's list, and whether the plugin is there."""
+        return [Run(("/bin/sh", "-c", _LOCKS_SCRIPT), read_only=True)]
+
+    def locks(self, replies: Sequence[object]) -> tuple[str, ...]:
+        """Return the names in the plugin's list. Raises TaskError where the task needs the plugin and it is not there.
+
+        An entry is a name with its version and architecture; one with `!` is not about a hold.
+        """
+        lines = [line.strip() for result in as_results(replies) for line in result.stdout.splitlines()]
+        if self.hold is not None and "#other" in lines:
+            raise TaskError("`hold` knows the list of dnf 4 alone, and the host has yum 3 or dnf 5")
+        if self.hold and "#missing" in lines:
+            hint = "install python3-dnf-plugin-versionlock first (dnf-plugins-core where there is no such package)"
+            raise TaskError("dnf puts no package on hold without its plugin versionlock", hint=hint)
+        return tuple(_locked_name(line) for line in lines if line[:1] not in {"", "#", "!"})
+
+    async def mark(self, host: Host, work: Work, names: Sequence[str], changed: Mapping[str, object]) -> None:
+        """Put packages on hold or take them off. Raises TaskError."""
+        every = {self.own_name(one, work.state): self.is_held(one, work.state) for one in self.requests()}
+        # An entry is about one version, so that a package that has another one now needs another entry.
+        moved = [name for name, held in every.items() if held and name in changed] if self.hold else []
+        off = [*moved, *(() if self.hold else names)]
+        on = [*moved, *(names if self.hold else ())]
+        for verb, those in (("delete", off), ("add", on)):
+            if those:
+                await self.set_holds(host, self._dnf("--quiet", "versionlock", verb, *those), f"dnf versionlock {verb}")
 
     def _words(self, todo: Sequence[Request]) -> tuple[str, ...] | None:
         if self.upgrade is not None:
@@ -122,6 +174,11 @@ class Dnf(RpmTransaction):
     def refresh_words(self) -> tuple[str, ...]:
         """Return the command that refreshes the index."""
         return (*self._dnf("--setopt=skip_if_unavailable=False", "makecache").argv,)
+
+
+def _locked_name(entry: str) -> str:
+    match = _LOCK_ENTRY.fullmatch(entry)
+    return match[1] if match else entry
 
 
 def _sections(table: str) -> list[tuple[str, str]]:

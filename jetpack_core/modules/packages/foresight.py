@@ -42,6 +42,12 @@ class State:
     """Seconds since the index was refreshed; None where that is not known or its sources are newer."""
     in_files: Mapping[str, str] = field(default_factory=dict)
     """The version in each package file that was asked for."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The package's own name, of requests that name its file."""
+    locks: tuple[str, ...] = ()
+    """Names and patterns of what is on hold, where the manager keeps a list of them."""
+    locks_file: FileStat | None = None
+    """The file with that list, where no program writes it."""
     findings: Mapping[str, object] = field(default_factory=dict)
     """What else the task's result tells."""
 

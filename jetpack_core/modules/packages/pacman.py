@@ -4,23 +4,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final, Literal, Self
+from dataclasses import replace
+from typing import ClassVar, Final, Literal, Self, cast
 
 from pydantic import model_validator
 
-from jetpack_core.contracts.operations import Operation, Run
+from jetpack_core.contracts.attributes import Attributes
+from jetpack_core.contracts.host import Host
+from jetpack_core.contracts.operations import Operation, Run, Stat
+from jetpack_core.contracts.paths import explained
 from jetpack_core.errors import TaskError
+from jetpack_core.modules.files.content import FileWork, compare, operation
+from jetpack_core.modules.files.document import document_of
+from jetpack_core.modules.files.payload import payload_of_bytes
 from jetpack_core.modules.packages.foresight import Package, State, Work, as_results, last_words
-from jetpack_core.modules.packages.indexed import ListedTransaction
+from jetpack_core.modules.packages.holds import LockingTransaction
 from jetpack_core.modules.packages.names import Request
+from jetpack_core.modules.packages.pacman_conf import ignored, with_ignored, without_ignored
 from jetpack_core.modules.packages.versions import PACMAN
-from jetpack_core.records import CommandResult
+from jetpack_core.records import CommandResult, FileStat, Plan
 
 _PRINTED: Final = ("--print", "--print-format", "%n\t%v")
+_CONF: Final = "/etc/pacman.conf"
+_LIMIT: Final = 1024 * 1024
 _LOCK: Final = "unable to lock database"
 
 
-class Pacman(ListedTransaction):
+class Pacman(LockingTransaction):
     """Install, update and remove packages of Arch Linux and its family.
 
     All packages of a task go into one transaction. A repository of this family has one version of a package, so
@@ -39,6 +49,10 @@ class Pacman(ListedTransaction):
           package: nginx
           remove: true
           purge: true
+        - !pacman
+          name: no upgrade of it until we say so
+          package: postgresql
+          hold: true
     """
 
     purge: bool = False
@@ -77,12 +91,12 @@ class Pacman(ListedTransaction):
             found = [self.versions_query([]), Run(("pacman", "-Qp", "--", *files), read_only=True)]
         elif names:
             found = [self.versions_query(names)]
-        return [*found, *self.index_queries()]
+        return [*self.lock_queries(), *found, *self.index_queries()]
 
     def state(self, replies: Sequence[object]) -> State:
         """Return the state of the packages."""
-        index = self.index_queries()
-        own = replies[: len(replies) - len(index)]
+        index, locks = self.index_queries(), len(self.lock_queries())
+        own = replies[locks : len(replies) - len(index)]
         results = as_results(own)
         installed = self.versions(results[0]) if results else {}
         files = [one.name for one in self.requests() if one.is_file]
@@ -93,7 +107,46 @@ class Pacman(ListedTransaction):
         names = {one.name: contents[one.name][0] if one.is_file else one.name for one in self.requests()}
         packages = {written: installed[name] for written, name in names.items() if name in installed}
         versions = {path: version for path, (_, version) in contents.items()}
-        return State(packages, index_age=self.index_age(replies[len(own) :]) if index else None, in_files=versions)
+        age = self.index_age(replies[locks + len(own) :]) if index else None
+        conf = next(reply for reply in replies if isinstance(reply, FileStat))
+        held = self.locks(replies[:locks])
+        return State(packages, index_age=age, in_files=versions, names=names, locks=held, locks_file=conf)
+
+    def lock_queries(self) -> Sequence[Operation[object]]:
+        """Return what tells what is on hold, and the file that most of it is in."""
+        conf = Stat(_CONF, follow=True, checksum=True, content=_LIMIT)
+        return [Run(("pacman-conf", "IgnorePkg"), read_only=True), conf]
+
+    def locks(self, replies: Sequence[object]) -> tuple[str, ...]:
+        """Return what pacman leaves alone."""
+        return tuple(word for result in as_results(replies) for word in result.stdout.split())
+
+    def with_holds(self, plan: Plan, work: Work) -> Plan:
+        """Return the plan, holds and their file included. Raises TaskError where they are in another file."""
+        plan = super().with_holds(plan, work)
+        names = self.to_mark(work.state)
+        if not names:
+            return plan
+        file = self._file_plan(work.state, names)
+        return replace(plan, diffs=(*plan.diffs, *file.diffs), effects=(*plan.effects, *file.effects))
+
+    def _file_plan(self, state: State, names: Sequence[str]) -> Plan:
+        now = cast("FileStat", state.locks_file)
+        before = document_of(now, _LIMIT)
+        if self.hold:
+            after = with_ignored(before, names)
+        else:
+            elsewhere = [name for name in names if name not in ignored(before)]
+            if elsewhere:
+                raise TaskError(f"{elsewhere[0]} is on hold by a file that {_CONF} includes", hint="take it out there")
+            after = without_ignored(before, names)
+        return compare(now, payload_of_bytes(after.to_bytes()), Attributes())
+
+    async def mark(self, host: Host, work: Work, names: Sequence[str], changed: Mapping[str, object]) -> None:
+        """Put packages on hold or take them off, in one line of pacman's own configuration."""
+        if names:
+            with explained(_CONF):
+                await operation(host, cast("FileWork", self._file_plan(work.state, names).data), follow=True)
 
     def versions_query(self, names: Sequence[str]) -> Run:
         """Return the question for packages in pacman's database; all of them without names."""

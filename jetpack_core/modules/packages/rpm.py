@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, Self
 
@@ -11,12 +12,14 @@ from pydantic import model_validator
 from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.packages.foresight import Package, State, as_results, last_words
-from jetpack_core.modules.packages.indexed import ListedTransaction
+from jetpack_core.modules.packages.holds import LockingTransaction
 from jetpack_core.modules.packages.names import Request
 from jetpack_core.modules.packages.versions import RPM
 from jetpack_core.records import CommandResult
 
 _FORMAT: Final = r"%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{ARCH}\n"
+# A name may be followed by an architecture, `glibc.i686`.
+_ARCHITECTURE: Final = re.compile(r"\.(noarch|x86_64|i[3-6]86|aarch64|armv\w+|ppc64(le)?|s390x?|riscv64)$")
 
 # Which package a file holds is known only once it was read, and its state is wanted in the same round trip.
 _FILES_SCRIPT: Final = """
@@ -34,7 +37,7 @@ def shown(version: str) -> str:
     return version.removeprefix("0:").removeprefix("(none):")
 
 
-class RpmTransaction(ListedTransaction):
+class RpmTransaction(LockingTransaction):
     """Packages of rpm's kind."""
 
     autoremove: bool = False
@@ -66,24 +69,28 @@ class RpmTransaction(ListedTransaction):
         found: list[Operation[object]] = [self.versions_query(names)] if names else []
         if files:
             found.append(Run(("/bin/sh", "-c", _FILES_SCRIPT, "files", _FORMAT, *files), read_only=True))
-        return [*found, *self.index_queries()]
+        return [*self.lock_queries(), *found, *self.index_queries()]
 
     def state(self, replies: Sequence[object]) -> State:
         """Return the state of the packages."""
-        index = self.index_queries()
-        own = replies[: len(replies) - len(index)]
+        index, locks = self.index_queries(), len(self.lock_queries())
+        own = replies[locks : len(replies) - len(index)]
         lines = [line.split("\t") for result in as_results(own) for line in result.stdout.splitlines()]
         contents = {row[1]: row[2:] for row in lines if row[0] == "file"}
         packages: dict[str, Package] = {}
         versions: dict[str, str] = {}
+        names: dict[str, str] = {}
         for request in self.requests():
             name = request.name
             if request.is_file:
                 name, versions[request.name] = _contents(name, contents.get(name, ()))
+            names[request.name] = _ARCHITECTURE.sub("", name)
             found = self._installed(request, name, [row for row in lines if len(row) == _COLUMNS])
             if found is not None:
                 packages[request.name] = found
-        return State(packages, index_age=self.index_age(replies[len(own) :]) if index else None, in_files=versions)
+        age = self.index_age(replies[locks + len(own) :]) if index else None
+        held = self.locks(replies[:locks])
+        return State(packages, index_age=age, in_files=versions, names=names, locks=held)
 
     def _installed(self, request: Request, name: str, rows: Sequence[Sequence[str]]) -> Package | None:
         """Return a package that is installed: one that will do, or else the newest, as several kernels may be."""

@@ -216,7 +216,7 @@ class Transaction(Module):
         if INDEX in planned:
             return self._plan_behind_refresh(state, todo)
         if self.refresh_due(state):
-            return self._plan_refresh(state, todo)
+            return self.plan_refresh(state, todo)
         if at_once and len(todo) == len(self.requests()):
             foreseen = self.foresee(replies[second:], state)
         else:
@@ -259,7 +259,7 @@ class Transaction(Module):
 
     def finish_plan(self, host: Host, work: Work) -> Plan:
         """Return the plan for the steps that were foreseen. Raises TaskError where one goes back unasked."""
-        self.check_steps(work.steps)
+        self.check_steps(work.steps, work.state)
         changes = tuple(Change(step.name, step.before, step.after) for step in work.steps)
         if not changes:
             found = result_of({}, work.state.findings)
@@ -267,7 +267,7 @@ class Transaction(Module):
         effects = tuple(PackageEffect(self.keeper, step.name, step.after) for step in work.steps)
         return Plan(self._kind(work), changes, effects=effects, data=work)
 
-    def check_steps(self, steps: Sequence[Step]) -> None:
+    def check_steps(self, steps: Sequence[Step], state: State) -> None:
         """Raise TaskError where a package would go back to an older version and the task does not allow that."""
         for step in steps:
             if self.downgrade or step.before is None or step.after is None:
@@ -283,7 +283,7 @@ class Transaction(Module):
         missing = any(one.name not in work.state.packages for one in work.todo)
         return PlanKind.CREATE if missing else PlanKind.MODIFY
 
-    def _plan_refresh(self, state: State, todo: tuple[Request, ...]) -> Plan:
+    def plan_refresh(self, state: State, todo: tuple[Request, ...]) -> Plan:
         """Return a plan that cannot name versions, because the index that would tell them is too old."""
         age = "unknown or older than its sources" if state.index_age is None else f"{span_text(state.index_age)} old"
         changes = [Change(INDEX, age, "refreshed")]
@@ -327,7 +327,7 @@ class Transaction(Module):
         command = self.refresh_command()
         if command is None:
             return work
-        ended = await self._patiently(host, lambda: self._run_alone(command))
+        ended = await self.patiently(host, lambda: run_alone(command))
         if not ended.ok:
             raise TaskError(f"the package index cannot be refreshed: {self.last_words(ended)}")
         if not work.todo and not self.has_transaction():
@@ -340,7 +340,7 @@ class Transaction(Module):
             foreseen = self.foresee(replies[len(queries) :], state)
         else:
             foreseen = await self._foresee(host, work.todo, state)
-        self.check_steps(foreseen.steps)
+        self.check_steps(foreseen.steps, state)
         return Work(state, work.todo, foreseen, refresh=True)
 
     def has_transaction(self) -> bool:
@@ -355,12 +355,17 @@ class Transaction(Module):
             replies[:] = await self._attempt(host, run, work)
             return ended_of(replies[0])
 
-        ended = replace(await self._patiently(host, attempt), argv=run.argv)
+        ended = replace(await self.patiently(host, attempt), argv=run.argv)
         if ended.rc == _STALE and work.foreseen.digest:
             raise StaleError(self.tool, "other packages were installed or removed meanwhile")
         return self._judge(ended, work, self.versions(ended_of(replies[1])), self.findings(replies[2:]))
 
-    async def _patiently(self, host: Host, attempt: Callable[[], Coroutine[Any, Any, CommandResult]]) -> CommandResult:
+    async def patiently(
+        self,
+        host: Host,
+        attempt: Callable[[], Coroutine[Any, Any, CommandResult]],
+        otherwise: str = "nothing was changed",
+    ) -> CommandResult:
         """Try again for as long as somebody else holds the lock. Raises TaskError when time is up."""
         waited = 0.0
         while True:
@@ -369,13 +374,10 @@ class Transaction(Module):
             if holder is None:
                 return ended
             if waited >= self.lock_timeout:
-                message = f"{holder}, still after {span_text(waited)}; nothing was changed"
+                message = f"{holder}, still after {span_text(waited)}; {otherwise}"
                 raise TaskError(message, hint="`lock_timeout` says how long to wait")
             await host.sleep(_POLL)
             waited += _POLL
-
-    async def _run_alone(self, command: Run) -> CommandResult:
-        return await command
 
     async def _attempt(self, host: Host, run: Run, work: Work) -> tuple[object, ...]:
         """Run the transaction, unless somebody else changed packages since, and see in the same trip what became."""
@@ -411,3 +413,8 @@ class Transaction(Module):
             return outcome if became == foretold and not work.refresh else replace(outcome, msg=told_of(became))
         so_far = f"changed by then: {told_of(became)}" if became else "no package was changed"
         return replace(outcome, msg=f"{self.tool}: {self.last_words(ended)}; {so_far}")
+
+
+async def run_alone(command: Run) -> CommandResult:
+    """Run one command, as an attempt of `Transaction.patiently`."""
+    return await command

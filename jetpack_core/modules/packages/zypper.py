@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import unescape
 from typing import ClassVar, Final
 
-from jetpack_core.contracts.operations import Run
+from jetpack_core.contracts.host import Host
+from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
-from jetpack_core.modules.packages.foresight import Work, last_words
+from jetpack_core.modules.packages.foresight import Work, as_results, last_words
 from jetpack_core.modules.packages.names import Request
 from jetpack_core.modules.packages.rpm import RpmTransaction, shown
 from jetpack_core.records import CommandResult
@@ -23,6 +25,18 @@ _ATTRIBUTE: Final = re.compile(r'([a-z-]+)="([^"]*)"')
 _MESSAGE: Final = re.compile(
     r'<message type="error">(.*?)</message>|<description>(Problem: .*?)</description>', re.DOTALL
 )
+# Locks do not hold where their file is not read.
+_UNLOCKED_SCRIPT: Final = """
+conf=$(mktemp) || exit
+trap 'rm -f "$conf"' EXIT
+trap 'exit 143' INT TERM HUP
+for now in "$ZYPP_CONF" /etc/zypp/zypp.conf /usr/etc/zypp/zypp.conf; do
+  [ -f "$now" ] && { cat "$now" >"$conf"; break; }
+done
+printf '\\n[main]\\nlocksfile.apply = no\\n' >>"$conf"
+ZYPP_CONF=$conf "$@"
+"""
+_LOCK_KEYS: Final = frozenset({"type", "match_type", "case_sensitive", "solvable_name"})
 _HOLDER: Final = re.compile(r"pid (\d+)(?: \(([^)]*)\))?")
 
 
@@ -43,6 +57,10 @@ class Zypper(RpmTransaction):
           name: install security updates
           upgrade: security
           refresh: true
+        - !zypper
+          name: this very version, and no other until we say so
+          package: postgresql15-server = 15.5
+          hold: true
     """
 
     recommends: bool | None = None
@@ -62,7 +80,28 @@ class Zypper(RpmTransaction):
 
     def transaction(self, work: Work) -> Run:
         """Return the transaction."""
-        return self._zypper("--no-refresh", words=self._words(work.todo) or ())
+        run = self._zypper("--no-refresh", words=self._words(work.todo) or ())
+        return self.as_allowed(run, work.todo, work.state)
+
+    def across_holds(self, run: Run) -> Run:
+        """Return a transaction with zypper's configuration, but without its locks."""
+        return replace(run, argv=("/bin/sh", "-c", _UNLOCKED_SCRIPT, "unlocked", *run.argv))
+
+    def lock_queries(self) -> Sequence[Operation[object]]:
+        """Return what prints the list of locks; zypper itself would tell only while nobody else uses it."""
+        return [Run(("/bin/sh", "-c", "cat /etc/zypp/locks 2>/dev/null"), read_only=True)]
+
+    def locks(self, replies: Sequence[object]) -> tuple[str, ...]:
+        """Return the names that locks are about; a lock on a version or a repository alone is none of them."""
+        entries = [entry for result in as_results(replies) for entry in result.stdout.split("\n\n")]
+        rows = [dict(line.partition(": ")[::2] for line in entry.strip().splitlines()) for entry in entries]
+        return tuple(row["solvable_name"] for row in rows if "solvable_name" in row and _about_name(row))
+
+    async def mark(self, host: Host, work: Work, names: Sequence[str], changed: Mapping[str, object]) -> None:
+        """Put packages on hold or take them off. Raises TaskError."""
+        if names:
+            verb = "addlock" if self.hold else "removelock"
+            await self.set_holds(host, self._zypper(words=(verb, *names)), f"zypper {verb}")
 
     def _words(self, todo: Sequence[Request], *, simulated: bool = False) -> tuple[str, ...] | None:
         dry = ("--dry-run",) if simulated else ()
@@ -120,3 +159,7 @@ def _specs(request: Request) -> list[str]:
     if any("*" in one.version or one.operator == "!=" for one in request.constraints):
         raise TaskError(f"zypper cannot be asked for {request.name} {request.wanted}")
     return [f"{request.name}{one.operator}{one.version}" for one in request.constraints] or [request.name]
+
+
+def _about_name(lock: Mapping[str, str]) -> bool:
+    return lock.keys() <= _LOCK_KEYS and lock.get("type", "package") == "package"
