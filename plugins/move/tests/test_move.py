@@ -60,6 +60,16 @@ def test_a_collision_can_fail(host: TestHost, tmp_path: Path) -> None:
         host.plan(move(tmp_path / "a", tmp_path / "b", collision="fail"))
 
 
+@pytest.mark.parametrize("more", [{"force": "true"}, {"collision": "exchange"}])
+def test_a_link_never_takes_the_place_of_what_it_points_to(
+    host: TestHost, tmp_path: Path, more: dict[str, object]
+) -> None:
+    (tmp_path / "real").write_text("x")
+    (tmp_path / "link").symlink_to("real")
+    with pytest.raises(TaskError, match="would be one to itself"):
+        host.plan(move(tmp_path / "link", tmp_path / "real", **more))
+
+
 def test_exchange_swaps_in_every_run(host: TestHost, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").write_text("file")

@@ -103,12 +103,22 @@ async def _with_both(host: Host, task: Move, source: FileStat, dest: FileStat) -
         raise TaskError(f"{task.dest} is there already, and so is {task.src}", hint=hint)
     if is_vital(task.dest):
         raise TaskError(f"{task.dest} is part of what every system consists of; it is never replaced")
+    await _refuse_to_lose(host, source, dest)
     if task.on_collision == "exchange":
         return _plan(host, Work(Action.EXCHANGE, source, dest, task.wanted))
     if closer.same_bytes:
         return _plan(host, Work(Action.DROP, closer.source, closer.dest, task.wanted))
     kept = await _plan_backup(host, task)
     return _plan(host, Work(Action.MOVE, source, dest, task.wanted, kept.path, kept.expired, kept.missing_folders))
+
+
+async def _refuse_to_lose(host: Host, source: FileStat, dest: FileStat) -> None:
+    """Refuse to put a link in the place of what it points to: it would point to itself, and the rest be gone."""
+    if source.kind is not FileKind.SYMLINK or dest.kind is FileKind.SYMLINK:
+        return
+    if (await host.query(["test", source.path, "-ef", dest.path])).ok:
+        message = f"{source.path} is a link to {dest.path}, and would be one to itself in its place"
+        raise TaskError(message, hint="remove the link with !link or !file, if it is not needed")
 
 
 @dataclass(frozen=True, slots=True)
