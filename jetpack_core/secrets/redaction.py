@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import insort
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 SHORTEST: Final = 4
 """Characters; shorter texts are everywhere by chance."""
+_FEW: Final = 400
+"""Beginnings that a pattern finds faster than looking up each character; it tries them one after the other."""
+_HEAD: Final = 64
 _BREAK: Final = re.compile(r"[ \t]*\r?\n[ \t]*")
 
 
@@ -32,9 +35,10 @@ class Redactor:
         self._known: set[str] = set()
         self._index: dict[str, list[str]] = {}
         """The forms by how they begin, the longest first."""
+        self._shorter: set[str] = set()
+        """Less than a beginning of any form."""
         self._pattern: re.Pattern[str] | None = None
-        """Finds where any of them may begin."""
-        self._sorted: list[str] = []
+        """Finds where any of them may begin, as long as there are few."""
         self._longest = 0
 
     def __bool__(self) -> bool:
@@ -48,12 +52,24 @@ class Redactor:
 
         self._known.add(value)
         for form in forms(value):
-            self._labels.setdefault(form, label)
+            self._add(form, label)
             # Output may be wrapped anywhere, so that its own line ends count as little as the wrapping.
             squeezed = _BREAK.sub("", form)
             if len(squeezed) >= SHORTEST:
-                self._labels.setdefault(squeezed, label)
-        self._pattern = None
+                self._add(squeezed, label)
+
+    def _add(self, form: str, label: str) -> None:
+        """Make a form known, in no more time than there are others that begin like it."""
+        if form in self._labels:
+            return
+        self._labels[form] = label
+        self._longest = max(self._longest, len(form))
+        begin = form[:SHORTEST]
+        if begin not in self._index:
+            self._index[begin] = []
+            self._shorter.update(begin[:size] for size in range(1, SHORTEST))
+            self._pattern = None
+        insort(self._index[begin], form, key=lambda one: -len(one))
 
     def redact(self, text: str) -> str:
         """Return a text with a marker in the place of every secret."""
@@ -105,15 +121,24 @@ class Redactor:
         return found
 
     def _found(self, text: str) -> Iterator[tuple[int, int, str]]:
-        pattern = self._compiled()
-        place = pattern.search(text)
-        while place is not None:
-            start = place.start()
-            form = next((one for one in self._index[place[0]] if text.startswith(one, start)), None)
-            end = start + (len(form) if form is not None else 1)
-            if form is not None:
+        end = 0
+        for start in self._beginnings(text):
+            if start < end:
+                continue
+            form = next((one for one in self._index[text[start : start + SHORTEST]] if text.startswith(one, start)), "")
+            if form:
+                end = start + len(form)
                 yield start, end, self._labels[form]
-            place = pattern.search(text, end)
+
+    def _beginnings(self, text: str) -> Iterator[int]:
+        """Yield where a secret may begin."""
+        if len(self._index) > _FEW:
+            index = self._index
+            yield from (at for at in range(len(text) - SHORTEST + 1) if text[at : at + SHORTEST] in index)
+            return
+        if self._pattern is None:
+            self._pattern = re.compile(f"(?={'|'.join(map(re.escape, sorted(self._index)))})")
+        yield from (place.start() for place in self._pattern.finditer(text))
 
     def _wrapped(self, text: str) -> Iterator[tuple[int, int, str]]:
         """Yield where secrets are that line ends run through."""
@@ -126,16 +151,6 @@ class Redactor:
             end = gap.end() if gap is not None else stop
         for first, last, label in self._found("".join(kept)):
             yield places[first], places[last - 1] + 1, label
-
-    def _compiled(self) -> re.Pattern[str]:
-        if self._pattern is None:
-            self._sorted = sorted(self._labels)
-            self._longest = max(map(len, self._sorted))
-            self._index = {}
-            for form in sorted(self._labels, key=len, reverse=True):
-                self._index.setdefault(form[:SHORTEST], []).append(form)
-            self._pattern = re.compile("|".join(map(re.escape, sorted(self._index))))
-        return self._pattern
 
     def safe_length(self, text: str) -> int:
         """Return how much of a text can be shown before it is known what follows."""
@@ -153,17 +168,22 @@ class Redactor:
         """Return where an end of the text begins that may be the beginning of a secret."""
         # As many line ends again as there are characters: more wrapping than that is no wrapping.
         for start in range(max(0, len(text) - 3 * self._longest), len(text)):
-            if self._begins(text[start:]):
+            if self._may_begin(text[start : start + _HEAD]) and self._begins(text[start:]):
                 return start
         return len(text)
+
+    def _may_begin(self, head: str) -> bool:
+        """Tell by few characters whether to look closer."""
+        squeezed = _BREAK.sub("", head).rstrip()
+        return len(squeezed) < SHORTEST or head[:SHORTEST] in self._index or squeezed[:SHORTEST] in self._index
 
     def _begins(self, rest: str) -> bool:
         """Tell whether a secret begins with a text and is longer, line ends aside."""
         for text in {rest, _BREAK.sub("", rest)} - {""}:
-            at = bisect_left(self._sorted, text)
-            if at < len(self._sorted) and self._sorted[at] == text:
-                at += 1
-            if at < len(self._sorted) and self._sorted[at].startswith(text):
+            if len(text) < SHORTEST:
+                if text in self._shorter:
+                    return True
+            elif any(len(one) > len(text) and one.startswith(text) for one in self._index.get(text[:SHORTEST], ())):
                 return True
         return False
 

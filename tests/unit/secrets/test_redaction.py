@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import itertools
 import json
 import shlex
 import textwrap
+import time
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -146,3 +148,30 @@ def test_a_secret_is_found_deep_in_data() -> None:
     assert redactor.holds(12345)
     assert redactor.holds(b"..12345..")
     assert not redactor.holds({"a": [123456, True, None, "1234"]})
+
+
+def test_many_secrets_that_become_known_one_by_one_cost_little() -> None:
+    redactor = Redactor()
+    words = [
+        f"{number:04}{hashlib.sha256(bytes([number % 256, number // 256])).hexdigest()[:20]}" for number in range(1500)
+    ]
+    began = time.process_time()
+    for word in words:
+        redactor.register(word, "vars:1")
+        assert redactor.redact(f"token {word} {word[:-1]}") == f"token <secret: vars:1> {word[:-1]}"
+    # It takes about a second; with all that is known gone through each time, it took most of a minute.
+    assert time.process_time() - began < 20
+    encoded = base64.b64encode(words[0].encode()).decode()
+    assert redactor.redact(f"{words[7][:6]}\n{words[7][6:]} and {encoded}").count("<secret") == 2
+
+
+def test_a_long_secret_does_not_hold_up_a_long_output() -> None:
+    redactor = Redactor()
+    key = "\n".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(60))
+    redactor.register(key, "vars:1")
+    stream = redactor.stream()
+    began = time.process_time()
+    shown = "".join(stream.feed("some line of output\n" * 2000) for _ in range(4)) + stream.feed(key[:100])
+    shown += stream.feed(key[100:] + " end") + stream.flush()
+    assert shown == "some line of output\n" * 8000 + "<secret: vars:1> end"
+    assert time.process_time() - began < 20
