@@ -15,7 +15,14 @@ from typing import Final, cast
 from jetpack_core.contracts.attributes import NEW_DIRECTORY_MODE, Attributes, additions, new_state, prefixed, seen
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation
-from jetpack_core.contracts.paths import explained, noun, refuse_dangling, refuse_in_the_way, require_parent
+from jetpack_core.contracts.paths import (
+    explained,
+    noun,
+    refuse_dangling,
+    refuse_in_the_way,
+    require_accounts,
+    require_parent,
+)
 from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
 from jetpack_core.modules.files.content import FileWork, compare, operation, plan_attributes, plan_new
 from jetpack_core.modules.files.payload import DIFF_LIMIT, Payload, read_payload, unreadable
@@ -112,6 +119,7 @@ async def plan_tree(host: Host, folder: Path, dest: str, wanted: Attributes, dir
         items = planner.differing(*await _in_detail(host, folder, items))
     if not items:
         return Plan(PlanKind.NONE)
+    await require_accounts(host, Plan(PlanKind.MODIFY, tuple(change for item in items for change in item.plan.changes)))
     plans = [(item.entry, item.plan) for item in items]
     return Plan(
         PlanKind.MODIFY if states[0].exists else PlanKind.CREATE,

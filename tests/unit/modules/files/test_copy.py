@@ -235,6 +235,19 @@ def tree(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("field", ["owner", "group"])
+def test_plan_mode_asks_for_the_accounts_of_a_whole_folder(
+    host: TestHost, box: Sandbox, tree: Path, field: str
+) -> None:
+    module = Copy.model_validate({"src": tree, "dest": box.path("d"), field: OTHER_USER})
+    with pytest.raises(TaskError, match=f"there is no user or group '{OTHER_USER}'") as caught:
+        host.plan(module, planning=True)
+    assert "!user" in caught.value.hint
+    own = {"owner": str(os.getuid()), "group": str(os.getgid())}
+    module = Copy.model_validate({"src": tree, "dest": box.path("d"), **own})
+    assert host.plan(module, planning=True).kind is PlanKind.CREATE
+
+
 def test_a_tree_arrives_whole_with_its_links_and_what_else_is_there_stays(
     host: TestHost, box: Sandbox, tree: Path
 ) -> None:
