@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,6 +11,8 @@ from jetpack_core.errors import TaskError, UnknownValueError
 from jetpack_core.modules.system.locale import Locale
 from jetpack_core.records import PathEffect, Plan, PlanKind
 from jetpack_core.testing.host import TestHost
+from jetpack_core.testing.modules import Case, ModuleConformance
+from jetpack_core.testing.sandbox import PLAIN_NAME, Sandbox
 from tests.integration.fleet import Fleet, SshHost
 from tests.integration.modules.conftest import Reach
 
@@ -49,6 +51,44 @@ def converged(host: TestHost, module: Locale) -> Plan:
     assert host.plan(module).kind is PlanKind.NONE
     assert len(host.frames) == 1
     return plan
+
+
+def with_files(script: str) -> Callable[[Sandbox], object]:
+    def prepare(box: Sandbox) -> None:
+        ended = box.host.ask(box.host.run(["sh", "-ec", script]))
+        assert ended.ok, ended.stderr
+
+    return prepare
+
+
+class TestConformance(ModuleConformance):
+    """The public conformance suite, on the files of a real host; what is made of them, the tests below see."""
+
+    module = Locale
+    directories = (PLAIN_NAME,)
+    cases = (
+        Case(
+            "other language",
+            lambda _: {"lang": "C.UTF-8"},
+            with_files("echo LANG=POSIX >/etc/default/locale"),
+            disturb=with_files("echo LC_ALL=C >>/etc/default/locale"),
+        ),
+        Case(
+            "one variable more",
+            lambda _: {"variables": {"LC_TIME": "POSIX"}},
+            with_files("printf '# mine\\nLANG=C.UTF-8\\n' >/etc/default/locale"),
+        ),
+        Case(
+            "as it is",
+            lambda _: {"lang": "C.UTF-8", "locales": ["C.UTF-8"]},
+            with_files("echo LANG=C.UTF-8 >/etc/default/locale"),
+            PlanKind.NONE,
+        ),
+    )
+
+    @pytest.fixture
+    def host(self, host: TestHost) -> TestHost:
+        return host
 
 
 def test_a_locale_is_made_and_logins_begin_with_it(host: TestHost, machine: SshHost) -> None:
