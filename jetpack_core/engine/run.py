@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.engine.context import HostRun, RunContext
 from jetpack_core.engine.endpoints import Endpoints
 from jetpack_core.engine.event_stream import EventStream
 from jetpack_core.engine.guests import Guests
+from jetpack_core.engine.interrupts import interruptible
 from jetpack_core.engine.play_run import PlayRun, Stop
 from jetpack_core.engine.pool import Pool
 from jetpack_core.engine.progress import Progress
@@ -114,7 +114,7 @@ class _Run:
             context.events.send(Warned(msg=warning))
         error: Exception | None = None
         walk = asyncio.ensure_future(self._walk(plays))
-        with self._interruptible(walk):
+        with interruptible(walk):
             try:
                 await walk
             except asyncio.CancelledError:
@@ -199,23 +199,6 @@ class _Run:
             self._context.events.knows(name)
             hosts[name] = HostRun(name, self._host_variables(name))
         return hosts[name]
-
-    @contextlib.contextmanager
-    def _interruptible(self, walk: asyncio.Future[None]) -> Iterator[None]:
-        """Let Ctrl-C and termination end the run in order."""
-        loop = asyncio.get_running_loop()
-        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        added = []
-        for number in signals:
-            # Signals can be had only in the main thread; elsewhere the caller handles them.
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, walk.cancel)
-                added.append(number)
-        try:
-            yield
-        finally:
-            for number in added:
-                loop.remove_signal_handler(number)
 
     def _finish(self, plays: Sequence[tuple[Play, tuple[str, ...]]], error: str) -> int:
         counts = self._context.events.counts
