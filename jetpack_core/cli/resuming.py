@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
+import stat
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -92,18 +92,35 @@ def _last(playbooks: tuple[str, ...], command: str) -> Path:
     from jetpack_core.engine.run_state import read_sketch
 
     for file in _files():
-        # What is damaged may well be the last run; it says so itself once it is read.
-        with contextlib.suppress(UsageError):
+        try:
             sketch = read_sketch(file)
-            if (sketch.playbooks, sketch.command) == (playbooks, command):
-                return file
+        except (UsageError, OSError) as error:
+            # It may well be the run that is meant: nobody can tell.
+            warn(f"a newer run, of these playbooks or others, is passed over: {_told(file, error)}")
+            continue
+        if (sketch.playbooks, sketch.command) == (playbooks, command):
+            return file
     shown = ", ".join(playbooks)
     raise UsageError(f"no run of {shown} by `jetpack {command}` is known in {runs_folder()}", hint=_KEPT)
 
 
 def _files() -> list[Path]:
     """Return the state files of all runs, the newest first."""
-    return [folder / _FILE for folder in newest_runs() if (folder / _FILE).is_file()]
+    return [folder / _FILE for folder in newest_runs() if _is_there(folder / _FILE)]
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return stat.S_ISREG(file.lstat().st_mode)
+    except PermissionError:
+        # Another user's, as `sudo` leaves them; it is told once it is read.
+        return True
+    except OSError:
+        return False
+
+
+def _told(file: Path, error: UsageError | OSError) -> str:
+    return error.message if isinstance(error, UsageError) else f"{file}: {(error.strerror or str(error)).lower()}"
 
 
 def _refuse_running(file: Path) -> None:

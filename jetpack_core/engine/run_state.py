@@ -118,7 +118,7 @@ class RunState:
 
 def read_sketch(path: Path) -> RunSketch:
     """Return the description in a state file. Raises UsageError where it is none, or one of another version."""
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         return _sketch(path, file.readline())
 
 
@@ -170,7 +170,7 @@ class _Reader:
             "F": self._lost,
             "V": self._values,
             "R": self._withheld,
-            "S": lambda host, rest: host.restore(json.loads(rest)),
+            "S": self._snapshot,
         }
 
     def take(self, line: str) -> None:
@@ -187,6 +187,12 @@ class _Reader:
             if not number.isdecimal() or (letter not in {"S", "F"} and self._play < 0):
                 raise ValueError(line)
             self._steps[letter](self._numbered[int(number)], rest)
+
+    def _snapshot(self, host: HostState, rest: str) -> None:
+        host.restore(json.loads(rest))
+        plays = len(self.state.sketch.plays)
+        if not 0 <= host.play <= plays or host.task < 0 or any(not 0 <= play < plays for play in host.again):
+            raise ValueError(rest)
 
     def _task(self, host: HostState, rest: str) -> None:
         host.lost = ""

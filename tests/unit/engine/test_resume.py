@@ -188,6 +188,19 @@ def test_flags_that_make_no_sense_are_told(site: Site) -> None:
     assert (damaged.code, "is damaged" in damaged.err) == (1, True)
 
 
+def test_a_newer_run_that_cannot_be_read_is_told(site: Site) -> None:
+    text = "- name: p\n  groups: [web]\n  tasks:\n" + note(site, "one")
+    site.apply(text)
+    (older,) = states(site)
+    os.utime(older.parent, (1, 1))
+    site.apply(text)
+    (newer,) = set(states(site)) - {older}
+    newer.write_bytes(b"\xff\xfe" + newer.read_bytes())
+    ran = site.apply(text, "--resume")
+    assert f"is passed over: {newer} is not the state of a run" in ran.err
+    assert f"run {older.parent.name[:8]} ended well" in ran.err
+
+
 def test_planning_and_single_commands_keep_no_state(site: Site) -> None:
     text = "- {name: p, groups: [web], tasks: [!debug {vars: [inventory_hostname]}]}"
     assert site.apply(text, verb="plan").code == 0

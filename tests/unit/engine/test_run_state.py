@@ -25,6 +25,8 @@ from jetpack_core.errors import UsageError
 PLAYS = (PlaySketch("one", ("t0", "t1", "t2"), ("h0",)), PlaySketch("two", ("u0",), ()))
 SKETCH = RunSketch("0123456789abcdef", "apply", ("/site.yml",), ("a", "b"), PLAYS, (), "digest")
 
+SNAPSHOT = {"play": 1, "task": 0, "notified": [], "handled": [], "again": {"0": [1]}, "variables": {}, "lost": ""}
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
@@ -63,8 +65,7 @@ def test_a_line_that_was_cut_off_does_not_count(file: Path) -> None:
 
 
 def test_what_is_behind_stays_behind_when_a_task_is_run_again(file: Path) -> None:
-    snapshot = {"play": 1, "task": 0, "notified": [], "handled": [], "again": {"0": [1]}, "variables": {}, "lost": ""}
-    state = state_of(file, f"S 0 {json.dumps(snapshot)}", "P 0", "T 0 1", "E 0")
+    state = state_of(file, f"S 0 {json.dumps(SNAPSHOT)}", "P 0", "T 0 1", "E 0")
     assert (state.hosts["a"].play, state.hosts["a"].again) == (1, {0: {1}})
 
 
@@ -80,6 +81,10 @@ def test_what_is_behind_stays_behind_when_a_task_is_run_again(file: Path) -> Non
         "P 0\nN 0 {}",
         "P 0\nV 0 [1",
         "S 0 {}",
+        f"S 0 {json.dumps(SNAPSHOT | {'play': -1})}",
+        f"S 0 {json.dumps(SNAPSHOT | {'play': 3})}",
+        f"S 0 {json.dumps(SNAPSHOT | {'task': -1})}",
+        f"S 0 {json.dumps(SNAPSHOT | {'again': {'2': [0]}})}",
         "X x",
         "",
         "P 0\nT",
@@ -90,9 +95,11 @@ def test_damage_is_told_with_its_line(file: Path, line: str) -> None:
         state_of(file, line)
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "[]\n", "null\n", '{"jetpack_state": 1}\n', "[" * 100_000, "\0\n"])
+@pytest.mark.parametrize(
+    "text", ["", "nonsense", "[]\n", "null\n", '{"jetpack_state": 1}\n', "[" * 100_000, "\0\n", "\xff\xfe\n"]
+)
 def test_what_is_no_state_is_told(file: Path, text: str) -> None:
-    file.write_text(text)
+    file.write_bytes(text.encode("latin-1"))
     for read in (read_sketch, read_state):
         with pytest.raises(UsageError, match="is not the state of a run"):
             read(file)
