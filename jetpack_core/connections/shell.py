@@ -141,8 +141,7 @@ class ShellClient:
             continue
 
     async def _send_script(self, script: bytes) -> None:
-        short = len(script) < SHORT and b"\n" not in script
-        await self._order(b"R%s\n" % script if short else b"N%d\n%s" % (len(script), script))
+        await self._order(b"R%s\n" % script if _is_line(script) else b"N%d\n%s" % (len(script), script))
 
     # Answers.
 
@@ -207,16 +206,25 @@ class ShellClient:
         if not isinstance(operation, ops.Write | ops.Put):
             raise TypeError("only files are streamed")
         try:
-            await self._send_script(b"jdo 1 jopen " + shell_script.opening(operation))
+            script = b"jdo 1 jopen " + shell_script.opening(operation)
         except ValueError as error:
             return Reply(error=OperationError(OperationCode.OTHER, operation.path, str(error)))
-        opened = False
+        await self._send_script(script)
+        opened = not _is_line(script)
+        # Nothing may follow a script that is read by its size before its answer comes: busybox reads on ahead.
+        if opened:
+            self.round_trips += 1
+        failed = await self._answer(request) if opened else None
+        return failed or await self._stream_pieces(request, opened=opened)
+
+    async def _stream_pieces(self, request: Request, *, opened: bool) -> Reply:
+        """Send the content of a file that is being written; `opened` tells that its opening was answered already."""
         try:
-            async for data, last in with_last(chunks(codec.streamed(operation))):
+            async for data, last in with_last(chunks(codec.streamed(request.operation))):
                 self.round_trips += 1
                 if self._cancelled:
                     return await self._give_up(request, opened, "cancelled")
-                # Nothing may follow a piece before its answer comes: busybox reads on ahead.
+                # Nothing may follow a piece before its answer comes, for the same reason.
                 await self._order(b"%s%d\n%s" % (b"P" if last else b"D", len(data), data))
                 failed = None if opened else await self._answer(request)
                 if failed is not None:
@@ -383,3 +391,8 @@ def _complaint(said: bytes, way: Ladder, *, given: bool) -> str:
 def program_text() -> bytes:
     """Return the shell's program."""
     return shell_script.program("shell.sh")
+
+
+def _is_line(script: bytes) -> bool:
+    """Tell whether a script is sent as a line, and not as so many bytes."""
+    return len(script) < SHORT and b"\n" not in script

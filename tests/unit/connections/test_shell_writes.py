@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -96,3 +97,23 @@ def test_a_source_that_is_gone_leaves_the_destination(shell: str, tmp_path: Path
 
     with_client(shell, use)
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+@pytest.mark.skipif("busybox" not in SHELLS, reason="needs busybox")
+def test_files_whose_names_take_lines_are_written_by_busybox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Its `head` reads more than it was asked for, and what it swallowed is waited for in vain.
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "head").symlink_to(str(shutil.which("busybox")))
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    source = tmp_path / "source"
+    source.write_bytes(b"text")
+
+    async def use(client: ShellClient) -> None:
+        async with asyncio.timeout(60):
+            for number in range(40):
+                (reply,) = await ask(client, Put(source, f"{tmp_path}/a\nb{number}", mode=0o600))
+                assert reply.error is None
+
+    with_client("busybox", use)
+    assert (tmp_path / "a\nb39").read_bytes() == b"text"
