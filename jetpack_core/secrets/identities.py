@@ -116,9 +116,9 @@ class Identities:
                     continue
             if not self._more(stanzas):
                 break
-        if not self._loaded:
+        names = ", ".join(dict.fromkeys([one.name for one in self._loaded] + [one.name for one in self._locked]))
+        if not names:
             raise NoMatchingKeyError("there is no identity to decrypt it with", hint=_NAME_ONE)
-        names = ", ".join(dict.fromkeys(one.name for one in self._loaded))
         raise NoMatchingKeyError(f"no key at hand can decrypt it (tried: {names})", hint=_OTHER)
 
     def loaded(self) -> Sequence[Identity]:
