@@ -47,12 +47,15 @@ class Problems:
         """Make a file's lines known, to show them."""
         self._sources[source.file] = source
 
-    def add(self, where: Node | Position, message: str, hint: str = "") -> None:
-        """Note a problem; the same one twice counts once."""
+    def add(self, where: Node | Position, message: str, hint: str = "", *, hidden: bool = False) -> None:
+        """Note a problem; the same one twice counts once.
+
+        :param hidden: The line may not be shown, as a secret stands in it.
+        """
         if isinstance(where, Node):
             self._sources.setdefault(where.source.file, where.source)
             where = where.position
-        line = self._source(where.file).line(where.line)
+        line = "" if hidden else self._source(where.file).line(where.line)
         self._found[Problem(where, message, hint, line)] = None
 
     def extend(self, error: ContentError) -> None:

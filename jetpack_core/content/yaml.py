@@ -126,11 +126,12 @@ def to_secret(node: Node, problems: Problems) -> object:
     if isinstance(node, Scalar) and is_age(node.text.encode()):
         return problems.vault.value(node.text.encode(), node.position, node.source.secret_paths.get(id(node), ()))
     what = "text" if isinstance(node, Scalar) else node.noun
-    problems.add(node, f"`!age` stands before an armored age file, and this is {what}", _ENCRYPT_IT)
+    message = f"`!age` stands before an armored age file, and this is {what}"
+    problems.add(node, message, _ENCRYPT_IT, hidden=True)
     return None
 
 
-_ENCRYPT_IT: Final = "write it with: jetpack secrets set FILE KEY"
+_ENCRYPT_IT: Final = "encrypt it: jetpack secrets encrypt FILE --key KEY"
 
 
 def _without_tag(node: Node) -> Node:

@@ -14,7 +14,8 @@ from jetpack_core.records import Position
 from jetpack_core.secret_files.discovery import holds_values, is_yaml
 from jetpack_core.secret_files.document import Document, shown_keys
 from jetpack_core.secret_files.keeper import SUFFIX, Keeper
-from jetpack_core.secret_files.spans import Value
+from jetpack_core.secret_files.rules import Rule
+from jetpack_core.secret_files.spans import AGE_TAG, Value
 from jetpack_core.secrets import age
 from jetpack_core.secrets.binding import RULES_FILE
 from jetpack_core.secrets.forms import forms
@@ -36,18 +37,28 @@ def breaches(keeper: Keeper, file: Path, content: bytes) -> Iterator[Problem]:
         why = f"{rule.position} says so" if rule is not None and rule.whole else f"its name ends with {SUFFIX}"
         message = f"must be encrypted as a whole ({why}), and is not"
         yield Problem(top(file), message, f"jetpack secrets encrypt {shown(file)}")
-    elif rule is not None and rule.keys and is_yaml(file):
+    elif b"\0" not in content and is_yaml(file) and ((rule is not None and rule.keys) or AGE_TAG.encode() in content):
         try:
             document = Document(content, shown(file))
         except ContentError as error:
             yield from error.problems
             return
         for value in document.values.values():
-            empty = value.plain and plain_scalar(value.text) is None
-            if not value.sealed and not empty and rule.wants_encrypted([str(key) for key in value.keys]):
-                message = f"{shown_keys(value.keys)} must be encrypted ({rule.position} says so), and is not"
+            why = _reason(value, rule)
+            if why:
+                message = f"{shown_keys(value.keys)} must be encrypted ({why}), and is not"
                 hint = f"jetpack secrets encrypt {shown(file)} --key {shown_keys(value.keys)}"
                 yield Problem(document.position(value), message, hint)
+
+
+def _reason(value: Value, rule: Rule | None) -> str:
+    """Return why a value must be encrypted that is not; empty where all is well."""
+    if value.sealed:
+        return "" if age.is_age(value.text.encode()) else f"{AGE_TAG} stands before it"
+    empty = value.plain and plain_scalar(value.text) is None
+    if rule is not None and not empty and rule.wants_encrypted([str(key) for key in value.keys]):
+        return f"{rule.position} says so"
+    return ""
 
 
 class Known:

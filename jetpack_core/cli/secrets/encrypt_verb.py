@@ -112,8 +112,12 @@ def _encrypt_values(keeper: Keeper, file: Path, content: bytes, patterns: Sequen
 
 
 def chosen_values(document: Document, patterns: Sequence[str]) -> list[Value]:
-    """Return the values in clear that patterns are about. Raises UsageError for a plain path that is not there."""
+    """Return the values in clear that patterns are about, and those that `!age` stands before already.
+
+    Raises UsageError for a plain path that is not there.
+    """
     from jetpack_core.secret_files.globs import key_matches
+    from jetpack_core.secrets import age
 
     found: dict[Keys, Value] = {}
     for pattern in patterns:
@@ -122,7 +126,12 @@ def chosen_values(document: Document, patterns: Sequence[str]) -> list[Value]:
         else:
             values = document.under(document.keys(pattern))
         found.update((value.keys, value) for value in values)
-    return [value for value in found.values() if not value.sealed and not _is_nothing(value)]
+    found.update((value.keys, value) for value in document.sealed if not age.is_age(value.text.encode()))
+    return [
+        value
+        for value in found.values()
+        if not _is_nothing(value) and not (value.sealed and age.is_age(value.text.encode()))
+    ]
 
 
 def _is_nothing(value: Value) -> bool:

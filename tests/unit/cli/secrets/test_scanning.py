@@ -192,3 +192,16 @@ def test_recipients_are_listed_with_what_they_may_read(project: Project, tmp_pat
         "prod/a.yml: ada",
         "x.age: ada, bob (encrypted for 2 keys: X25519, X25519)",
     ]
+
+
+def test_a_value_in_clear_behind_the_tag_is_found_never_shown_and_encrypted(project: Project) -> None:
+    project.write("data", "a\0b")
+    file = project.write("vars.yml", "login:\n  pin: !age hunter2-in-clear\n")
+    done = project.try_secrets("scan")
+    assert done.returncode == 1
+    assert "vars.yml:2:8: login.pin must be encrypted (!age stands before it), and is not" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr
+    assert "encrypted 1 value" in project.secrets("encrypt", "vars.yml", "--key", "login").stderr
+    assert "hunter2" not in file.read_text()
+    assert project.secrets("view", "vars.yml", "login.pin").stdout.strip() == "hunter2-in-clear"
+    assert project.secrets("scan").returncode == 0
