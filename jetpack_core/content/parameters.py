@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pydantic import ValidationError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 UNSAFE: Final = "unsafe"
 """The boolean parameter that lifts the rules for shell text."""
+_EXPRESSION: Final = re.compile(r"\s*\{\{((?!\{\{|\}\}).)*\}\}\s*", re.DOTALL)
+"""One expression and nothing else."""
 
 
 class ParameterScope(Protocol):
@@ -72,7 +75,7 @@ def _rendered(
         field = fields.by_name[name]
         before = vault.touches if vault is not None else 0
         try:
-            value = _render(task.parameters[name].value, field.reading, scope, unsafe=unsafe)
+            value = _render(task.parameters[name].value, field.reading, scope, vault, unsafe=unsafe)
         except TemplateError as error:
             wrong.append((field.shown, f"{error.message}; {error.hint}" if error.hint else error.message))
         else:
@@ -101,15 +104,19 @@ def _is_true(value: object) -> bool:
     return str(value).lower() in {"true", "yes", "on", "1", "y", "t"}
 
 
-def _render(value: object, reading: Reading, scope: ParameterScope, *, unsafe: bool) -> object:
+def _render(value: object, reading: Reading, scope: ParameterScope, vault: Vault | None, *, unsafe: bool) -> object:
     if isinstance(value, Sealed):
         return value.open()
     if isinstance(value, str):
-        return _render_text(value, reading, scope, unsafe=unsafe)
+        before = vault.touches if vault is not None else 0
+        rendered = _render_text(value, reading, scope, unsafe=unsafe)
+        if vault is not None and vault.touches != before and _EXPRESSION.fullmatch(value):
+            vault.learn_derived(rendered)
+        return rendered
     if isinstance(value, dict):
-        return {key: _render(one, reading.of_key(key), scope, unsafe=unsafe) for key, one in value.items()}
+        return {key: _render(one, reading.of_key(key), scope, vault, unsafe=unsafe) for key, one in value.items()}
     if isinstance(value, list):
-        return [_render(one, reading.of_item, scope, unsafe=unsafe) for one in value]
+        return [_render(one, reading.of_item, scope, vault, unsafe=unsafe) for one in value]
     return value
 
 

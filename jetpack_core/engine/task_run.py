@@ -295,8 +295,11 @@ class TaskRun:
             return self._context.scope({})
 
     def _notify(self, names: tuple[str, ...], *, sure: bool) -> None:
+        heard = {handler.subscribe for handler in self._unit.play.handlers}
         for name in names:
-            self._host.notified[name] = sure or self._host.notified.get(name, False)
+            # What nobody waits for may hold anything, and is not kept.
+            if name in heard:
+                self._host.notified[name] = sure or self._host.notified.get(name, False)
             self._context.events.send(
                 HandlerNotified(
                     play=self._unit.play.name,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SEARCHED: Final = 256 * 1024
 """Bytes of the largest file that is searched for what looks like a secret."""
 _WORDS: Final = re.compile(r"[^\s'\"=:;,(){}<>]{12,}[=]{0,2}")
+_DERIVED: Final = re.compile(r"\S{8,}")
 _DIGIT: Final = re.compile("[0-9]")
 _LETTER: Final = re.compile("[A-Za-z]")
 
@@ -55,6 +56,7 @@ class Vault:
         self._strict_roots: dict[Path, bool] = {}
         self._files: dict[Path, bytes] = {}
         self._told = False
+        self._last = ""
 
     def value(self, ciphertext: bytes, position: Position, parts: tuple[str | int, ...]) -> Sealed:
         """Return an encrypted value of a file, which is not decrypted yet."""
@@ -75,9 +77,22 @@ class Vault:
                 return self._missing(error, sealed.position)
             sealed.opened = True
         self.touches += 1
+        self._last = sealed.label
         if isinstance(sealed.known, str | int | float):
             self.redactor.register(str(sealed.known), sealed.label)
         return sealed.known
+
+    def learn_derived(self, value: object) -> None:
+        """Make known what an expression made of the secret that was looked at last: its digest, a part of it.
+
+        Only one word of letters and digits counts: an ordinary word, such as `enabled`, would be hidden everywhere.
+        """
+        if not (
+            isinstance(value, str) and _DERIVED.fullmatch(value) and _DIGIT.search(value) and _LETTER.search(value)
+        ):
+            return
+        if self._last and not self.redactor.holds(value):
+            self.redactor.register(value, self._last)
 
     def _open_value(self, sealed: Sealed, ciphertext: bytes) -> str:
         from jetpack_core.secrets.binding import open_value, place_of

@@ -309,6 +309,7 @@ def test_what_is_no_armor_is_told_before_anything_runs(project: Project, local: 
     ran = local("local")
     assert ran.returncode == 1
     assert "inventory/host_vars/localhost:1:11: `!age` stands before an armored age file" in ran.stderr
+    assert "hunter2" not in ran.stdout + ran.stderr
 
 
 def test_a_truncated_file_is_told_by_its_name(project: Project, local: Run, tmp_path: Path) -> None:
@@ -449,3 +450,33 @@ def test_nothing_of_the_age_library_loads_without_secrets(jetpack: Run, tmp_path
         check=True,
     )
     assert ran.stdout.endswith("[]\n")
+
+
+def test_what_an_expression_makes_of_a_secret_is_one_too(project: Project, local: Run, tmp_path: Path) -> None:
+    project.playbook(
+        "!set {vars: {up: '{{ password | upper }}', state: '{{ (password is defined) and \"enabled\" }}'}}",
+        "!echo {msg: '{{ password | reverse }}'}",
+        "!echo {msg: '{{ up }}, {{ password | reverse }}, {{ state }}'}",
+        copy(tmp_path, "of {{ up }}"),
+    )
+    ran = local("local", "--json", "--diff")
+    assert ran.returncode == 0, ran.stdout
+    assert SECRET.upper() not in everything(ran, tmp_path)
+    assert SECRET[::-1] not in everything(ran, tmp_path)
+    assert "enabled" in ran.stdout
+    assert (tmp_path / "out").read_text() == f"of {SECRET.upper()}"
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_state_to_resume_from_keeps_no_notification_that_nobody_waits_for(
+    project: Project, local: Run, tmp_path: Path
+) -> None:
+    project.playbook(
+        "!shell {cmd: 'true', and: {notify: ['again {{ password }}', later]}}",
+        "!fail {msg: over}",
+        extra="  handlers:\n    - !echo {msg: hi, with: {subscribe: later}}\n",
+    )
+    ran = local("local")
+    assert ran.returncode == 2
+    assert '"later"' in everything(ran, tmp_path)
+    assert SECRET not in everything(ran, tmp_path)
