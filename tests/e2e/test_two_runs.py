@@ -157,6 +157,24 @@ def test_an_interrupted_run_leaves_no_lock(new_host: NewHost, project: MakeProje
         wait_until(lambda: lock_files(host) == [])
 
 
+def test_a_clock_that_outlives_its_killed_shell_holds_nothing(new_host: NewHost, project: MakeProject) -> None:
+    host = new_host("nopython")
+    made = project([host])
+    (made.folder / "site.yml").write_text(
+        "- name: p\n  groups: [web]\n  tasks:\n    - !shell {cmd: touch /tmp/begun; sleep 120, timeout: 240}\n"
+    )
+    process = made.start("apply", "--json")
+    try:
+        wait_until(lambda: host.exists("/tmp/begun"))
+        (file,) = lock_files(host)
+        host.exec(["sh", "-c", f"kill -9 $(cut -d' ' -f2 {file})"])
+        process.communicate(timeout=60)
+        wait_until(lambda: made.run(*ad_hoc("--lock-timeout", "0", *LOOK)).code == 0)
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.parametrize("image", ["debian", "nopython"])
 def test_what_a_killed_helper_leaves_stops_nobody(new_host: NewHost, project: MakeProject, image: str) -> None:
     host = new_host(image)

@@ -525,11 +525,11 @@ jrun() { # timeout show limit cwd argv...: jenv sets its environment, T/i is its
     ) <"$T/i" >"$JF-o" 2>"$JF-x" 3<&- &
     jp=$!
     # Nothing but "stop" comes while a command runs, or the end of input when the control side is gone.
-    (read -r jx <&3; kill -9 "-$jp" || kill -9 "$jp") >/dev/null &
+    (read -r jx <&3; kill -9 "-$jp" || kill -9 "$jp") >/dev/null 9<&- &
     jw=$!
     jk=
     if [ -n "$jt" ]; then
-        $JS sh -c 'sleep "$1"; true >"$2"; kill -9 "-$3" || kill -9 "$3"' sh "$jt" "$JF-l" "$jp" >/dev/null 3<&- &
+        $JS sh -c 'sleep "$1"; true >"$2"; kill -9 "-$3" || kill -9 "$3"' sh "$jt" "$JF-l" "$jp" >/dev/null 3<&- 9<&- &
         jk=$!
     fi
     jv=
