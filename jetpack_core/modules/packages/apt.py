@@ -169,7 +169,7 @@ class Apt(HoldingTransaction):
         requests = self.requests()
         names = [one.name for one in requests if not one.is_file]
         files = [one.name for one in requests if one.is_file]
-        found: list[Operation[object]] = [Stat(_STATUS), query("dpkg", "--print-architecture")]
+        found: list[Operation[object]] = [Stat(_STATUS, checksum=True), query("dpkg", "--print-architecture")]
         found += [self.versions_query(names)] if names else []
         if files:
             found.append(query("/bin/sh", "-c", _FILES_SCRIPT, "files", FORMAT, *files))
