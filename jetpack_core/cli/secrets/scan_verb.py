@@ -59,13 +59,20 @@ def _without_text(problem: Problem) -> str:
 
 
 def _problems(keeper: Keeper, known: Known, files: Sequence[Path], read: Reader) -> Iterator[Problem]:
+    from jetpack_core.content.files import shown
     from jetpack_core.secret_files.scanning import breaches
 
+    passed_over = []
     for file in files:
         content = read(file)
         if content is not None:
             yield from breaches(keeper, file, content)
             yield from known.copies(file, content)
+        elif file.is_file():
+            passed_over.append(file)
+    if passed_over:
+        names = ", ".join(shown(file) for file in passed_over)
+        warn(f"not looked into, as too large or not readable: {names}")
 
 
 def _all_files(root: Path) -> list[Path]:

@@ -94,6 +94,18 @@ def test_the_answers_of_a_command_and_its_licence(invoke: Run, tmp_path: Path) -
     assert (folder / "LICENSE").read_text().startswith("MIT License\n\nCopyright (c) Ada\n")
 
 
+@pytest.mark.parametrize("description", ['Say "hi"', "Don't say hi", "Say 'a' and \"b\"", 'a\\b "c" \\', "é & <b>"])
+def test_any_description_stands_as_the_formatter_wants_it(invoke: Run, tmp_path: Path, description: str) -> None:
+    assert new(invoke, "big_bang", "--description", description).returncode == 0
+    (plugin,) = (tmp_path / "jetpack-plugin-big-bang" / "src").glob("*/plugin.py")
+    formatted = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--diff", plugin], capture_output=True, text=True, check=False
+    )
+    assert (formatted.returncode, formatted.stdout) == (0, "")
+    texts = [node.value for node in ast.walk(ast.parse(plugin.read_text())) if isinstance(node, ast.Constant)]
+    assert description in texts
+
+
 @pytest.mark.parametrize("name", ["Big Bang", "1st", "a__b", "a-", "été", "a.b", "../a", "", "a\n"])
 def test_a_name_that_cannot_be_is_refused(invoke: Run, tmp_path: Path, name: str) -> None:
     done = new(invoke, name, "--kind", "module")

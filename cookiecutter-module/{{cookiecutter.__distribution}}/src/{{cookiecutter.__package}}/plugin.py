@@ -6,6 +6,7 @@ from __future__ import annotations
 from jetpack_core.hookspecs import Reference, hookimpl
 
 {% set target = {"command": "command", "filter": cookiecutter.__words ~ "_filter"}.get(cookiecutter.kind, cookiecutter.__class) %}
+{%- set quote = "'" if cookiecutter.description.count('"') > cookiecutter.description.count("'") else '"' %}
 
 @hookimpl
 def jetpack_register_{{ cookiecutter.kind }}s() -> list[Reference]:
@@ -14,6 +15,6 @@ def jetpack_register_{{ cookiecutter.kind }}s() -> list[Reference]:
         Reference(
             "{{ cookiecutter.__name }}",
             "{{ cookiecutter.__package }}.{{ cookiecutter.kind }}:{{ target }}",
-            {{ cookiecutter.description|tojson }},
+            {{ quote }}{{ cookiecutter.description|replace("\\", "\\\\")|replace(quote, "\\" ~ quote) }}{{ quote }},
         )
     ]

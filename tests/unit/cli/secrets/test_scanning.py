@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from jetpack_core.content.files import SIZE_LIMIT
 from jetpack_core.secret_files.private import PREFIX
 from tests.unit.cli.secrets.conftest import Project, age_key
 
@@ -45,6 +46,15 @@ def test_a_copy_is_found_with_its_place_and_never_shown(secret: Project, copy: s
     assert "notes/readme.md:2:" in done.stdout
     assert "the secret vars.yml: db.password stands here in clear" in done.stdout
     assert copy not in done.stdout + done.stderr
+
+
+def test_what_is_too_large_is_named(secret: Project) -> None:
+    with (secret.folder / "dump.sql").open("wb") as file:
+        file.truncate(SIZE_LIMIT + 1)
+    done = secret.secrets("scan")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "warning: not looked into, as too large or not readable: " in done.stderr
+    assert "dump.sql" in done.stderr
 
 
 def test_only_the_named_files_are_looked_at(secret: Project) -> None:
