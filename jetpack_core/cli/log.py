@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from jetpack_core.cli.invocation import warn
 from jetpack_core.contracts.view import View
+from jetpack_core.state import state_folder
 
 if TYPE_CHECKING:
     from jetpack_core.events import Event
@@ -64,10 +65,8 @@ def log_path(run: str) -> Path:
 
 
 def runs_folder() -> Path:
-    """Return the folder that has a folder for each run (XDG base directory specification)."""
-    state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    base = state if state.is_absolute() else Path.home() / ".local" / "state"
-    return base / "jetpack" / "runs"
+    """Return the folder that has a folder for each run."""
+    return state_folder() / "runs"
 
 
 def make_run_folder(run: str) -> Path:

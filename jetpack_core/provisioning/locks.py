@@ -8,13 +8,14 @@ import fcntl
 import hashlib
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.errors import JetpackError
+from jetpack_core.state import state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 _POLL: Final = 0.05
 _PATIENCE: Final = 600.0
@@ -59,6 +60,5 @@ def _wait_for(opened: int, name: str, check: Callable[[], None]) -> None:
 
 
 def lock_folder() -> Path:
-    """Return where the locks of this user are, below the state directory (XDG Base Directory)."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(state) if state.startswith("/") else Path.home() / ".local" / "state") / "jetpack" / "locks"
+    """Return where the locks of this user are."""
+    return state_folder() / "locks"
