@@ -156,7 +156,9 @@ class Site:
     def guest(self, host: str) -> Mapping[str, object] | None:
         """Return a guest as the platform has it."""
         path = self.shelf / host
-        return json.loads(path.read_text()) if path.exists() else None
+        # A guest that is being written is not there yet.
+        text = path.read_text() if path.exists() else ""
+        return json.loads(text) if text.endswith("}") else None
 
     @property
     def log(self) -> list[str]:
