@@ -32,7 +32,13 @@ API: Final = {
 """The parts of jetpack-core that plugins may import, by what they are for."""
 KIT: Final = {
     "Fixtures": ("testing.plugin",),
-    "Suites": ("testing.modules", "testing.modifiers", "testing.provisioners"),
+    "Suites": (
+        "testing.modules",
+        "testing.modifiers",
+        "testing.provisioners",
+        "testing.guests",
+        "testing.faults",
+    ),
     "Hosts and connections": ("testing.host", "testing.sandbox", "testing.scripted", "testing.no_python"),
     "Whole runs": ("testing.playbooks", "testing.command_line"),
     "Documents and examples": ("testing.documents", "testing.examples"),

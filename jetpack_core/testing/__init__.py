@@ -10,5 +10,5 @@ import sys
 
 if "pytest" in sys.modules:
     sys.modules["pytest"].register_assert_rewrite(
-        *(f"jetpack_core.testing.{name}" for name in ("connections", "modifiers", "modules", "provisioners"))
+        *(f"jetpack_core.testing.{name}" for name in ("connections", "guests", "modifiers", "modules", "provisioners"))
     )

@@ -4,21 +4,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import ClassVar
+from itertools import count
 
 import pytest
 
 from jetpack_core.contracts.documentation import field_documentation
-from jetpack_core.contracts.provisioner import Guest, GuestAction, Provisioner
+from jetpack_core.contracts.provisioner import GuestAction, GuestPlan, Provisioner
 from jetpack_core.errors import JetpackError
+from jetpack_core.provisioning.landing import Fate
+from jetpack_core.provisioning.steps import Step
+from jetpack_core.provisioning.wish import State
+from jetpack_core.testing.faults import FaultKind, Faults
+from jetpack_core.testing.guests import AT_ONCE, GuestLife
 
 
-class ProvisionerConformance:
+class ProvisionerConformance(GuestLife):
     """What every provisioner must do, on a platform where a test may make guests.
 
     Example::
@@ -32,47 +37,31 @@ class ProvisionerConformance:
             def changed(self):
                 return VirtualMachine(memory=1024)
 
-    The guest is removed after each test.
+            def everything(self, provisioner):
+                return {one.name: one.config for one in api.machines() if one.name.startswith(self.guest_name)}
+
+    Guests are made, changed and removed the way a run does it: looked at, planned, under locks. They are removed after
+    each test. A test whose hook (`everything`, `drift`, `stranger`, `rebuilt`, `faults`) is not overridden is skipped.
     """
 
-    guest_name: ClassVar[str] = "jetpack-kit-guest"
-    """The inventory name of the guest; it MUST NOT be there before."""
-
-    @pytest.fixture
-    def provisioner(self) -> Provisioner:
-        """The parameters of the guest; a subclass overrides it."""
-        pytest.fail(f"{type(self).__name__} has no fixture `provisioner`")
-
-    @pytest.fixture
-    def changed(self, provisioner: Provisioner) -> Provisioner:
-        """Other parameters of the same guest, which `update` can reach; the same ones if nothing can be updated."""
-        return provisioner
-
-    @pytest.fixture(autouse=True)
-    def _clean(self, provisioner: Provisioner) -> Iterator[None]:
-        yield
-        guest = provisioner.find(self.guest_name)
-        if guest is not None:
-            with contextlib.suppress(JetpackError):
-                provisioner.stop(guest)
-            provisioner.destroy(replace(guest, owned=True))
-
-    def created(self, provisioner: Provisioner) -> Guest:
-        """Make the guest and return it as the platform knows it."""
-        provisioner.create(self.guest_name)
-        guest = provisioner.find(self.guest_name)
-        assert guest is not None
-        return guest
-
-    def action(self, provisioner: Provisioner) -> GuestAction:
-        """Return what the plan says of the guest as it is now."""
-        return provisioner.plan(self.guest_name, provisioner.find(self.guest_name)).action
+    # Planning and making.
 
     def test_planning_changes_nothing(self, provisioner: Provisioner) -> None:
         """A guest that is not there is to be created, and still not there after the plan."""
         assert provisioner.find(self.guest_name) is None
-        assert self.action(provisioner) is GuestAction.CREATE
+        assert self.planned(provisioner).action is GuestAction.CREATE
         assert provisioner.find(self.guest_name) is None
+
+    def test_no_plan_changes_the_platform(self, provisioner: Provisioner, changed: Provisioner) -> None:
+        """Whatever is planned, the platform has afterwards what it had before."""
+        before = self.everything(provisioner)
+        self.planned(provisioner)
+        assert self.everything(provisioner) == before
+        self.created(provisioner)
+        before = self.everything(provisioner)
+        for wanted in (provisioner, changed):
+            self.planned(wanted)
+        assert self.everything(provisioner) == before
 
     def test_create_converges(self, provisioner: Provisioner) -> None:
         """A new guest runs, is ours, and needs nothing more."""
@@ -80,39 +69,96 @@ class ProvisionerConformance:
         found = provisioner.find(self.guest_name)
         assert found is not None
         assert (found.id, found.running, found.owned) == (made.id, True, True)
-        assert self.action(provisioner) is GuestAction.NONE
+        assert self.planned(provisioner).action is GuestAction.NONE
+
+    def test_a_second_run_finds_nothing_to_do(self, provisioner: Provisioner) -> None:
+        """The first run makes the guest, the second leaves all as it is."""
+        assert self.done(self.run(provisioner)) == (Step.CREATE,)
+        before = provisioner.find(self.guest_name)
+        assert self.done(self.run(provisioner)) == ()
+        after = provisioner.find(self.guest_name)
+        assert before is not None
+        assert after is not None
+        assert (after.id, after.running) == (before.id, before.running)
+
+    # Changing.
 
     def test_update_converges(self, provisioner: Provisioner, changed: Provisioner) -> None:
-        """An update does what its plan lists, in place."""
+        """A change is foretold field by field, made in place, and then there is nothing left to do."""
         guest = self.created(provisioner)
         plan = changed.plan(self.guest_name, guest)
-        if plan.action is GuestAction.UPDATE:
-            assert plan.changes
-            assert changed.update(guest, plan).id == guest.id
-        assert changed.plan(self.guest_name, changed.find(self.guest_name)).action in {
-            GuestAction.NONE,
-            GuestAction.REPLACE,
-            GuestAction.DRIFT,
-        }
+        assert {_top(one.field) for one in plan.changes} == self.fields_changed(provisioner, changed)
+        assert all(one.before != one.after for one in plan.changes)
+        if plan.action is GuestAction.NONE:
+            return
+        assert plan.action is GuestAction.UPDATE
+        assert Step.UPDATE in self.done(self.run(changed))
+        updated = changed.find(self.guest_name)
+        assert updated is not None
+        assert (updated.id, updated.running) == (guest.id, True)
+        assert changed.plan(self.guest_name, updated) == GuestPlan(GuestAction.NONE)
+        assert self.done(self.run(changed)) == ()
+
+    def test_what_cannot_be_changed_is_rebuilt_when_told_to(
+        self, provisioner: Provisioner, rebuilt: Provisioner
+    ) -> None:
+        """A change that needs a new guest is foretold; a dear guest is left alone until `rebuild: true` is said."""
+        guest = self.created(provisioner)
+        plan = self.planned(rebuilt)
+        assert {_top(one.field) for one in plan.changes} == self.fields_changed(provisioner, rebuilt)
+        assert plan.action in {GuestAction.REPLACE, GuestAction.DRIFT}
+        if plan.action is GuestAction.DRIFT:
+            assert self.done(self.run(rebuilt)) == ()
+            left = rebuilt.find(self.guest_name)
+            assert left is not None
+            assert left.id == guest.id
+        assert self.done(self.run(rebuilt, rebuild=True)) == (Step.REPLACE,)
+        assert self.planned(rebuilt).action is GuestAction.NONE
+        assert self.done(self.run(rebuilt)) == ()
+
+    def test_drift_made_by_hand_is_seen_and_mended(self, provisioner: Provisioner) -> None:
+        """What somebody changed past Jetpack is named by the plan, and put right by a run."""
+        fields = self.drift(provisioner, self.created(provisioner))
+        plan = self.planned(provisioner)
+        assert plan.action is not GuestAction.NONE
+        assert {_top(one.field) for one in plan.changes} >= fields
+        assert self.done(self.run(provisioner, rebuild=plan.action is GuestAction.DRIFT)) != ()
+        assert self.planned(provisioner).action is GuestAction.NONE
+        assert self.done(self.run(provisioner)) == ()
+
+    # Power and end.
 
     def test_stop_and_start(self, provisioner: Provisioner) -> None:
-        """A stopped guest is still there, needs nothing else, and runs again."""
-        provisioner.stop(self.created(provisioner))
+        """A stopped guest is still there, needs nothing else, and runs again; each only once."""
+        guest = self.created(provisioner)
+        assert self.done(self.run(provisioner, State.STOPPED)) == (Step.STOP,)
         stopped = provisioner.find(self.guest_name)
         assert stopped is not None
-        assert not stopped.running
-        assert self.action(provisioner) is GuestAction.NONE
-        provisioner.start(stopped)
+        assert (stopped.id, stopped.running) == (guest.id, False)
+        assert self.planned(provisioner).action is GuestAction.NONE
+        assert self.done(self.run(provisioner, State.STOPPED)) == ()
+        assert self.done(self.run(provisioner, State.STARTED)) == (Step.START,)
         started = provisioner.find(self.guest_name)
         assert started is not None
-        assert started.running
+        assert (started.id, started.running) == (guest.id, True)
+        assert self.done(self.run(provisioner, State.STARTED)) == ()
 
     def test_destroy_removes_it(self, provisioner: Provisioner) -> None:
-        """Nothing is left of a guest that was destroyed."""
-        guest = self.created(provisioner)
-        provisioner.stop(guest)
-        provisioner.destroy(replace(guest, running=False))
+        """Nothing is left of a guest that was destroyed, and there is nothing to destroy again."""
+        self.created(provisioner)
+        assert self.done(self.run(provisioner, State.ABSENT)) == (Step.STOP, Step.DESTROY)
         assert provisioner.find(self.guest_name) is None
+        assert self.done(self.run(provisioner, State.ABSENT)) == ()
+
+    def test_destroy_removes_all_that_was_made_for_it(self, provisioner: Provisioner) -> None:
+        """The platform has what it had before the guest was made."""
+        before = self.everything(provisioner)
+        self.created(provisioner)
+        assert self.everything(provisioner) != before
+        self.done(self.run(provisioner, State.ABSENT))
+        assert self.everything(provisioner) == before
+
+    # Others.
 
     def test_a_guest_of_others_is_not_destroyed(self, provisioner: Provisioner) -> None:
         """What does not carry our mark is refused, and stays."""
@@ -122,13 +168,121 @@ class ProvisionerConformance:
             provisioner.destroy(replace(guest, running=False, owned=False))
         assert provisioner.find(self.guest_name) is not None
 
-    def test_addresses_are_addresses(self, provisioner: Provisioner) -> None:
-        """Addresses can be connected to as they are."""
-        for address in provisioner.addresses(self.created(provisioner)):
+    def test_what_was_made_by_hand_is_never_touched(self, provisioner: Provisioner, changed: Provisioner) -> None:
+        """A guest that somebody else made under the same name is as it was, whatever runs."""
+        with self.stranger(provisioner, self.guest_name):
+            before = self.everything(provisioner)
+            assert before
+            for wanted, state in ((provisioner, State.PRESENT), (changed, State.STOPPED), (provisioner, State.ABSENT)):
+                self.run(wanted, state, rebuild=True)
+                now = self.everything(provisioner)
+                assert {name: now.get(name) for name in before} == before
+
+    def test_runs_at_once_make_a_guest_once(self, provisioner: Provisioner) -> None:
+        """Of runs at the same time one makes the guest, and the others find it made."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            steps = [self.done(one) for one in pool.map(self.run, [provisioner] * AT_ONCE)]
+        assert sorted(steps) == [*[()] * (AT_ONCE - 1), (Step.CREATE,)]
+        assert self.planned(provisioner).action is GuestAction.NONE
+
+    def test_guests_made_at_once_do_not_disturb_each_other(self, provisioner: Provisioner) -> None:
+        """Several guests are made and removed at the same time, each for itself."""
+
+        def for_all(state: State) -> list[tuple[Step, ...]]:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                return [self.done(one) for one in pool.map(lambda host: self.run(provisioner, state, host=host), hosts)]
+
+        hosts = self.hosts[1:]
+        assert for_all(State.PRESENT) == [(Step.CREATE,)] * AT_ONCE
+        guests = [provisioner.find(host) for host in hosts]
+        assert len({guest.id for guest in guests if guest is not None}) == AT_ONCE
+        assert for_all(State.PRESENT) == [()] * AT_ONCE
+        assert for_all(State.ABSENT) == [(Step.STOP, Step.DESTROY)] * AT_ONCE
+        assert [provisioner.find(host) for host in hosts] == [None] * AT_ONCE
+
+    # What goes wrong.
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Let calls fail in each way the platform can."""
+        if "fault_kind" in metafunc.fixturenames:
+            metafunc.parametrize("fault_kind", self.fault_kinds, ids=str)
+
+    def test_a_creation_that_fails_leaves_nothing_unnamed(
+        self, provisioner: Provisioner, faults: Faults, fault_kind: FaultKind
+    ) -> None:
+        """Whichever call fails, nothing is left or the error names it, and the next run makes the guest."""
+        before = self.everything(provisioner)
+        for number in self.each_call():
+            faults.arm(number, fault_kind)
+            landing = self.run(provisioner)
+            faults.disarm()
+            if not faults.struck:
+                return
+            self.check_remains(landing, before, self.everything(provisioner))
+            self.done(self.run(provisioner))
+            assert self.planned(provisioner).action is GuestAction.NONE
+            self.done(self.run(provisioner, State.ABSENT))
+            self.check_remains(landing, before, self.everything(provisioner))
+
+    @pytest.mark.parametrize("what", ["change", "stop", "start", "destroy"])
+    def test_what_fails_is_made_good_by_the_next_run(
+        self, provisioner: Provisioner, changed: Provisioner, faults: Faults, fault_kind: FaultKind, what: str
+    ) -> None:
+        """Whichever call of a change fails, the guest is not lost, and the next run does what is left to do."""
+        wanted = changed if what == "change" else provisioner
+        state = {"stop": State.STOPPED, "destroy": State.ABSENT}.get(what, State.PRESENT)
+        before = self.everything(provisioner)
+        for number in self.each_call():
+            self.done(self.run(provisioner))
+            if what == "start":
+                self.done(self.run(provisioner, State.STOPPED))
+            faults.arm(number, fault_kind)
+            landing = self.run(wanted, state)
+            faults.disarm()
+            self.check_no_bug(landing)
+            self.done(self.run(wanted, state))
+            assert self.done(self.run(wanted, state)) == ()
+            self.done(self.run(wanted, State.ABSENT))
+            self.check_remains(landing, before, self.everything(provisioner))
+            if not faults.struck:
+                return
+
+    def test_an_interrupted_creation_leaves_nothing_unnamed(self, provisioner: Provisioner) -> None:
+        """Wherever the user interrupts, nothing is left or the error names it, and the next run makes the guest."""
+        before = self.everything(provisioner)
+        for number in self.each_call():
+            looks = count(1)
+
+            def check(looks: Iterator[int] = looks, number: int = number) -> None:
+                if next(looks) >= number:
+                    raise JetpackError("interrupted")
+
+            landing = self.run(provisioner, check=check)
+            if landing.fate is not Fate.LOST:
+                return
+            self.check_remains(landing, before, self.everything(provisioner))
+            self.done(self.run(provisioner))
+            self.done(self.run(provisioner, State.ABSENT))
+
+    # What is told.
+
+    def test_addresses_and_keys_are_well_formed(self, provisioner: Provisioner) -> None:
+        """Addresses can be connected to as they are, and host keys are a type and its base64."""
+        guest = self.created(provisioner)
+        for address in provisioner.addresses(guest):
             ip_address(address)
+        for key in provisioner.host_keys(guest):
+            kind, text = key.split()
+            assert kind.startswith(("ssh-", "ecdsa-", "sk-"))
+            assert text.startswith("AAAA")
 
     def test_everything_is_documented(self, provisioner: Provisioner) -> None:
         """The class and every parameter say what they are for."""
         kind = type(provisioner)
         assert inspect.cleandoc(kind.__doc__ or "").split("\n")[0].endswith(".")
         assert sorted(set(kind.model_fields) - set(field_documentation(kind))) == []
+
+
+def _top(field: str) -> str:
+    """Return the parameter that a change is of: `env` of `env.MODE`, `disks` of `disks[0].size`."""
+    return field.partition(".")[0].partition("[")[0]

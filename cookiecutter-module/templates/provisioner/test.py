@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from jetpack_core.contracts.provisioner import Provisioner
+from jetpack_core.contracts.provisioner import Guest, Provisioner
 from jetpack_core.errors import JetpackError
 from jetpack_core.registry import Registry
 from jetpack_core.testing.provisioners import ProvisionerConformance
@@ -21,6 +24,28 @@ class TestConformance(ProvisionerConformance):
     @pytest.fixture
     def changed(self, tmp_path: Path) -> Provisioner:
         return {{ cookiecutter.__class }}(folder=tmp_path, memory=512)
+
+    def everything(self, provisioner: Provisioner) -> Mapping[str, object]:
+        return {file.stem: file.read_text() for file in folder_of(provisioner).glob(f"{self.guest_name}*.json")}
+
+    def drift(self, provisioner: Provisioner, guest: Guest) -> set[str]:
+        write(provisioner, guest.name, {**guest.data, "memory": 1})
+        return {"memory"}
+
+    @contextlib.contextmanager
+    def stranger(self, provisioner: Provisioner, host: str) -> Iterator[None]:
+        write(provisioner, host, {"id": "1", "running": True, "memory": 1, "owner": "somebody"})
+        yield
+        (folder_of(provisioner) / f"{host}.json").unlink()
+
+
+def folder_of(provisioner: Provisioner) -> Path:
+    assert isinstance(provisioner, {{ cookiecutter.__class }})
+    return provisioner.folder
+
+
+def write(provisioner: Provisioner, name: str, data: Mapping[str, object]) -> None:
+    (folder_of(provisioner) / f"{name}.json").write_text(json.dumps(data), encoding="utf-8")
 
 
 def test_jetpack_knows_it_by_its_name() -> None:
