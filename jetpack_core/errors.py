@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,8 @@ class Problem:
     hint: str = ""
     source_line: str = ""
     """The text of the line at `position`, shown with a caret below it."""
+    code: str = field(default="invalid-content", compare=False)
+    """The short name of its kind, listed in docs/reference/errors.md."""
 
     def __str__(self) -> str:
         lines = [f"{self.position}: {self.message}"]

@@ -109,12 +109,14 @@ def _values(data: Any, file: Path, problems: Problems) -> dict[str, Any]:
     for key, value in data.items():
         reader = _READERS.get(key)
         if reader is None:
-            problems.add(data.positions[key], f"there is no setting `{key}`", suggest(key, _READERS))
+            problems.add(
+                data.positions[key], f"there is no setting `{key}`", suggest(key, _READERS), code="unknown-key"
+            )
             continue
         try:
             values[key] = reader(value, file.parent)
         except ValueError as error:
-            problems.add(data.positions[key], f"`{key}` {error}")
+            problems.add(data.positions[key], f"`{key}` {error}", code="wrong-value")
     return values
 
 

@@ -172,7 +172,7 @@ def check_groups(playbooks: Sequence[Playbook], inventory: Inventory, hint: str 
         for group in play.groups:
             if group not in inventory.groups:
                 what = hint or nearest(group, inventory.groups) or "list what it has: jetpack show-inventory"
-                problems.add(play.position, f"the inventory has no group {group!r}", what)
+                problems.add(play.position, f"the inventory has no group {group!r}", what, code="unknown-group")
     problems.raise_if_any()
 
 

@@ -69,7 +69,7 @@ class Checks:
             self._good.add((style, text))
         else:
             where = _place(node, text, problem) if style != ARGV else node.position
-            self._problems.add(where, problem.message, problem.hint)
+            self._problems.add(where, problem.message, problem.hint, code="template-syntax")
 
     def _problem(self, text: str, style: str) -> SyntaxProblem | None:
         if style == EXPRESSION:

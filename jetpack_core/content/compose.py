@@ -145,14 +145,14 @@ class _Composer:
         if isinstance(key, Scalar):
             if key.tag is None or key.tag == CORE + "str":
                 return True
-            self._problems.add(key, f"a key cannot have the tag {shown_tag(key.tag)}")
+            self._problems.add(key, f"a key cannot have the tag {shown_tag(key.tag)}", code="yaml-syntax")
             return False
         where: Node | Position = key
         message, hint = f"a key must be text, not {key.noun}", ""
         if isinstance(key, Mapping) and self._source.line(key.position.line)[key.mark.column - 1 :].startswith("{{"):
             where = self._source.position(before(key.mark))
             message, hint = "a template without quotes is not a YAML value", syntax.TEMPLATE_HINT
-        self._problems.add(where, message, hint)
+        self._problems.add(where, message, hint, code="yaml-syntax")
         return False
 
     def _report_twins(self, node: Mapping) -> None:
@@ -160,7 +160,7 @@ class _Composer:
         for key, _ in node.pairs:
             first = seen.setdefault(key.text, key)
             if first is not key:
-                self._problems.add(key, *twice(key.text, first.position))
+                self._problems.add(key, *twice(key.text, first.position), code="duplicate-key")
         pairs = {key.text: (key, value) for key, value in reversed(node.pairs)}
         node.pairs = list(reversed(pairs.values()))
 
@@ -175,7 +175,9 @@ class _Composer:
                     for name, inherited in other.pairs:
                         own.setdefault(name.text, (name, inherited))
                 else:
-                    self._problems.add(key, f"<< takes a mapping or a list of them, not {other.noun}")
+                    self._problems.add(
+                        key, f"<< takes a mapping or a list of them, not {other.noun}", code="yaml-syntax"
+                    )
         node.pairs = list(own.values())
 
     def _other(self, event: Any) -> None:
@@ -187,7 +189,7 @@ class _Composer:
             if self._documents > 1:
                 where = self._source.position(event.start_mark)
                 hint = "one file holds one document; remove the '---'"
-                self._problems.add(where, "a second document begins here", hint)
+                self._problems.add(where, "a second document begins here", hint, code="yaml-syntax")
                 raise _Refused
 
     def _aliased(self, event: Any) -> Node:
@@ -195,14 +197,18 @@ class _Composer:
         name = str(event.anchor)
         node = self._anchors.get(name)
         if node is None:
-            self._problems.add(where, f"there is no anchor &{name} above", suggest(name, self._anchors))
+            self._problems.add(
+                where, f"there is no anchor &{name} above", suggest(name, self._anchors), code="yaml-syntax"
+            )
             return Scalar(self._source, event.start_mark, DAMAGED, "", plain=True)
         if any(node is outer for outer in self._stack):
-            self._problems.add(where, f"*{name} stands inside of &{name}, which would never end")
+            self._problems.add(where, f"*{name} stands inside of &{name}, which would never end", code="yaml-syntax")
             raise _Refused
         self._expanded += self._weigh(node)
         if self._expanded > ALIAS_LIMIT:
-            self._problems.add(where, f"the aliases of this file stand for more than {ALIAS_LIMIT:,} values")
+            self._problems.add(
+                where, f"the aliases of this file stand for more than {ALIAS_LIMIT:,} values", code="yaml-syntax"
+            )
             raise _Refused
         return node
 
@@ -217,7 +223,7 @@ class _Composer:
         return known
 
     def _refuse(self, node: Node, message: str) -> None:
-        self._problems.add(node, message)
+        self._problems.add(node, message, code="yaml-syntax")
         raise _Refused
 
 

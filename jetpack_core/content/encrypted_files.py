@@ -100,7 +100,7 @@ def read_encrypted(path: Path, content: bytes, problems: Problems) -> object:
         plaintext = problems.vault.variables(path, content, shown(path))
         return None if plaintext is None else _secret_data(path, plaintext, problems.vault)
     except SecretError as error:
-        problems.add(top(path), error.message.removeprefix(f"{shown(path)}:1: "), error.hint)
+        problems.add(top(path), error.message.removeprefix(f"{shown(path)}:1: "), error.hint, code="unreadable-secret")
     except ContentError as error:
         problems.extend(error)
     return None

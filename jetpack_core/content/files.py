@@ -40,16 +40,18 @@ def read_bytes(path: Path, problems: Problems) -> bytes | None:
         with path.open("rb") as file:
             content = file.read(SIZE_LIMIT + 1)
     except IsADirectoryError:
-        problems.add(top(path), "is a directory, and a file is needed")
+        problems.add(top(path), "is a directory, and a file is needed", code="unreadable-file")
     except FileNotFoundError:
-        problems.add(top(path), "there is no such file")
+        problems.add(top(path), "there is no such file", code="missing-file")
     except (OSError, ValueError) as error:
-        problems.add(top(path), f"cannot be read: {getattr(error, 'strerror', None) or error}")
+        problems.add(top(path), f"cannot be read: {getattr(error, 'strerror', None) or error}", code="unreadable-file")
     else:
         if len(content) <= SIZE_LIMIT:
             return content
         size = f"{os.stat(path).st_size // 1_000_000} MB" if path.is_file() else "more"  # noqa: PTH116
-        problems.add(top(path), f"is too large: {size}, and the limit is {SIZE_LIMIT // 1_048_576} MiB")
+        problems.add(
+            top(path), f"is too large: {size}, and the limit is {SIZE_LIMIT // 1_048_576} MiB", code="unreadable-file"
+        )
     return None
 
 
@@ -66,19 +68,23 @@ def decode(content: bytes, file: str, problems: Problems) -> str | None:
     start = Position(file, 1, 1)
     for mark, name in _OTHER_ENCODINGS:
         if content.startswith(mark):
-            problems.add(start, f"is written in {name}", "save it as UTF-8")
+            problems.add(start, f"is written in {name}", "save it as UTF-8", code="unreadable-file")
             return None
     if content.startswith(b"\xef\xbb\xbf"):
-        problems.add(start, "begins with a byte order mark", "save it as UTF-8 without BOM")
+        problems.add(start, "begins with a byte order mark", "save it as UTF-8 without BOM", code="unreadable-file")
         return None
     if b"\0" in content:
-        problems.add(place_in(content, content.index(b"\0"), file), "holds a NUL byte, so it is no text file")
+        problems.add(
+            place_in(content, content.index(b"\0"), file),
+            "holds a NUL byte, so it is no text file",
+            code="unreadable-file",
+        )
         return None
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         message = f"the byte 0x{content[error.start]:02x} is not UTF-8"
-        problems.add(place_in(content, error.start, file), message, "save the file as UTF-8")
+        problems.add(place_in(content, error.start, file), message, "save the file as UTF-8", code="unreadable-file")
         return None
 
 

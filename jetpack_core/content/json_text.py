@@ -50,7 +50,7 @@ class _Reader:
         except json.JSONDecodeError as error:
             where = Position(self._file, error.lineno, error.colno)
             words = error.msg.replace("Extra data", "more text, where it has ended")
-            self._problems.add(where, f"this is not JSON: {words}")
+            self._problems.add(where, f"this is not JSON: {words}", code="yaml-syntax")
             return None
         return value
 
@@ -101,7 +101,7 @@ class _Reader:
         position = self._position(index)
         key, end = self._decoder.raw_decode(self._text, index)
         if key in result:
-            self._problems.add(position, *twice(key, result.positions[key]))
+            self._problems.add(position, *twice(key, result.positions[key]), code="duplicate-key")
         end = self._skip(end)
         if self._text[end : end + 1] != ":":
             raise json.JSONDecodeError("a ':' is expected", self._text, end)

@@ -58,10 +58,15 @@ class ModifierReader:
         if isinstance(model, PluginError):
             message = f"there is no modifier `{name}`"
             broken = "" if model.message.startswith("there is no") else model.message
-            self._problems.add(key, broken or message, MODIFIERS.get(name) or model.hint)
+            self._problems.add(key, broken or message, MODIFIERS.get(name) or model.hint, code="unknown-modifier")
             return None
         if model.section != section:
-            self._problems.add(key, f"`{name}` does not belong under `{section}:`", f"move it to `{model.section}:`")
+            self._problems.add(
+                key,
+                f"`{name}` does not belong under `{section}:`",
+                f"move it to `{model.section}:`",
+                code="unknown-modifier",
+            )
             return None
         if isinstance(node, Scalar) and node.empty:
             return None
@@ -98,7 +103,7 @@ class ModifierReader:
         made, wrong = validate(model, {"value": value}, None, ())
         for fault in wrong:
             where = locate(fault, [(Scalar(node.source, node.mark, None, "value", plain=True), node, "value")])
-            self._problems.add(where or node, _sentence(name, fault), fault.hint)
+            self._problems.add(where or node, _sentence(name, fault), fault.hint, code="wrong-value")
         return cast("Modifier", made)
 
 

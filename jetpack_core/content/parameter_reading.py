@@ -70,10 +70,12 @@ class ParameterReader:
             field = fields.by_name.get(key.text)
             if field is None:
                 hint = TASK_KEYS.get(key.text) or suggest(key.text, fields.shown)
-                self._problems.add(key, f"!{module} has no parameter `{key.text}`", hint)
+                self._problems.add(key, f"!{module} has no parameter `{key.text}`", hint, code="unknown-parameter")
             elif field.name in given:
                 other = given[field.name][0].text
-                self._problems.add(key, f"`{key.text}` is the same parameter as `{other}`", "give it once")
+                self._problems.add(
+                    key, f"`{key.text}` is the same parameter as `{other}`", "give it once", code="duplicate-key"
+                )
             else:
                 given[field.name] = (key, node, field)
         return list(given.values())
@@ -85,9 +87,20 @@ class ParameterReader:
         empty = {shown: key for key, node, shown in pairs if isinstance(node, Scalar) and node.empty}
         for fault in wrong:
             if not fault.path and fault.missing in empty:
-                self._problems.add(empty[fault.missing], f"`{fault.missing}` has no value, and !{module} needs one")
+                self._problems.add(
+                    empty[fault.missing],
+                    f"`{fault.missing}` has no value, and !{module} needs one",
+                    code="missing-parameter",
+                )
                 continue
             text = sentence(fault)
             if not fault.path:
                 text = f"!{module} {text}" if fault.missing else f"!{module}: {text}"
-            self._problems.add(locate(fault, pairs) or task, text, fault.hint)
+            self._problems.add(locate(fault, pairs) or task, text, fault.hint, code=code_of(fault))
+
+
+def code_of(fault: Fault) -> str:
+    """Return the short name of what is wrong with a parameter."""
+    if fault.missing:
+        return "missing-parameter"
+    return "missing-file" if fault.message.startswith("no file ") else "wrong-value"

@@ -138,7 +138,7 @@ class PlayReader:
             value = self._templates.render(text, flatten(layers))
         except JetpackError as error:
             hint = error.hint or "groups know the play's defaults, vars and vars_files, and -e"
-            self._problems.add(node, error.message, hint)
+            self._problems.add(node, error.message, hint, code="template-value")
             return []
         names = value if isinstance(value, list | tuple) else [value]
         if names and all(isinstance(name, str) and name for name in names):
@@ -158,7 +158,9 @@ class PlayReader:
             if os.path.lexists(path):
                 yield read_layer(path, self._problems)
             else:
-                self._problems.add(node, f"there is no file {shown(path)}", suggest(path.name, _siblings(path)))
+                self._problems.add(
+                    node, f"there is no file {shown(path)}", suggest(path.name, _siblings(path)), code="missing-file"
+                )
 
     def _file_name(self, text: str, node: Node) -> str | None:
         """Return a file's name, in which only `-e` variables are known."""
@@ -168,7 +170,7 @@ class PlayReader:
             return str(self._templates.render(text, self._extra))
         except JetpackError as error:
             hint = "the files are read before any host is known; only -e variables may stand in their names"
-            self._problems.add(node, error.message, hint)
+            self._problems.add(node, error.message, hint, code="template-value")
             return None
 
     def _sudo_template(self, section: Section) -> str | None:

@@ -47,16 +47,25 @@ class Problems:
         """Make a file's lines known, to show them."""
         self._sources[source.file] = source
 
-    def add(self, where: Node | Position, message: str, hint: str = "", *, hidden: bool = False) -> None:
+    def add(
+        self,
+        where: Node | Position,
+        message: str,
+        hint: str = "",
+        *,
+        code: str = "invalid-content",
+        hidden: bool = False,
+    ) -> None:
         """Note a problem; the same one twice counts once.
 
+        :param code: The short name of its kind.
         :param hidden: The line may not be shown, as a secret stands in it.
         """
         if isinstance(where, Node):
             self._sources.setdefault(where.source.file, where.source)
             where = where.position
         line = "" if hidden else self._source(where.file).line(where.line)
-        self._found[Problem(where, message, hint, line)] = None
+        self._found[Problem(where, message, hint, line, code)] = None
 
     def extend(self, error: ContentError) -> None:
         """Take over what another load found."""

@@ -155,11 +155,13 @@ class RoleReader:
         without = next((path for path in candidates if path.is_dir()), None)
         if without is not None:
             hint = "a role's folder holds the file role.yml; `tasks: [main.yml]` in it is enough"
-            self._problems.add(node, f"the role {name!r} has no role.yml in {shown(without)}", hint)
+            self._problems.add(
+                node, f"the role {name!r} has no role.yml in {shown(without)}", hint, code="missing-role"
+            )
         else:
             places = ", ".join(shown(folder) for folder in self._search)
             near = suggest(name, _role_names(self._search))
-            self._problems.add(node, f"there is no role {name!r} in {places}", near)
+            self._problems.add(node, f"there is no role {name!r} in {places}", near, code="missing-role")
         return None
 
     def _read(self, path: Path) -> Role:
@@ -193,7 +195,7 @@ class RoleReader:
             file = role / key / name
             if not os.path.lexists(file):
                 near = suggest(name, _names(role / key))
-                self._problems.add(node, f"there is no file {shown(file)}", near)
+                self._problems.add(node, f"there is no file {shown(file)}", near, code="missing-file")
                 continue
             yield from self._tasks.read_list(read(file, self._problems), context, handlers=key == "handlers")
 

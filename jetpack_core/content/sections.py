@@ -43,7 +43,7 @@ class Section:
         for key, value in node.pairs:
             if key.text not in known:
                 hint = (hints or {}).get(key.text) or suggest(key.text, known)
-                problems.add(key, f"{noun} has no key `{key.text}`", hint)
+                problems.add(key, f"{noun} has no key `{key.text}`", hint, code="unknown-key")
             elif not (isinstance(value, Scalar) and value.empty):
                 self._values[key.text] = value
 
@@ -59,11 +59,11 @@ class Section:
     def require(self, key: str, hint: str) -> None:
         """Note a missing or empty key."""
         if key not in self._values:
-            self._problems.add(self.node, f"{self._noun} needs `{key}`", hint)
+            self._problems.add(self.node, f"{self._noun} needs `{key}`", hint, code="missing-key")
 
     def fault(self, key: str, message: str, hint: str = "") -> None:
         """Note that a key's value is wrong."""
-        self._problems.add(self._values.get(key, self.node), f"`{key}` {message}", hint)
+        self._problems.add(self._values.get(key, self.node), f"`{key}` {message}", hint, code="wrong-value")
 
     def text(self, key: str) -> str | None:
         """Return text."""

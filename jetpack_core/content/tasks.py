@@ -118,7 +118,9 @@ class TaskReader:
         if isinstance(found, PluginError):
             last = name.rpartition(".")[2]
             hint = hints.MODULES.get(last) or _unknown_hint(found, last, name, self._registry)
-            self._problems.add(node, found.message.replace(f"module {name!r}", f"module !{name}"), hint)
+            self._problems.add(
+                node, found.message.replace(f"module {name!r}", f"module !{name}"), hint, code="unknown-module"
+            )
             return None
         return found
 
@@ -127,7 +129,7 @@ class TaskReader:
         if isinstance(node, Mapping):
             named = next((key.text.rpartition(".")[2] for key, _ in node.pairs if key.text not in _KEYWORDS), "")
         message = "a task begins with its module, such as `- !copy`"
-        self._problems.add(node, message, hints.MODULES.get(named) or self._example(named))
+        self._problems.add(node, message, hints.MODULES.get(named) or self._example(named), code="unknown-module")
 
     def _example(self, named: str) -> str:
         """Say how a task is written, with the module that seems to be meant."""

@@ -38,7 +38,9 @@ def check_template_files(plays: Iterable[Play], registry: Registry, templates: T
         wrong = templates.check_file(text)
         if wrong is not None:
             problems.register(Source(shown(file), text))
-            problems.add(Position(shown(file), wrong.line, wrong.column), wrong.message, wrong.hint)
+            problems.add(
+                Position(shown(file), wrong.line, wrong.column), wrong.message, wrong.hint, code="template-syntax"
+            )
 
 
 def _decode(content: bytes, file: str, problems: Problems) -> str | None:
@@ -47,7 +49,7 @@ def _decode(content: bytes, file: str, problems: Problems) -> str | None:
     except UnicodeDecodeError as error:
         message = f"the byte 0x{content[error.start]:02x} is not UTF-8, and a template is text"
         hint = "save it as UTF-8, or send the file as it is with !copy"
-        problems.add(place_in(content, error.start, file), message, hint)
+        problems.add(place_in(content, error.start, file), message, hint, code="unreadable-file")
         return None
 
 

@@ -127,7 +127,7 @@ def to_secret(node: Node, problems: Problems) -> object:
         return problems.vault.value(node.text.encode(), node.position, node.source.secret_paths.get(id(node), ()))
     what = "text" if isinstance(node, Scalar) else node.noun
     message = f"`!age` stands before an armored age file, and this is {what}"
-    problems.add(node, message, _ENCRYPT_IT, hidden=True)
+    problems.add(node, message, _ENCRYPT_IT, hidden=True, code="unreadable-secret")
     return None
 
 

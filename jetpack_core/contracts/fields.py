@@ -6,6 +6,7 @@ Text from YAML arrives as it was written; each type turns it into its value or s
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -130,6 +131,18 @@ def readable(path: Path) -> bool:
     return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
+def _near(name: str, folders: Sequence[str]) -> str:
+    """Return a question whether a file of a similar name is meant, or nothing."""
+    wanted = Path(name)
+    here = [wanted.parent] if wanted.is_absolute() else [Path(folder) / wanted.parent for folder in folders]
+    try:
+        names = [one.name for folder in here if folder.is_dir() for one in folder.iterdir()]
+    except (OSError, ValueError):
+        return ""
+    near = difflib.get_close_matches(wanted.name, names, n=1)
+    return f"; did you mean {str(wanted.with_name(near[0]))!r}?" if near else ""
+
+
 def source(folder: str) -> BeforeValidator:
     """Return the validator of a control-side path that is looked up in a folder of the role or playbook.
 
@@ -150,7 +163,7 @@ def source(folder: str) -> BeforeValidator:
         if found is None:
             places = ", ".join(map(str, context.searched(folder)))
             message = f"no file {value!r}" if value.startswith("/") else f"no file {value!r} in {places}"
-            raise ValueError(message)
+            raise ValueError(f"{message}{_near(value, context.searched(folder))}")
         if not readable(found):
             message = f"the file {value!r} is there, and you may not read it"
             raise ValueError(message)

@@ -64,7 +64,9 @@ def _entries(directory: Path, draft: Draft) -> list[_Entry]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        draft.problems.add(whole(directory, draft.problems), f"cannot be listed: {error.strerror}")
+        draft.problems.add(
+            whole(directory, draft.problems), f"cannot be listed: {error.strerror}", code="unreadable-file"
+        )
         return []
     return sorted(entries, key=lambda one: (one.name, one.path.name))
 
@@ -102,7 +104,7 @@ def _read_group(name: str, data: SourceMap, draft: Draft) -> None:
     for key in data:
         if key not in _GROUP_KEYS:
             hint = nearest(key, _GROUP_KEYS) or _GROUP_HINT
-            draft.problems.add(data.positions[key], f"a group has no key {key!r}", hint)
+            draft.problems.add(data.positions[key], f"a group has no key {key!r}", hint, code="unknown-key")
     draft.add_hosts(name, _names(data, "hosts", draft))
     draft.add_subgroups(name, _names(data, "subgroups", draft))
 
@@ -170,7 +172,7 @@ def _files(entry: _Entry, draft: Draft) -> Iterator[Path]:
 
 def _check(values: SourceMap, path: Path, draft: Draft) -> None:
     for name, message, hint in settings.faults(values):
-        draft.problems.add(values.positions.get(name, top(path)), message, hint)
+        draft.problems.add(values.positions.get(name, top(path)), message, hint, code="wrong-value")
     for text in settings.strangers(values):
         draft.warn(f"{path}: {text}")
 

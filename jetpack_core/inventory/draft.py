@@ -120,7 +120,7 @@ class Draft:
                 if name not in self._groups:
                     hint = nearest(name, (one for one in self._groups if one not in {ALL, group}))
                     hint = hint or f"make the file groups/{name}"
-                    self.problems.add(position, f"there is no group {name!r}", hint)
+                    self.problems.add(position, f"there is no group {name!r}", hint, code="unknown-group")
 
     def _group(self, name: str, hierarchy: Hierarchy) -> Group:
         draft = self._groups[name]

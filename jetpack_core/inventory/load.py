@@ -78,7 +78,9 @@ def _read(path: Path, draft: Draft, timeout: float) -> None:
         read_groups(path, draft)
     elif not path.is_file():
         what = "is neither a directory nor a file" if path.exists() else "there is no such inventory"
-        draft.problems.add(whole(path, draft.problems), what, "name an inventory directory or script with -i")
+        draft.problems.add(
+            whole(path, draft.problems), what, "name an inventory directory or script with -i", code="missing-file"
+        )
     elif os.access(path, os.X_OK):
         read_script(path, draft, timeout)
     elif path.suffix == ".json":

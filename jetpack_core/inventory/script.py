@@ -49,10 +49,12 @@ def read_script(path: Path, draft: Draft, timeout: float = TIMEOUT) -> None:
     try:
         output = _run(path, timeout)
     except UsageError as error:
-        problems.add(whole(path, problems), error.message, error.hint)
+        problems.add(whole(path, problems), error.message, error.hint, code="inventory-script")
         return
     if not output.strip():
-        problems.add(whole(path, problems), "the inventory script printed nothing", _FORMAT_HINT)
+        problems.add(
+            whole(path, problems), "the inventory script printed nothing", _FORMAT_HINT, code="inventory-script"
+        )
         return
     place = Position(f"{shown(path)} (output)", 1, 1)
     _read(json_text.parse(output, place.file, problems), place, draft)
@@ -181,7 +183,7 @@ class _Reader:
         for key, where in group.positions.items():
             if key not in _KEYS:
                 hint = nearest(key, _KEYS) or _FORMAT_HINT
-                self.draft.problems.add(where, f"{name}: a group has no key {key!r}", hint)
+                self.draft.problems.add(where, f"{name}: a group has no key {key!r}", hint, code="unknown-key")
         self.draft.add_hosts(name, self._part(group, name, "hosts", place))
         self._children(name, self._part(group, name, "children", place))
         where = group.positions.get("vars", place)
@@ -211,7 +213,7 @@ class _Reader:
     def _layer(self, noun: str, name: str, value: object, where: str, place: Position) -> Layer | None:
         values = self.mapping(value, where, place)
         for key, message, hint in settings.faults(values):
-            self.draft.problems.add(values.positions[key], f"{where}: {message}", hint)
+            self.draft.problems.add(values.positions[key], f"{where}: {message}", hint, code="wrong-value")
         for text in settings.strangers(values):
             self.draft.warn(f"{place}: {where}: {text}")
         resolved = resolve_replace_keys(values)
