@@ -89,6 +89,7 @@ def jetpack_register_modifiers() -> list[Reference]:
             "subscribe": ("subscribe:Subscribe", "Name what a handler answers"),
             "sudo": ("sudo:Sudo", "Become another user"),
             "tags": ("tags:Tags", "Select by --tags"),
+            "window": ("window:Window", "Act only at certain times"),
         },
     )
 
