@@ -13,14 +13,19 @@ from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.packages.foresight import Foreseen, Package, State, Step, Work, as_results
+from jetpack_core.modules.packages.holders import asking_for_holder, holder_in
 from jetpack_core.modules.packages.indexed import UpgradingTransaction
 from jetpack_core.modules.packages.names import Order, Request
 from jetpack_core.records import CommandResult
 
 _STEP: Final = re.compile(
-    r"\(\d+/\d+\) (Installing|Upgrading|Downgrading|Purging|Replacing) (\S+) \((\S+)(?: -> (\S+))?\)"
+    r"\( *\d+/\d+\) (Installing|Upgrading|Downgrading|Purging|Replacing) (\S+) \((\S+)(?: -> (\S+))?\)"
 )
-_NAMED: Final = re.compile(r"(\S+)-(\d\S*-r\d+|\d[^\s-]*)")
+_NAMED: Final = re.compile(r"(\S+)-(\d\S*-r\d+|\d[^\s-]*)(?: - .*)?")
+_REFUSED: Final = re.compile(r"^.*not removed due to:\n((?: +\S.*\n?)+)", re.MULTILINE)
+_LOCK: Final = "Unable to lock database"
+_LOCKS: Final = ("/lib/apk/db/lock", "/usr/lib/apk/db/lock")
+_NOT_HELD: Final = ("Permission denied", "Read-only file system", "No such file or directory")
 
 
 class Apk(UpgradingTransaction):
@@ -51,6 +56,8 @@ class Apk(UpgradingTransaction):
     """Bring every installed package to its newest version."""
 
     tool: ClassVar[str] = "apk"
+    # Names of virtual packages begin with a dot.
+    name_pattern: ClassVar = re.compile(r"[A-Za-z0-9@_.][A-Za-z0-9@._+:/~-]*")
     # apk judges itself, and says in words where a package would go back.
     order: ClassVar = Order(lambda _one, _other: 0, lambda _one, _other: True)
     index_path: ClassVar[str] = "/var/cache/apk"
@@ -114,6 +121,9 @@ class Apk(UpgradingTransaction):
         (ended,) = as_results(replies)
         if not ended.ok:
             raise TaskError(f"apk would fail: {self.last_words(ended)}")
+        if match := _REFUSED.search(ended.stdout + ended.stderr):
+            message = f"apk would refuse, with the words: {' '.join(match[0].split())}"
+            raise TaskError(message, hint="remove what needs it in the same task, or leave it")
         steps = []
         for match in map(_STEP.match, ended.stdout.splitlines()):
             if match is None:
@@ -126,12 +136,14 @@ class Apk(UpgradingTransaction):
                 steps.append(Step(name, first, None))
             elif first != second:
                 steps.append(Step(name, first if second else None, second or first))
+        if self.remove and not steps:
+            raise TaskError(f"apk would remove nothing: {self.last_words(ended)}")
         return Foreseen(tuple(steps))
 
     def transaction(self, work: Work) -> Run:
         """Return the transaction."""
         words = self._words(work.todo) or ()
-        return Run(("apk", *words[:1], "--no-progress", "--wait", str(int(self.lock_timeout)), *words[1:]))
+        return Run(("apk", *words[:1], "--no-progress", *words[1:]))
 
     def _words(self, todo: Sequence[Request]) -> tuple[str, ...] | None:
         if self.upgrade is not None:
@@ -144,7 +156,17 @@ class Apk(UpgradingTransaction):
 
     def refresh_words(self) -> tuple[str, ...]:
         """Return the command that refreshes the index."""
-        return ("apk", "update", "--wait", str(int(self.lock_timeout)))
+        return ("apk", "update")
+
+    def watched(self, run: Run) -> Run:
+        """Return a command that also tells who holds the lock; apk itself does not."""
+        return asking_for_holder(run, _LOCK, *_LOCKS)
+
+    def lock_holder(self, ended: CommandResult) -> str | None:
+        """Return who holds apk's lock."""
+        if _LOCK not in ended.stderr or any(words in ended.stderr for words in _NOT_HELD):
+            return None
+        return f"the lock of apk is held by {holder_in(ended) or 'another process'}"
 
 
 def _specs(request: Request) -> list[str]:

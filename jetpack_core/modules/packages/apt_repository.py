@@ -78,7 +78,12 @@ class AptRepository(Repository):
     def key_path(self) -> str:
         """Where the key is kept; apt tells the two forms of keys by the name."""
         armored = self.key is None or self.key.read_bytes().startswith(b"-----BEGIN")
-        return f"/etc/apt/keyrings/{self.repository}.{'asc' if armored else 'gpg'}"
+        return self.key_paths[0 if armored else 1]
+
+    @property
+    def key_paths(self) -> tuple[str, str]:
+        """Where a key with armour is kept, and where one without."""
+        return (f"/etc/apt/keyrings/{self.repository}.asc", f"/etc/apt/keyrings/{self.repository}.gpg")
 
     def text(self) -> str:
         """Return the file with its fields."""

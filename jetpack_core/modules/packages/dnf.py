@@ -17,20 +17,36 @@ from jetpack_core.modules.packages.rpm import RpmTransaction, shown
 from jetpack_core.records import CommandResult
 
 _LOCKED: Final = 200
-# What dnf keeps on hold is in a list of its plugin; yum 3 and dnf 5 have others.
+# What dnf keeps on hold is in a list of its plugin; dnf 5 has another.
 _LOCKS_SCRIPT: Final = """
+for program in dnf dnf5 yum microdnf none; do path=$(command -v "$program") && break; done
+case $(readlink -f "$path") in *dnf5) program=dnf5 ;; esac
+echo "#$program"
 conf=/etc/dnf/plugins/versionlock.conf
 list=$(sed -n 's/^ *locklist *= *//p' "$conf" 2>/dev/null)
 cat "${list:-/etc/dnf/plugins/versionlock.list}" 2>/dev/null
-program=$(command -v dnf) || echo '#other'
-case $(readlink -f "$program") in *dnf5) echo '#other' ;; esac
 [ -f "$conf" ] || echo '#missing'
 grep -qi '^ *enabled *= *\\(0\\|no\\|false\\|off\\)' "$conf" 2>/dev/null && echo '#missing'
 """
 _LOCK_ENTRY: Final = re.compile(r"(?:\d+:)?(.+)-(?:\d+:)?[^-]+-[^-]+")
+_OTHERS: Final = {
+    "#yum": ("the host has only yum 3, which this module does not know", "install dnf first, or use !command with yum"),
+    "#microdnf": (
+        "the host has only microdnf, which this module does not know",
+        "install dnf first, by !command with `microdnf install -y dnf`",
+    ),
+    "#none": (
+        "there is no dnf on the host",
+        "choose the module of the host's own package manager, or `package`, which does that",
+    ),
+}
 _HOLDER: Final = re.compile(r"(?:locked by|with PID|with pid) (\d+)(?:[^\n]* is: (\S+))?")
+# What dnf 5 says, which leaves at once; it names the other process in some versions.
+_TRANSACTION_LOCK: Final = re.compile(r"Failed to obtain rpm transaction lock(?:.*?\b[Pp][Ii][Dd]\W+(\d+))?", re.DOTALL)
 _NAMED: Final = re.compile(r"with PID \d+ is: (\S+)")
 _ADDING: Final = ("Installing", "Upgrading", "Downgrading", "Reinstalling")
+# What a package takes the place of: of another name in dnf 4, and of its own former version as well in dnf 5.
+_REPLACING: Final = re.compile(r"^ +replacing +(\S+)(?: +\S+)?.*$", re.MULTILINE)
 # A row of the table may be broken anywhere, so rows are found by their shape.
 _ROW: Final = re.compile(
     r"(\S+)\s+(noarch|src|[a-z][a-z0-9_]*)\s+((?:\d+:)?\S+-\S+)\s+(\S+)\s+[\d.]+\s*(?:[kKMGTi]*B?)\b"
@@ -41,10 +57,10 @@ class Dnf(RpmTransaction):
     """Install, update and remove packages of Fedora, Red Hat Enterprise Linux and their family.
 
     All packages of a task go into one transaction. The plan names every package that would change, dependencies
-    included; what dnf weighs as optional may be left out by it. The module's other name is `yum`. On hosts that have
-    only yum, that is used.
+    included; what dnf weighs as optional may be left out by it. The module's other name is `yum`; hosts that have only
+    yum 3 or microdnf are refused with what to do.
 
-    Packages are put on hold by dnf's plugin versionlock, which must be there for that.
+    Packages are put on hold by dnf's plugin versionlock, which must be there for that; the list of dnf 5 is not known.
 
     dnf itself renews an index that its own settings call expired, and keeps a log, even when asked what it would do.
 
@@ -89,13 +105,16 @@ class Dnf(RpmTransaction):
         return [Run(("/bin/sh", "-c", _LOCKS_SCRIPT), read_only=True)]
 
     def locks(self, replies: Sequence[object]) -> tuple[str, ...]:
-        """Return the names in the plugin's list. Raises TaskError where the task needs the plugin and it is not there.
+        """Return the names in the plugin's list. Raises TaskError where the plugin is needed, or dnf, and missing.
 
         An entry is a name with its version and architecture; one with `!` is not about a hold.
         """
         lines = [line.strip() for result in as_results(replies) for line in result.stdout.splitlines()]
-        if self.hold is not None and "#other" in lines:
-            raise TaskError("`hold` knows the list of dnf 4 alone, and the host has yum 3 or dnf 5")
+        for other in _OTHERS.keys() & set(lines[:1]):
+            message, hint = _OTHERS[other]
+            raise TaskError(message, hint=hint)
+        if self.hold is not None and "#dnf5" in lines[:1]:
+            raise TaskError("`hold` knows the list of dnf 4 alone, and the host has dnf 5")
         if self.hold and "#missing" in lines:
             hint = "install python3-dnf-plugin-versionlock first (dnf-plugins-core where there is no such package)"
             raise TaskError("dnf puts no package on hold without its plugin versionlock", hint=hint)
@@ -138,27 +157,32 @@ class Dnf(RpmTransaction):
         return found
 
     def _dnf(self, *words: str) -> Run:
-        # Where dnf is missing, yum has the same words.
-        script = 'program=dnf; command -v dnf >/dev/null || program=yum; exec "$program" "$@"'
+        script = 'program=dnf; command -v dnf >/dev/null || program=dnf5; exec "$program" "$@"'
         return Run(("/bin/sh", "-c", script, "dnf", *words))
 
     def targets(self, ended: CommandResult) -> Mapping[str, str | None]:
         """Return what dnf's table says. It leaves with 1 both when answered with no and when it fails."""
-        found: dict[str, str | None] = {}
-        section = ""
+        added: dict[str, str | None] = {}
+        gone: list[str] = []
         for heading, body in _sections(ended.stdout):
             section = heading.split()[0].rstrip(":")
-            if section not in {*_ADDING, "Removing"}:
-                continue
-            for row in _ROW.finditer(body):
-                found[row[1]] = None if section == "Removing" else shown(row[3])
-        if not found and not ended.ok:
+            rows = list(_ROW.finditer(_REPLACING.sub("", body)))
+            if section in _ADDING:
+                added.update({row[1]: shown(row[3]) for row in rows})
+                gone += [self.plain_name(match[1]) for match in _REPLACING.finditer(body)]
+            elif section == "Removing":
+                gone += [row[1] for row in rows]
+        if not added and not gone and not ended.ok:
             raise TaskError(f"dnf would fail: {self.last_words(ended)}")
-        return found
+        # Of a package that may be there several times, such as a kernel, an old one may go as a new one comes.
+        return {**dict.fromkeys(gone), **added}
 
     def lock_holder(self, ended: CommandResult) -> str | None:
         """Return who holds one of dnf's locks."""
         said = ended.stdout + ended.stderr
+        match = _TRANSACTION_LOCK.search(said)
+        if match is not None:
+            return f"the lock of rpm is held by {f'process {match[1]}' if match[1] else 'another process'}"
         if ended.rc != _LOCKED:
             return None
         pid, name = _HOLDER.search(said), _NAMED.search(said)

@@ -3,18 +3,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from jetpack_core.contracts.fields import HostPath
 from jetpack_core.modules.packages.repository import Line, Repository, Words
 
-_ZYPPER = "/etc/zypp/repos.d"
+_ZYPPER: Final = "/etc/zypp/repos.d"
+_DNF_SCRIPT: Final = """
+program=dnf; command -v dnf >/dev/null || program=dnf5
+exec "$program" -q makecache "--disablerepo=*" "--enablerepo=$1" "--setopt=$1.skip_if_unavailable=False"
+"""
+# zypper asks about keys that rpm does not know, and takes no for an answer where nobody is there to ask.
+# $1: the repository to try, or nothing; $2...: files and addresses of keys. What fails leaves no key behind.
+_KEYS_SCRIPT: Final = """
+name=$1; shift
+before=" $(rpm -q gpg-pubkey | tr '\\n' ' ') "
+rpm --import "$@" && { [ -z "$name" ] || zypper --non-interactive refresh "$name"; } && exit
+rc=$?
+for key in $(rpm -q gpg-pubkey); do
+  case $before in *" $key "*) ;; *) rpm -e "$key" ;; esac
+done
+exit "$rc"
+"""
 
 
 class DnfRepository(Repository):
-    """Name a repository of rpms for dnf, yum or zypper, with the key that signs it.
+    """Name a repository of rpms for dnf or zypper, with the key that signs it.
+
+    dnf takes the key into rpm's database when it first installs from the repository; for zypper this module does, since
+    zypper would have to ask. There the key stays when the repository goes: `rpm --erase` takes it away.
 
     Example::
 
@@ -50,7 +69,7 @@ class DnfRepository(Repository):
     """Take packages only with a signature by one of the keys."""
 
     gpgkey: Words | None = None
-    """Addresses of keys, in place of `key`; dnf fetches them when the first package is installed."""
+    """Addresses of keys, in place of `key`; dnf fetches them with the first package, zypper has them at once."""
 
     options: dict[Annotated[str, Field(pattern=r"^[a-z][a-z_0-9]*$")], Line] = Field(default_factory=dict)
     """Further settings of the file, such as `priority: 10`."""
@@ -97,10 +116,20 @@ class DnfRepository(Repository):
 
     def trial(self) -> tuple[str, ...]:
         """Return the command that fetches this index."""
-        if self.directory == _ZYPPER:
+        if self.directory != _ZYPPER:
+            return ("/bin/sh", "-c", _DNF_SCRIPT, "refresh", self.repository)
+        keys = self._keys_to_import()
+        if not keys:
             return ("zypper", "--non-interactive", "refresh", self.repository)
-        script = (
-            "program=dnf; command -v dnf >/dev/null || program=yum;"
-            ' exec "$program" -q makecache "--disablerepo=*" "--enablerepo=$1" "--setopt=$1.skip_if_unavailable=False"'
-        )
-        return ("/bin/sh", "-c", script, "refresh", self.repository)
+        return ("/bin/sh", "-c", _KEYS_SCRIPT, "refresh", self.repository, *keys)
+
+    def introduction(self) -> tuple[str, ...]:
+        """Return the command that takes the key into rpm's database, for zypper."""
+        keys = self._keys_to_import() if self.directory == _ZYPPER else ()
+        return ("/bin/sh", "-c", _KEYS_SCRIPT, "import", "", *keys) if keys else ()
+
+    def _keys_to_import(self) -> tuple[str, ...]:
+        if self.key is not None:
+            return (self.key_path,)
+        # What zypper's variables stand for, only zypper knows.
+        return tuple(address for address in self.gpgkey or () if "$" not in address)

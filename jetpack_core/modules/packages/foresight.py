@@ -12,6 +12,12 @@ from jetpack_core.modules.packages.names import Request
 from jetpack_core.records import CommandResult, FileStat
 
 _LAST_WORDS: Final = 6
+_HOLD: Final = "hold of "
+
+
+def hold_of(name: str) -> str:
+    """Return how the hold of a package is called among changes, and among what earlier tasks would make of packages."""
+    return _HOLD + name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,10 @@ class State:
     """Names and patterns of what is on hold, where the manager keeps a list of them."""
     locks_file: FileStat | None = None
     """The file with that list, where no program writes it."""
+    lacks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The extras that a package does not have as it is installed, of requests that name some."""
+    planned_holds: Mapping[str, bool] = field(default_factory=dict)
+    """Plan mode: the packages that earlier tasks would put on hold or take off."""
     findings: Mapping[str, object] = field(default_factory=dict)
     """What else the task's result tells."""
 
@@ -94,7 +104,12 @@ def with_planned(state: State, requests: Sequence[Request], planned: Mapping[str
             packages.pop(name, None)
         else:
             packages[name] = Package(name, version, held=name in packages and packages[name].held)
-    return replace(state, packages=packages)
+    holds = {name.removeprefix(_HOLD): kept is not None for name, kept in planned.items() if name.startswith(_HOLD)}
+    for request, package in packages.items():
+        packages[request] = replace(package, held=holds.get(state.names.get(request, request), package.held))
+    locks = tuple(one for one in state.locks if holds.get(one, True))
+    more = tuple(name for name, held in holds.items() if held and name not in locks)
+    return replace(state, packages=packages, locks=(*locks, *more), planned_holds=holds)
 
 
 def behind(

@@ -13,12 +13,12 @@ from pydantic import model_validator
 
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation, Run
-from jetpack_core.errors import TaskError
-from jetpack_core.modules.packages.foresight import Foreseen, State, Step, Work, told_of
+from jetpack_core.errors import TaskError, UnknownValueError
+from jetpack_core.modules.packages.foresight import Foreseen, State, Step, Work, hold_of, told_of
 from jetpack_core.modules.packages.indexed import IndexedTransaction, ListedTransaction
 from jetpack_core.modules.packages.names import HOLD_HINT, Request
 from jetpack_core.modules.packages.transaction import run_alone
-from jetpack_core.records import Change, Outcome, Plan, PlanKind
+from jetpack_core.records import Change, Outcome, PackageEffect, Plan, PlanKind
 
 
 class HoldingTransaction(IndexedTransaction):
@@ -75,11 +75,22 @@ class HoldingTransaction(IndexedTransaction):
 
     def with_holds(self, plan: Plan, work: Work) -> Plan:
         """Return a plan with what becomes of holds."""
-        changes = [Change(f"hold of {name}", not self.hold, self.hold) for name in self.to_mark(work.state)]
-        if not changes:
+        names = [hold_of(name) for name in self.to_mark(work.state)]
+        if not names:
             return plan
         kind = PlanKind.MODIFY if plan.kind is PlanKind.NONE else plan.kind
-        return replace(plan, kind=kind, changes=(*plan.changes, *changes), data=work)
+        changes = [Change(name, not self.hold, self.hold) for name in names]
+        effects = [PackageEffect(self.keeper, name, "held" if self.hold else None) for name in names]
+        changed = replace(plan, changes=(*plan.changes, *changes), effects=(*plan.effects, *effects))
+        return replace(changed, kind=kind, data=work)
+
+    def check_steps(self, steps: Sequence[Step], state: State) -> None:
+        """Raise UnknownValueError where only the run can tell what becomes of what is on hold by then."""
+        named = {self.own_name(one, state) for one in self.requests()} if self.hold is not None else set()
+        for step in steps:
+            if state.planned_holds.get(step.name) and step.name not in named:
+                raise UnknownValueError(f"an earlier task would put {step.name} on hold")
+        super().check_steps(steps, state)
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
         """Make the transaction, then set holds."""

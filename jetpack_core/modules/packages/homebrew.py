@@ -77,21 +77,19 @@ class Homebrew(Transaction):
     def state(self, replies: Sequence[object]) -> State:
         """Return the state of the packages, with the version that Homebrew has of each."""
         (ended,) = as_results(replies)
+        told = self._told(ended)
         packages: dict[str, Package] = {}
         newest: dict[str, Sequence[str]] = {}
-        for one in self._told(ended):
-            names = _names(one)
-            request = next((request for request in self.requests() if request.name in names), None)
-            if request is None:
-                continue
+        names: dict[str, str] = {}
+        for request in self.requests():
+            one = _named(request.name, told)
+            names[request.name] = _own_name(one)
             newest[request.name] = [_newest(one)]
             installed = _installed(one)
             if installed is not None:
-                held = bool(one.get("pinned"))
-                packages[request.name] = Package(
-                    request.name, installed, not one.get("outdated") or not self.update, held
-                )
-        return State(packages, newest)
+                complete, held = not one.get("outdated") or not self.update, bool(one.get("pinned"))
+                packages[request.name] = Package(_own_name(one), installed, complete, held)
+        return State(packages, newest, names=names)
 
     def _told(self, ended: CommandResult) -> list[dict[str, object]]:
         if not ended.ok:
@@ -127,17 +125,18 @@ class Homebrew(Transaction):
 
     def foresee(self, replies: Sequence[object], state: State) -> Foreseen:
         """Return the packages that would change. Raises TaskError where Homebrew has another version."""
-        steps = []
+        steps: dict[str, Step] = {}
         for request in self.requests():
             now, newest = state.packages.get(request.name), state.available[request.name][0]
+            name = state.names[request.name]
             if self.remove:
-                steps += [Step(request.name, now.version, None)] if now is not None else []
+                steps |= {name: Step(name, now.version, None)} if now is not None else {}
                 continue
             if not request.accepts(newest, self.order):
                 raise TaskError(f"Homebrew has {request.name} {newest}, not {request.wanted}")
             if now is None or not now.complete:
-                steps.append(Step(request.name, None if now is None else now.version, newest))
-        return Foreseen(tuple(steps))
+                steps[name] = Step(name, None if now is None else now.version, newest)
+        return Foreseen(tuple(steps.values()))
 
     def transaction(self, work: Work) -> Run:
         """Return the command; installing brings what is outdated up to date as well."""
@@ -156,6 +155,20 @@ def _names(one: Mapping[str, object]) -> set[str]:
         others = one.get(key)
         found |= {str(name) for name in others} if isinstance(others, list) else set()
     return found
+
+
+def _named(name: str, told: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
+    """Return the package that a task means; brew finds names whatever their capitals. Raises TaskError."""
+    wanted = name.casefold()
+    for one in told:
+        if wanted in {known.casefold() for known in _names(one)}:
+            return one
+    raise TaskError(f"brew says nothing of {name}", hint="`brew info` on the host tells the name it goes by")
+
+
+def _own_name(one: Mapping[str, object]) -> str:
+    """Return the name of a package with its tap, where that is not Homebrew's own."""
+    return next(str(one[key]) for key in ("full_name", "full_token", "token", "name") if isinstance(one.get(key), str))
 
 
 def _installed(one: Mapping[str, object]) -> str | None:

@@ -77,7 +77,8 @@ class IndexedTransaction(Transaction):
 
     def refresh_command(self) -> Run:
         """Return the command that refreshes the index, and notes that it did."""
-        script = 'index=$1; shift; "$@" && touch "$index"'
+        # dnf 5 keeps its index elsewhere, so that the place of dnf 4 may not be there.
+        script = 'index=$1; shift; "$@" && { [ -e "$index" ] || mkdir -p "$index"; } && touch "$index"'
         argv = ("/bin/sh", "-c", script, "refresh", self.index_path, *self.refresh_words())
         return Run(argv, env=self.environment)
 

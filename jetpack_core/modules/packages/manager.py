@@ -65,6 +65,8 @@ class ManagedPackages(Module):
     order: ClassVar[Order]
     name_pattern: ClassVar[re.Pattern[str] | None] = None
     """Which names the manager knows, where that is not the usual."""
+    compatible_releases: ClassVar[bool] = False
+    """Whether the manager knows the condition `~=`."""
     environment: ClassVar[Mapping[str, str]] = {}
     tool: ClassVar[str]
     """The program, for errors."""
@@ -105,12 +107,16 @@ class ManagedPackages(Module):
     def requests(self) -> tuple[Request, ...]:
         """Return the packages the task is about. Raises ValueError."""
         options = {} if self.name_pattern is None else {"pattern": self.name_pattern}
-        found = [parse_request(text, **options) for text in self.package or ()]
         general = parse_constraints(self.version) if self.version is not None else ()
+        found = [parse_request(text, **options) for text in self.package or ()]
         if self.remove and any(one.constraints for one in found):
             message = "what is to be removed has no version"
             raise ValueError(message)
-        return tuple(one if one.constraints or one.is_file else replace(one, constraints=general) for one in found)
+        found = [one if one.constraints or one.is_file else replace(one, constraints=general) for one in found]
+        if not self.compatible_releases and any(part.operator == "~=" for one in found for part in one.constraints):
+            message = "`~=` is known to pip alone"
+            raise ValueError(message)
+        return tuple(found)
 
     @property
     def keeper(self) -> str:
@@ -167,6 +173,22 @@ class ManagedPackages(Module):
         if required is None or not concerned or isinstance(known, Unknown) or known == required:
             return {}
         return {RESTART_FACT: required}
+
+    def succeeded(self, ended: CommandResult) -> bool:
+        """Tell by its exit code whether a transaction was made."""
+        return ended.ok
+
+    def remarks(self, ended: CommandResult) -> Sequence[str]:
+        """Return what the user should know of a transaction that was made."""
+        return ()
+
+    def outcome_findings(self, ended: CommandResult) -> Mapping[str, object]:
+        """Return what the exit code of a transaction tells beyond `findings`."""
+        return {}
+
+    def watched(self, run: Run) -> Run:
+        """Return a command that also tells who holds the lock, where the manager does not tell that itself."""
+        return run
 
     def lock_holder(self, ended: CommandResult) -> str | None:
         """Return who holds the lock, where the transaction failed for that alone and should be tried again."""

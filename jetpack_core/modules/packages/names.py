@@ -23,11 +23,11 @@ class Order:
 
 
 _VERSION: Final = r"[A-Za-z0-9][A-Za-z0-9.+~:^_*!-]*"
-_OPERATORS: Final = {"=": "=", "==": "=", ">=": ">=", "<=": "<=", ">": ">", "<": "<", "!=": "!="}
-_CONSTRAINT: Final = re.compile(rf"\s*(==|=|>=|<=|!=|>|<)?\s*({_VERSION})\s*")
+_OPERATORS: Final = {"=": "=", "==": "=", ">=": ">=", "<=": "<=", ">": ">", "<": "<", "!=": "!=", "~=": "~="}
+_CONSTRAINT: Final = re.compile(rf"\s*(==|=|>=|<=|!=|~=|>|<)?\s*({_VERSION})\s*")
 _NAME: Final = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@._+:/~-]*")
 _PATH: Final = re.compile(r"/[A-Za-z0-9@._+:/~%^-]+")
-_SPLIT: Final = re.compile(r"\s*([^=<>!\s]+)\s*(.*)", re.DOTALL)
+_SPLIT: Final = re.compile(r"\s*([^=<>!\s]+?)\s*((?:(?:~=|[=<>!]|\s).*)?)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ class Constraint:
             same = fnmatchcase(version, self.version) if "*" in self.version else order.same(version, self.version)
             return same == (self.operator == "=")
         found = order.compare(version, self.version)
-        return {">=": found >= 0, "<=": found <= 0, ">": found > 0, "<": found < 0}[self.operator]
+        # How far `~=` goes up, pip on the host says itself.
+        return {">=": found >= 0, "~=": found >= 0, "<=": found <= 0, ">": found > 0, "<": found < 0}[self.operator]
 
     def __str__(self) -> str:
         return self.version if self.operator == "=" else f"{self.operator} {self.version}"
@@ -106,7 +107,7 @@ def parse_request(text: str, *, pattern: re.Pattern[str] = _NAME) -> Request:
     name, rest = (match[1], match[2].strip()) if match else ("", "")
     whole = _PATH if name.startswith("/") else pattern
     named = whole.fullmatch(name) is not None and not name.endswith("-") and "/../" not in name
-    if not named or rest[:1] not in {"", *"=<>!"}:
+    if not named or rest[:1] not in {"", *"=<>!~"}:
         message = f"{text!r} is not the name of a package"
         raise ValueError(message)
     if rest and name.startswith("/"):

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
+from pydantic import ValidationError
+
 from jetpack_core.contracts.module import Module
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.commands.execution import ResultName
@@ -82,6 +84,9 @@ class Package(Module):
     downgrade: bool = False
     """Let a package go back to an older version where `version` asks for that; else the task fails."""
 
+    hold: bool | None = None
+    """Whether the packages are on hold, so that no upgrade touches them; left as it is unless said."""
+
     refresh: bool = False
     """Refresh the package index first, where something is to be installed and the index is older than `cache_valid`."""
 
@@ -115,9 +120,16 @@ class Package(Module):
         return await chosen.module.apply(host, replace(plan, data=chosen.data))
 
     def _module(self, manager: str) -> Transaction:
-        module = _transaction(_PROGRAMS.get(manager, manager))
+        name = _PROGRAMS.get(manager, manager)
+        module = _transaction(name)
+        if self.hold is not None and "hold" not in module.model_fields:
+            raise TaskError(f"{module.tool} keeps no package on hold", hint="leave `hold` out where the host has it")
         given = {name: getattr(self, name) for name in self.model_fields_set if name in module.model_fields}
-        return module.model_validate(given)
+        try:
+            return module.model_validate(given)
+        except ValidationError as error:
+            said = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
+            raise TaskError(f"!{name}, the module for this host, does not take that: {said}") from error
 
 
 async def _detect(host: Host) -> str:

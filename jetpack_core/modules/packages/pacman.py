@@ -18,6 +18,7 @@ from jetpack_core.modules.files.content import FileWork, compare, operation
 from jetpack_core.modules.files.document import document_of
 from jetpack_core.modules.files.payload import payload_of_bytes
 from jetpack_core.modules.packages.foresight import Package, State, Work, as_results, last_words
+from jetpack_core.modules.packages.holders import asking_for_holder, holder_in
 from jetpack_core.modules.packages.holds import LockingTransaction
 from jetpack_core.modules.packages.names import Request
 from jetpack_core.modules.packages.pacman_conf import ignored, with_ignored, without_ignored
@@ -28,6 +29,7 @@ _PRINTED: Final = ("--print", "--print-format", "%n\t%v")
 _CONF: Final = "/etc/pacman.conf"
 _LIMIT: Final = 1024 * 1024
 _LOCK: Final = "unable to lock database"
+_LOCK_FILE: Final = "/var/lib/pacman/db.lck"
 
 
 class Pacman(LockingTransaction):
@@ -188,9 +190,18 @@ class Pacman(LockingTransaction):
         rows = [line.split("\t") for line in ended.stdout.splitlines() if "\t" in line]
         return {row[0]: None if self.remove else row[1] for row in rows}
 
+    def watched(self, run: Run) -> Run:
+        """Return a command that also tells who holds the lock; pacman itself does not."""
+        return asking_for_holder(run, _LOCK, _LOCK_FILE)
+
     def lock_holder(self, ended: CommandResult) -> str | None:
-        """Tell of the lock, of which pacman does not say who holds it."""
-        return "/var/lib/pacman/db.lck is held by another pacman" if _LOCK in ended.stderr else None
+        """Return who holds the lock, or that it was left behind."""
+        if _LOCK not in ended.stderr:
+            return None
+        holder = holder_in(ended)
+        if holder is None:
+            return f"{_LOCK_FILE} is held by no process: a pacman that was cut off left it, and it is to be removed"
+        return f"{_LOCK_FILE} is held by {holder}"
 
     def last_words(self, ended: CommandResult) -> str:
         """Return pacman's errors, with the reasons that it writes among its output."""

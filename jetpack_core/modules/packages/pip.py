@@ -34,17 +34,50 @@ except ImportError:
     except ImportError:
         sys.exit("there is no pip for " + sys.executable)
 plain = lambda name: re.sub("[-_.]+", "-", name).lower()
-there = {plain(one.metadata["Name"]): one.version for one in distributions() if one.metadata["Name"]}
+there = {}
+for one in distributions():
+    if one.metadata["Name"]:
+        # The first one on the path is the one that counts.
+        there.setdefault(plain(one.metadata["Name"]), one)
+def fits(wanted):
+    one = there.get(plain(wanted.name))
+    return bool(one and wanted.specifier.contains(one.version, prereleases=True))
+def needed(one, extra):
+    own = [name for name in one.metadata.get_all("Provides-Extra") or () if plain(name) == plain(extra)]
+    if not own:
+        return None
+    wanted = [(text, Requirement(text)) for text in one.requires or ()]
+    names = {extra, own[0], plain(extra)}
+    return [
+        (text, part) for text, part in wanted
+        if part.marker and not part.marker.evaluate({"extra": ""})
+        and any(part.marker.evaluate({"extra": name}) for name in names)
+    ]
+def lacking(wanted, seen):
+    # Which extras nobody offers, and whether anything is missing that the others need.
+    unknown, missing = [], False
+    one = there.get(plain(wanted.name))
+    for extra in wanted.extras if one else ():
+        parts = needed(one, extra)
+        if parts is None:
+            unknown.append(extra)
+        for text, part in parts or ():
+            missing = missing or not fits(part)
+            if text not in seen:
+                missing = lacking(part, seen | {text})[1] or missing
+    return unknown, missing
 answer = {}
 for text in sys.argv[1:]:
     wanted = Requirement(text)
-    version = there.get(plain(wanted.name))
-    answer[text] = [plain(wanted.name), version, bool(version and wanted.specifier.contains(version, prereleases=True))]
+    one = there.get(plain(wanted.name))
+    unknown, missing = lacking(wanted, frozenset())
+    good = fits(wanted) and not unknown and not missing
+    answer[text] = [plain(wanted.name), one and one.version, good, unknown]
 # Only an installation itself refuses this; pip's rehearsal does not (PEP 668).
 managed = sys.prefix == sys.base_prefix and os.path.exists(
     os.path.join(sysconfig.get_path("stdlib", sysconfig.get_default_scheme()), "EXTERNALLY-MANAGED")
 ) if hasattr(sysconfig, "get_default_scheme") else False
-print(json.dumps({"requests": answer, "all": there, "managed": managed}))
+print(json.dumps({"requests": answer, "all": {name: one.version for name, one in there.items()}, "managed": managed}))
 """
 _ENVIRONMENT: Final = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_ROOT_USER_ACTION": "ignore"}
 
@@ -62,8 +95,9 @@ def _compare(one: str, other: str) -> int:
 class Pip(Transaction):
     """Install, update and remove Python packages, by default in a virtual environment.
 
-    Whether a version will do is judged by pip's own rules (PEP 440), extras are written as `name[extra]`. The plan
-    names every package that would change, dependencies included; that needs pip 22.2 or newer on the host.
+    Whether a version will do is judged by pip's own rules (PEP 440). What an extra, written as `name[extra]`, stands
+    for is looked at as well. The plan names every package that would change, dependencies included; that needs pip 22.2
+    or newer on the host.
 
     Example::
 
@@ -91,6 +125,7 @@ class Pip(Transaction):
     """Further options of `pip install`, such as `--index-url`."""
 
     tool: ClassVar[str] = "pip"
+    compatible_releases: ClassVar[bool] = True
     order: ClassVar = Order(_compare, lambda one, other: _compare(one, other) == 0)
     name_pattern: ClassVar = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(\[[A-Za-z0-9._, -]+\])?")
 
@@ -101,6 +136,9 @@ class Pip(Transaction):
             raise ValueError(message)
         if any(one.is_file for one in self.requests()):
             message = "give the project's name, and the folder of its wheels by `options: [--find-links, FOLDER]`"
+            raise ValueError(message)
+        if self.remove and any(_parts(one)[1] for one in self.requests()):
+            message = "an extra is only a name for other packages; name those that are to go"
             raise ValueError(message)
         return self
 
@@ -129,12 +167,13 @@ class Pip(Transaction):
         """Return the state of the packages."""
         (ended,) = as_results(replies)
         told = _answer(ended)["requests"]
-        packages = {}
+        packages, lacks = {}, {}
         for request in self.requests():
-            name, version, good = told[_requirement(request)]
+            name, version, good, unknown = told[_requirement(request)]
             if isinstance(version, str):
                 packages[request.name] = Package(name, version, complete=good or self.remove)
-        return State(packages)
+                lacks[request.name] = unknown
+        return State(packages, lacks=lacks)
 
     def versions_query(self, names: Sequence[str]) -> Run:
         """Return the question for all that is installed."""
@@ -156,7 +195,8 @@ class Pip(Transaction):
         listed, *reports = as_results(replies)
         now = {name: package.version for name, package in self.versions(listed).items()}
         if self.remove:
-            return Foreseen(tuple(Step(one.name, one.version, None) for one in state.packages.values()))
+            gone = {one.name: one.version for one in state.packages.values()}
+            return Foreseen(tuple(Step(name, version, None) for name, version in gone.items()))
         if _answer(listed)["managed"] and "--break-system-packages" not in self.options:
             message = "this Python belongs to the system's package manager (externally-managed-environment)"
             raise TaskError(message, hint="use a `virtualenv`, or `options: [--break-system-packages]`")
@@ -166,8 +206,22 @@ class Pip(Transaction):
             found = [one["metadata"] for one in json.loads(reports[0].stdout)["install"]]
         except (ValueError, KeyError, TypeError) as error:
             raise TaskError("pip's report cannot be read", hint="pip 22.2 or newer is needed") from error
+        self._check_extras({_plain(one["name"]): one for one in found}, state)
         steps = [Step(_plain(one["name"]), now.get(_plain(one["name"])), one["version"]) for one in found]
         return Foreseen(tuple(step for step in steps if step.before != step.after))
+
+    def _check_extras(self, found: Mapping[str, Mapping[str, Any]], state: State) -> None:
+        """Raise TaskError for an extra that a package does not have; pip itself only warns and leaves it out."""
+        for request in self.requests():
+            name, extras = _parts(request)
+            if name in found:
+                offered = {_plain(extra) for extra in found[name].get("provides_extra") or ()}
+                version, missing = found[name]["version"], [extra for extra in extras if _plain(extra) not in offered]
+            else:
+                now = state.packages.get(request.name)
+                version, missing = now.version if now else "", [*state.lacks.get(request.name, ())]
+            if missing:
+                raise TaskError(f"{name} {version} has no extra {missing[0]!r}", hint="another version may have it")
 
     def transaction(self, work: Work) -> Run:
         """Return the installation, or the removal."""
@@ -184,6 +238,12 @@ class Pip(Transaction):
 def _requirement(request: Request) -> str:
     conditions = [f"{'==' if one.operator == '=' else one.operator}{one.version}" for one in request.constraints]
     return request.name + ",".join(conditions)
+
+
+def _parts(request: Request) -> tuple[str, list[str]]:
+    """Return the name of a package as pip compares names, and its extras as they are written."""
+    name, _, extras = request.name.rstrip("]").partition("[")
+    return _plain(name), [extra.strip() for extra in extras.split(",") if extra.strip()]
 
 
 def _plain(name: str) -> str:

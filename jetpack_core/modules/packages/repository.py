@@ -130,6 +130,15 @@ class Repository(Module):
     def key_path(self) -> str:
         """Where the key is kept."""
 
+    @property
+    def key_paths(self) -> Sequence[str]:
+        """Where a key may have been kept that is no longer the repository's."""
+        return (self.key_path,)
+
+    def introduction(self) -> Sequence[str]:
+        """Return the command that makes the key known where no trial does, if its file alone does not."""
+        return ()
+
     @abstractmethod
     def text(self) -> str:
         """Return what the file is to say."""
@@ -141,12 +150,15 @@ class Repository(Module):
     async def plan(self, host: Host) -> Plan:
         """Compare the file and the key with what they are to be."""
         key_folder: HostPath = self.key_path.rpartition("/")[0]
-        asked = [host.stat(self.path, content=_LIMIT), host.stat(self.key_path, content=_LIMIT), host.stat(key_folder)]
-        now, key_now, folder = await host.gather(asked)
+        keys = (self.key_path, *(path for path in self.key_paths if path != self.key_path))
+        asked = [host.stat(path, content=_LIMIT) for path in (self.path, *keys)]
+        now, *keys_now, folder = await host.gather([*asked, host.stat(key_folder)])
         files = [_File(self.path, now, None if self.remove else self.text().encode())]
         if self.remove or self.key is not None:
+            # First the key that counts, and behind the repository's file those that it names no more.
             key = None if self.remove or self.key is None else self.key.read_bytes()
-            files.insert(0, _File(self.key_path, key_now, key))
+            files.insert(0, _File(self.key_path, keys_now[0], key))
+            files += [_File(stale.path, stale, None) for stale in keys_now[1:]]
         differing = tuple(one for one in files if one.differs)
         if not differing:
             return Plan(PlanKind.NONE)
@@ -170,14 +182,15 @@ class Repository(Module):
             steps.append(host.make_directory(self.key_path.rpartition("/")[0], parents=True))
         steps += [one.write(host) for one in work.files]
         tried = self.refresh and self.enabled and not self.remove
-        if not tried:
+        command = self.trial() if tried else () if self.remove else self.introduction()
+        if not command:
             await host.gather(steps)
             return Outcome()
-        *_, ended = await host.gather([*steps, Run(tuple(self.trial()))])
+        *_, ended = await host.gather([*steps, Run(tuple(command))])
         if isinstance(ended, CommandResult) and not ended.ok:
             await host.gather([one.put_back(host) for one in work.files])
             message = f"the repository does not work, and was put back as it was: {last_words(ended)}"
-            raise TaskError(message, hint="`refresh: false` keeps it without a try")
+            raise TaskError(message, hint="`refresh: false` keeps it without a try" if tried else "")
         return Outcome()
 
 

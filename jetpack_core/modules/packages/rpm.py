@@ -84,13 +84,18 @@ class RpmTransaction(LockingTransaction):
             name = request.name
             if request.is_file:
                 name, versions[request.name] = _contents(name, contents.get(name, ()))
-            names[request.name] = _ARCHITECTURE.sub("", name)
+            names[request.name] = self.plain_name(name)
             found = self._installed(request, name, [row for row in lines if len(row) == _COLUMNS])
             if found is not None:
                 packages[request.name] = found
         age = self.index_age(replies[locks + len(own) :]) if index else None
         held = self.locks(replies[:locks])
         return State(packages, index_age=age, in_files=versions, names=names, locks=held)
+
+    @staticmethod
+    def plain_name(name: str) -> str:
+        """Return the name of a package without its architecture."""
+        return _ARCHITECTURE.sub("", name)
 
     def _installed(self, request: Request, name: str, rows: Sequence[Sequence[str]]) -> Package | None:
         """Return a package that is installed: one that will do, or else the newest, as several kernels may be."""

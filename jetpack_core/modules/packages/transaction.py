@@ -170,9 +170,10 @@ class Transaction(ManagedPackages):
 
     async def _refresh(self, host: Host, work: Work) -> Work:
         """Refresh the index and look again; what is to be done is known only then."""
-        command = self.refresh_command()
-        if command is None:
+        refresh = self.refresh_command()
+        if refresh is None:
             return work
+        command = self.watched(refresh)
         ended = await self.patiently(host, lambda: run_alone(command))
         if not ended.ok:
             raise TaskError(f"the package index cannot be refreshed: {self.last_words(ended)}")
@@ -200,7 +201,10 @@ class Transaction(ManagedPackages):
         ended = replace(await self.patiently(host, attempt), argv=run.argv)
         if ended.rc == _STALE and work.foreseen.digest:
             raise StaleError(self.tool, "other packages were installed or removed meanwhile")
-        return self._judge(ended, work, self.versions(ended_of(replies[1])), self.findings(replies[2:]))
+        for remark in self.remarks(ended):
+            host.warn(remark)
+        findings = {**self.findings(replies[2:]), **self.outcome_findings(ended)}
+        return self._judge(ended, work, self.versions(ended_of(replies[1])), findings)
 
     async def patiently(
         self,
@@ -229,6 +233,7 @@ class Transaction(ManagedPackages):
             guard.append(host.set_attributes(work.state.expect.path, expect=work.state.expect))
         if work.foreseen.digest:
             run = self.guarded(run, work.foreseen.digest)
+        run = self.watched(run)
         look = self.versions_query([step.name for step in work.steps])
         return (await self._ask(host, [*guard, run, look, *self.aftermath()]))[len(guard) :]
 
@@ -241,17 +246,18 @@ class Transaction(ManagedPackages):
             after = None if package is None else str(package)
             if after != step.before:
                 became[step.name] = {"before": step.before, "after": after}
+        succeeded = self.succeeded(ended)
         outcome = Outcome(
             result=result_of(became, findings),
             rc=ended.rc,
             stdout=ended.stdout,
             stderr=ended.stderr,
             command=ended.argv,
-            changed=None if ended.ok else bool(became),
-            failed=not ended.ok,
+            changed=None if succeeded else bool(became),
+            failed=not succeeded,
         )
         foretold = {step.name: {"before": step.before, "after": step.after} for step in work.steps}
-        if ended.ok:
+        if succeeded:
             return outcome if became == foretold and not work.refresh else replace(outcome, msg=told_of(became))
         so_far = f"changed by then: {told_of(became)}" if became else "no package was changed"
         return replace(outcome, msg=f"{self.tool}: {self.last_words(ended)}; {so_far}")

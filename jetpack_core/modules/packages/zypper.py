@@ -19,7 +19,8 @@ from jetpack_core.records import CommandResult
 
 _LOCKED: Final = 7
 # zypper(8): 100 to 103 only tell of patches and restarts; 106 that a repository was left out.
-_FINE: Final = frozenset({0, 100, 101, 102, 103, 106})
+_REBOOT, _RESTART, _LEFT_OUT = 102, 103, 106
+_FINE: Final = frozenset({0, 100, 101, _REBOOT, _RESTART, _LEFT_OUT})
 _TAG: Final = re.compile(r"<(to-[a-z-]+|solvable)\b([^>]*)>")
 _ATTRIBUTE: Final = re.compile(r'([a-z-]+)="([^"]*)"')
 _MESSAGE: Final = re.compile(
@@ -107,8 +108,9 @@ class Zypper(RpmTransaction):
         dry = ("--dry-run",) if simulated else ()
         agree = ("--auto-agree-with-licenses",)
         if self.upgrade is not None:
-            kind = ("patch", "--category", "security") if self.upgrade == "security" else ("update",)
-            return (*kind, *dry, *agree)
+            # Without that option a patch that asks for a restart is left out, and nothing fails.
+            patch = ("patch", "--with-interactive", "--category", "security")
+            return (*(patch if self.upgrade == "security" else ("update",)), *dry, *agree)
         if not todo:
             return None
         names = [word for one in todo for word in _specs(one)]
@@ -133,9 +135,30 @@ class Zypper(RpmTransaction):
                 section = tag[1]
                 continue
             told = {key: unescape(value) for key, value in _ATTRIBUTE.findall(tag[2])}
-            if told.get("type") == "package":
-                found[told["name"]] = None if section == "to-remove" else shown(told["edition"])
+            if told.get("type") != "package":
+                continue
+            if section != "to-remove":
+                found[told["name"]] = shown(told["edition"])
+            else:
+                # Of a package that may be there several times, such as a kernel, an old one may go as a new one comes.
+                found.setdefault(told["name"], None)
         return found
+
+    def succeeded(self, ended: CommandResult) -> bool:
+        """Tell by its exit code whether a transaction was made."""
+        return ended.rc in _FINE
+
+    def remarks(self, ended: CommandResult) -> Sequence[str]:
+        """Return what zypper's exit code tells beyond success."""
+        if ended.rc == _RESTART:
+            return ["zypper itself was updated first; run the task again for the patches that are left"]
+        if ended.rc == _LEFT_OUT:
+            return [f"zypper left a repository out: {self.last_words(ended)}"]
+        return []
+
+    def outcome_findings(self, ended: CommandResult) -> Mapping[str, object]:
+        """Return that a restart is needed, of which zypper keeps no note where a patch asked for it."""
+        return {"reboot_required": True} if ended.rc == _REBOOT else {}
 
     def lock_holder(self, ended: CommandResult) -> str | None:
         """Return who holds zypper's lock."""

@@ -28,7 +28,7 @@ def prepared(make_bench: Callable[..., Bench]) -> Bench:
 @pytest.fixture
 def bench(prepared: Bench) -> Iterator[Bench]:
     yield prepared
-    prepared.shell("/srv/venv/bin/pip uninstall -q -y jet-app jet-lib 2>&1")
+    prepared.shell("/srv/venv/bin/pip uninstall -q -y jet-app jet-lib jet-extra jet-fast jet-more 2>&1")
 
 
 def pip(**parameters: object) -> Pip:
@@ -77,3 +77,39 @@ def test_the_system_itself_is_left_to_its_package_manager(bench: Bench) -> None:
 def test_an_environment_that_is_not_there_is_named(bench: Bench) -> None:
     with pytest.raises(TaskError, match="/srv/none/bin/python"):
         bench.plan(pip(package="jet-lib", virtualenv="/srv/none"))
+
+
+def test_what_an_extra_stands_for_is_there_as_well(bench: Bench) -> None:
+    bench.converge(pip(package="jet-extra"))
+    assert bench.plan(pip(package="jet_extra"), round_trips=1).kind is PlanKind.NONE
+    module = pip(package="Jet.Extra[fast_one]")
+    plan = bench.plan(module)
+    foretold = {"jet-fast": (None, "2.0"), "jet-more": (None, "1.0")}
+    assert (plan.kind, changes(plan)) == (PlanKind.MODIFY, foretold)
+    made, outcome = bench.converge(module)
+    assert made == done(outcome) == foretold
+    assert bench.plan(pip(package=["jet-extra[fast-one]", "jet-lib"]), round_trips=1).kind is PlanKind.NONE
+    # What the extra needs must be new enough, and may have extras itself.
+    for gone, foretold in (
+        ("install -q --no-index --find-links /srv/wheels jet-fast==1.0", {"jet-fast": ("1.0", "2.0")}),
+        ("uninstall -q -y jet-more", {"jet-more": (None, "1.0")}),
+    ):
+        bench.shell(f"/srv/venv/bin/pip {gone} 2>&1")
+        made, outcome = bench.converge(module)
+        assert made == done(outcome) == foretold
+
+
+def test_an_extra_that_nobody_offers_fails(bench: Bench) -> None:
+    for _ in ("new", "there already"):
+        with pytest.raises(TaskError, match=r"jet-extra 2\.0 has no extra 'slow'"):
+            bench.plan(pip(package=["jet-extra[slow]"]))
+        bench.shell("/srv/venv/bin/pip install -q --no-index --find-links /srv/wheels jet-extra 2>&1")
+    with pytest.raises(TaskError, match="jet-nowhere"):
+        bench.plan(pip(package="jet-extra[unmet] == 1.0", downgrade=True))
+
+
+def test_compatible_releases_are_judged_by_pip(bench: Bench) -> None:
+    made, _ = bench.converge(pip(package="jet-app ~= 1.0"))
+    assert made["jet-app"] == (None, "1.10")
+    assert bench.plan(pip(package="jet-app~=1.5"), round_trips=1).kind is PlanKind.NONE
+    assert changes(bench.plan(pip(package="jet-app ~= 2.0")))["jet-app"] == ("1.10", "2.0")

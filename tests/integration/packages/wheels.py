@@ -11,11 +11,12 @@ FOLDER = Path("/srv/wheels")
 FOLDER.mkdir()
 
 
-def wheel(name: str, version: str, requires: str = "") -> None:
+def wheel(name: str, version: str, *requires: str, extras: tuple[str, ...] = ()) -> None:
     """Make one wheel with one file."""
     plain = name.replace("-", "_")
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-    metadata += f"Requires-Dist: {requires}\n" if requires else ""
+    metadata += "".join(f"Requires-Dist: {one}\n" for one in requires)
+    metadata += "".join(f"Provides-Extra: {one}\n" for one in extras)
     info = f"{plain}-{version}.dist-info"
     files = {
         f"{plain}.py": "",
@@ -33,4 +34,10 @@ wheel("jet-app", "1.10", "jet-lib")
 wheel("Jet.App", "2.0", "jet-lib >= 2")
 wheel("jet-lib", "1.0")
 wheel("jet-lib", "2.0")
+fast = 'jet-fast[more] >= 2; extra == "fast_one"'
+wheel("jet-extra", "1.0", "jet-lib", fast, 'jet-nowhere; extra == "unmet"', extras=("fast_one", "unmet"))
+wheel("jet-extra", "2.0", "jet-lib", fast, extras=("fast_one",))
+wheel("jet-fast", "1.0")
+wheel("jet-fast", "2.0", 'jet-more; extra == "more"', extras=("more",))
+wheel("jet-more", "1.0")
 subprocess.run(["python3", "-m", "venv", "/srv/venv"], check=True)

@@ -53,15 +53,15 @@ def _told(text: str) -> list[object]:
 
 
 def test_entries_of_versionlock_are_names_with_versions() -> None:
-    told = "\n# Added lock\njet-lib-0:1.0-1.*\n!jet-app-0:2.0-1.*\ngcc-c++-12.2-3.x86_64\nkernel*\n"
+    told = "#dnf\n\n# Added lock\njet-lib-0:1.0-1.*\n!jet-app-0:2.0-1.*\ngcc-c++-12.2-3.x86_64\nkernel*\n"
     assert Dnf(package=["x"]).locks(_told(told)) == ("jet-lib", "gcc-c++", "kernel*")
 
 
 @pytest.mark.parametrize("hold", [True, False])
 def test_lists_that_are_not_known_are_not_taken_for_empty(hold: bool) -> None:
-    with pytest.raises(TaskError, match="yum 3 or dnf 5"):
-        Dnf(package=["x"], hold=hold).locks(_told("#other\n#missing\n"))
-    assert Dnf(package=["x"]).locks(_told("#other\n#missing\n")) == ()
+    with pytest.raises(TaskError, match="dnf 4 alone, and the host has dnf 5"):
+        Dnf(package=["x"], hold=hold).locks(_told("#dnf5\n#missing\n"))
+    assert Dnf(package=["x"]).locks(_told("#dnf5\n#missing\n")) == ()
 
 
 def test_a_lock_on_something_else_than_a_name_is_no_hold() -> None:

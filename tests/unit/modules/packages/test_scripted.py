@@ -41,7 +41,8 @@ class Script:
 def _words(operation: Operation[object]) -> str:
     assert isinstance(operation, Run)
     argv = operation.argv[4:] if operation.argv[:2] == ("/bin/sh", "-c") else operation.argv
-    return " ".join(argv)
+    # A changing command of apk stands behind what asks for the holder of the lock.
+    return " ".join(argv[argv.index("apk") :] if "apk" in argv else argv)
 
 
 @pytest.fixture
@@ -151,7 +152,7 @@ def test_apk_installs_what_is_missing_with_what_it_needs(script: Script) -> None
     plan = script.host.plan(module)
     assert (plan.kind, changes(plan)) == (PlanKind.CREATE, {"pcre2": (None, "10.43-r0"), "nginx": (None, "1.26.2-r0")})
     outcome = script.host.apply(module, plan)
-    assert script.changing == ["apk add --no-progress --wait 60 nginx"]
+    assert script.changing == ["apk add --no-progress nginx"]
     assert set(outcome.result["changed"]) == {"pcre2", "nginx"}  # type: ignore[call-overload]
 
 
@@ -180,3 +181,86 @@ def test_apk_says_what_it_does_not_know(script: Script) -> None:
     script.says("apk add --simulate nonesuch", rc=1, stderr=error)
     with pytest.raises(TaskError, match="no such package"):
         script.host.plan(apk(package="nonesuch"))
+
+
+def test_brew_finds_names_whatever_their_capitals(script: Script) -> None:
+    wget = {**formula("wget", "1.25.0"), "aliases": ["gnu-wget"]}
+    script.says("true")
+    script.says("info --json=v2 --formula", info(wget))
+    script.says("info --json=v2 --formula wget", info(formula("wget", "1.25.0", "1.25.0")))
+    script.says("info --json=v2 --formula Wget", info(wget))
+    script.says("install --formula wget")
+    module = brew(package=["Wget", "gnu-wget"])
+    plan = script.host.plan(module)
+    assert changes(plan) == {"wget": (None, "1.25.0")}
+    outcome = script.host.apply(module, plan)
+    assert script.changing == ["install --formula wget"]
+    assert outcome.result["changed"] == {"wget": {"before": None, "after": "1.25.0"}}
+
+
+def test_brew_installs_from_a_tap_by_the_whole_name(script: Script) -> None:
+    tapped = {**formula("tool", "1.0"), "full_name": "vendor/tap/tool", "tap": "vendor/tap"}
+    script.says("true")
+    script.says("info", info(tapped))
+    script.says("install --formula vendor/tap/tool")
+    module = brew(package="vendor/tap/tool")
+    script.host.apply(module, script.host.plan(module))
+    assert script.changing == ["install --formula vendor/tap/tool"]
+
+
+def test_brew_that_answers_with_something_else_is_not_believed(script: Script) -> None:
+    script.says("info", info(formula("wget", "1.25.0")))
+    with pytest.raises(TaskError, match="brew says nothing of jq"):
+        script.host.plan(brew(package=["wget", "jq"]))
+
+
+@pytest.mark.parametrize(
+    "steps", ["", "( 1/10) Purging ansible-doc (9.0-r0)\n(10/10) Purging other (1.0-r0)\n"], ids=["nothing", "some"]
+)
+def test_apk_that_would_keep_a_package_is_told_with_its_words(script: Script, steps: str) -> None:
+    script.says("apk info --verbose", _INSTALLED)
+    script.says("apk info --installed")
+    kept = "World updated, but the following packages are not removed due to:\n  py3-yaml: ansible-core ansible\n            yq\n\n"
+    script.says("apk del --simulate py3-yaml", f"{kept}{steps}OK: 7 MiB in 14 packages\n")
+    with pytest.raises(TaskError, match="not removed due to: py3-yaml: ansible-core ansible yq") as caught:
+        script.host.plan(apk(package="py3-yaml", remove=True))
+    assert "remove what needs it" in caught.value.hint
+
+
+def test_apk_counts_many_steps_with_blanks(script: Script) -> None:
+    script.says("apk info --verbose", _INSTALLED)
+    script.says("apk info --installed", rc=1)
+    steps = "".join(f"({one:2d}/11) Installing p{one} (1.0-r0)\n" for one in range(1, 12))
+    script.says("apk add --simulate nginx", f"{steps}OK: 7 MiB in 14 packages\n")
+    assert len(changes(script.host.plan(apk(package="nginx")))) == 11
+
+
+def test_apk_knows_virtual_packages_by_their_names(script: Script) -> None:
+    script.says("apk info --verbose", f"{_INSTALLED}.build-deps-20260509.091445\n")
+    script.says("apk info --installed .build-deps")
+    script.says("apk del --simulate .build-deps", "(1/1) Purging .build-deps (20260509.091445)\nOK: 7 MiB\n")
+    plan = script.host.plan(apk(package=".build-deps", remove=True))
+    assert changes(plan) == {".build-deps": ("20260509.091445", None)}
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            "Resource temporarily unavailable\njetpack: the lock is held by 4711 (apk)\n",
+            r"held by process 4711 \(apk\)",
+        ),
+        ("Resource temporarily unavailable\n", "held by another process"),
+    ],
+)
+def test_apk_is_tried_again_while_its_lock_is_held(script: Script, said: str, words: str) -> None:
+    script.says("apk info --verbose", _INSTALLED)
+    script.says("apk info --installed", rc=1)
+    script.says("apk add --simulate nginx", "(1/1) Installing nginx (1.0-r0)\nOK: 7 MiB\n")
+    script.says("apk add --no-progress nginx", rc=99, stderr=f"ERROR: Unable to lock database: {said}")
+    module = apk(package="nginx", lock_timeout=0.0)
+    with pytest.raises(TaskError, match=f"the lock of apk is {words}, still after .*; nothing was changed"):
+        script.host.apply(module, script.host.plan(module))
+    script.says("apk add --no-progress nginx", rc=99, stderr="ERROR: Unable to lock database: Permission denied\n")
+    outcome = script.host.apply(module, script.host.plan(module))
+    assert (outcome.failed, "Permission denied; no package was changed" in outcome.msg) == (True, True)
