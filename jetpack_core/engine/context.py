@@ -34,10 +34,16 @@ DEFAULT_SUDO_TEMPLATE = "sudo -H -u '{{ jet_sudo_user }}' {{ jet_command }}"
 class World:
     """Counts changes, so that what was read before one can be told from what was read after."""
 
-    __slots__ = ("changes",)
+    __slots__ = ("changes", "settled")
 
     def __init__(self) -> None:
         self.changes = 0
+        self.settled = 0
+        """How many there were when the task under way began. Hosts that run the same task at once do so in no order."""
+
+    def settle(self) -> None:
+        """Begin a task: all changes so far came before it."""
+        self.settled = self.changes
 
 
 @dataclass(slots=True)
@@ -46,7 +52,10 @@ class HostRun:
 
     name: str
     variables: HostVariables
-    world: World = field(default_factory=World)
+    own: World = field(default_factory=World)
+    """The changes of this host alone."""
+    batch: World | None = None
+    """Those of all hosts that go from task to task together; None where nobody waits for anybody."""
     lost: bool = False
     """Failed or unreachable: out of the rest of the run."""
     at: int = 0
@@ -57,6 +66,17 @@ class HostRun:
     """Handlers that ran in this batch."""
     notified: dict[str, bool] = field(default_factory=dict)
     """Names of notifications not yet handled; False where plan mode cannot know whether they are sent."""
+
+    def changed(self, *, only_planned: bool = False) -> None:
+        """Note that the host changes; what is only planned is nothing to the others."""
+        self.own.changes += 1
+        if not only_planned:
+            self.told()
+
+    def told(self) -> None:
+        """Note that there is something new that the other hosts may look at, such as a variable."""
+        if self.batch is not None:
+            self.batch.changes += 1
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ def doubt(unit: TaskOnHost, item: PlannedItem | None = None) -> str:
     host = (item.route if item is not None else _route(unit, scope)).host
     if unit.task.module_class.apply is not Module.apply:
         unit.context.overlay(host).doubt(_paths(unit, scope), f"the task {unit.task.name!r}")
-        unit.host.world.changes += 1
+        unit.host.changed(only_planned=True)
     return host
 
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from jetpack_core.engine.scope import TaskScope
     from jetpack_core.engine.task_shape import TaskShape
 
+Stamp = tuple[int, int, int]
+"""How many changes the host had seen, the version of its variables, and the changes of the batch."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaskOnHost:
@@ -50,9 +53,29 @@ class TaskOnHost:
         variables = self.host.variables.seen_by(self.task.role)
         return self.context.scope(variables)
 
-    def stamp(self) -> tuple[int, int]:
+    def stamp(self) -> Stamp:
         """Return the state of the world that a plan made now is true of."""
-        return self.host.world.changes, self.host.variables.version
+        host = self.host
+        return host.own.changes, host.variables.version, host.batch.changes if host.batch is not None else 0
+
+    def holds(self, stamp: Stamp) -> bool:
+        """Tell whether a plan with a stamp is true in the task's turn.
+
+        What other hosts change in the same turn comes neither before nor after it.
+        """
+        host = self.host
+        own, version, batch = stamp
+        return (
+            own == host.own.changes
+            and version == host.variables.version
+            and (host.batch is None or batch >= host.batch.settled)
+        )
+
+    def still_true(self, item: PlannedItem) -> bool:
+        """Tell whether the plan of an item is; one for another host is not once any host changed something."""
+        batch = self.host.batch
+        here = batch is None or item.route.host == self.host.name or item.stamp[2] == batch.changes
+        return here and self.holds(item.stamp)
 
 
 @dataclass(slots=True)
@@ -61,7 +84,7 @@ class PlannedItem:
 
     index: int | None
     item: object
-    stamp: tuple[int, int]
+    stamp: Stamp
     route: Route
     host: EngineHost
     address: Address
@@ -86,7 +109,7 @@ class PlannedItem:
 class PlannedTask:
     """What is to be done for a task on one host; items that were not reached are None."""
 
-    stamp: tuple[int, int]
+    stamp: Stamp
     skip: str | None = None
     error: Exception | None = None
     looped: bool = False
@@ -100,7 +123,7 @@ class PlannedTask:
             return False
         return all(item is not None and item.only_reads for item in self.items)
 
-    def stamp_anew(self, stamp: tuple[int, int]) -> None:
+    def stamp_anew(self, stamp: Stamp) -> None:
         """Mark what is planned as made after a change it rode behind."""
         self.stamp = stamp
         for item in self.items:

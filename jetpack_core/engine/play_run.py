@@ -170,13 +170,11 @@ class PlayRun:
         if not active:
             return
         linear = strategy is Strategy.LINEAR
-        # In plan mode nobody changes anything, so that what one host would do is nothing to the others.
-        together = linear and not self._planning
-        shared = World()
-        for host in active:
-            # A stamp is only ever compared within one walk, so each may begin a new world.
-            host.world = shared if together else World()
         alone = len(active) == 1 or not linear
+        # A stamp is only ever compared within one walk, so each may begin a new world.
+        batch = None if alone else World()
+        for host in active:
+            host.batch = batch
         walks = [HostWalk(self._context, self._play, host, tasks, alone=alone, handler=always) for host in active]
         if linear:
             await self._walk_linear(walks, tasks, always=always)
@@ -193,6 +191,8 @@ class PlayRun:
                 walks = [walk for walk in everyone if walk.takes(index)]
                 if not walks:
                     continue
+            if walks[0].host.batch is not None:
+                walks[0].host.batch.settle()
             self._announce(task, [walk.host for walk in walks])
             rendezvous = self._meet(walks)
             tally = Tally()

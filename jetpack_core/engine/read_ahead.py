@@ -2,8 +2,11 @@
 """Plans following tasks in the round trips of earlier ones, and forgets what is no longer true.
 
 A plan carries the stamp of the world it was made in. Every change of a host (in the linear strategy: of any host of
-the batch) and every saved variable moves the stamp on, so that a plan is used only where planning in its turn would
-find the same.
+the batch, once the task is over) and every saved variable moves the stamp on, so that a plan is used only where
+planning in its turn would find the same.
+
+How far it reads ahead follows what becomes of it: plans that were asked for in vain make the reach shorter, up to
+nothing where every task changes something; tasks that change nothing make it longer again.
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
     from jetpack_core.engine.asking import Asks, Replies
-    from jetpack_core.engine.planning import PlannedTask, TaskOnHost
+    from jetpack_core.engine.planning import PlannedTask, Stamp, TaskOnHost
 
-_FEWEST: Final = 8
-_MOST: Final = 64
+_FARTHEST: Final = 64
+_SHRINK: Final = 8
+_GROW: Final = 4
 
 
 class ReadAhead:
@@ -31,34 +35,63 @@ class ReadAhead:
         self._unit = unit
         self._count = count
         self._plans: dict[int, PlannedTask] = {}
-        self._window = _MOST
+        self._asked: set[int] = set()
+        """Tasks for whose plans the host was asked, and that have not had their turn."""
+        self._reach = _FARTHEST
+        # Behind a change the next plan costs no round trip of its own, so it is always worth asking for.
+        self._nearest = 1 if behind_changes else 0
+        self._turn = -1
+        self._then: Stamp | None = None
+        self._quiet = False
+        """Whether nothing changed during the turn before this one."""
 
     def known(self, index: int) -> PlannedTask | None:
-        """Return the plan of a task if it is known and still true."""
+        """Return the plan of a task if it is known and still true; to be asked when it is the task's turn."""
+        unit = self._unit(index)
+        if index != self._turn:
+            now = unit.stamp()
+            self._turn, self._quiet, self._then = index, now == self._then, now
         planned = self._plans.get(index)
-        if planned is None:
-            return None
-        if planned.stamp == self._unit(index).stamp():
-            return planned
-        self._plans.clear()
-        self._window = _FEWEST
-        return None
+        return planned if planned is not None and unit.holds(planned.stamp) else None
 
-    def following(self, index: int) -> Iterator[Coroutine[Asks, Replies, None]]:
-        """Yield coroutines that plan the tasks after one, up to the first that would make later plans untrue."""
-        self._plans.clear()
-        last = min(index + 1 + self._window, self._count)
-        for number in range(index + 1, last):
-            yield self._plan(number)
+    def take(self, index: int) -> PlannedTask | None:
+        """Return what `known` does, and forget it."""
+        planned = self.known(index)
+        if planned is not None:
+            del self._plans[index]
+            self._asked.discard(index)
+        return planned
+
+    def following(self, index: int, *, behind: bool = False) -> Iterator[Coroutine[Asks, Replies, None]]:
+        """Yield coroutines that plan the tasks after one, up to the first that would make later plans untrue.
+
+        :param behind: They ride behind a change, so that nothing which was read before counts.
+        """
+        holds = self._unit(index).holds
+        kept = {number: one for number, one in self._plans.items() if not behind and holds(one.stamp)}
+        self._adapt(self._asked & (self._plans.keys() - kept.keys()))
+        self._plans = kept
+        for number in range(index + 1, min(index + 1 + self._reach, self._count)):
+            if number not in self._plans:
+                yield self._plan(number)
             planned = self._plans.get(number)
-            if planned is not None and not planned.only_reads:
+            if planned is None:
+                self._asked.add(number)
+            elif not planned.only_reads:
                 return
-        self._window = min(self._window * 4, _MOST)
+
+    def _adapt(self, vain: set[int]) -> None:
+        """Let the reach follow what became of the plans that hosts were asked for."""
+        self._asked -= vain
+        if vain:
+            self._reach = max(self._nearest, self._reach // _SHRINK)
+        elif self._quiet:
+            self._reach = min(max(self._reach, 1) * _GROW, _FARTHEST)
 
     async def _plan(self, index: int) -> None:
         self._plans[index] = await plan_task(self._unit(index))
 
-    def stamp_anew(self, stamp: tuple[int, int]) -> None:
+    def stamp_anew(self, stamp: Stamp) -> None:
         """Mark the plans that rode behind a change as made after it."""
         for planned in self._plans.values():
             planned.stamp_anew(stamp)

@@ -75,6 +75,7 @@ class Results:
     def _save(self, values: Mapping[str, object]) -> None:
         if values:
             self._unit.host.variables.save(values, secret=self._secret)
+            self._unit.host.told()
 
 
 def _names_set(parameters: Mapping[str, object]) -> list[str]:

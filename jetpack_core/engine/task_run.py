@@ -64,7 +64,7 @@ class TaskRun:
 
     async def run(self) -> list[Status]:
         """Run the task and return how it, or each of its items, ended; all else is in the events."""
-        planned = self._ahead.known(self._index) if self._ahead is not None else None
+        planned = self._ahead.take(self._index) if self._ahead is not None else None
         if planned is None:
             planned = await self._drive(with_followers(plan_task(self._unit), self._next_tasks, changing=False))
         if planned.error is not None:
@@ -131,7 +131,7 @@ class TaskRun:
     async def _planned_item(self, planned: PlannedTask, index: int, *, anew: bool) -> PlannedItem:
         """Return the plan of an item, made anew where the host may have changed since."""
         item = planned.items[index]
-        if item is None or anew or item.stamp != self._unit.stamp():
+        if item is None or anew or not self._unit.still_true(item):
             await self._drive(plan_items(self._unit, planned, index))
             item = planned.items[index]
         if item is None:
@@ -189,22 +189,22 @@ class TaskRun:
 
     async def _change(self, apply: Coroutine[Asks, Replies, T], planned: PlannedTask, index: int, acted_on: str) -> T:
         """Apply, with the next plans riding behind where that can pay."""
-        world, ahead = self._host.world, self._ahead
+        host, ahead = self._host, self._ahead
         riding = ahead is not None and ahead.behind_changes
 
         def followers() -> Iterator[Coroutine[Asks, Replies, None]]:
-            if not riding:
+            if ahead is None or not ahead.behind_changes:
                 return iter(())
-            return chain(following_items(self._unit, planned, index + 1), self._next_tasks())
+            return chain(following_items(self._unit, planned, index + 1), ahead.following(self._index, behind=True))
 
-        world.changes += 1
-        before = world.changes
+        host.changed()
+        before = host.own.changes
         try:
             return await self._drive(with_followers(apply, followers, changing=True))
         finally:
-            world.changes += 1
+            host.changed()
             self._touch(acted_on)
-            if riding and world.changes == before + 1:
+            if riding and host.own.changes == before + 1:
                 self._stamp_anew(planned, index)
 
     def _stamp_anew(self, planned: PlannedTask, index: int) -> None:
@@ -218,8 +218,8 @@ class TaskRun:
     def _touch(self, host: str) -> None:
         """Void what was read ahead of a delegate."""
         other = self._context.hosts.get(host)
-        if other is not None and other.world is not self._host.world:
-            other.world.changes += 1
+        if other is not None and other is not self._host:
+            other.changed(only_planned=self._planning)
 
     async def _verify(self, planned: PlannedTask, index: int) -> None:
         item = await self._planned_item(planned, index, anew=True)
@@ -236,7 +236,7 @@ class TaskRun:
         if overlay.changes != item.foreseen:
             raise StaleError(item.route.host)
         overlay.add(plan.effects, f"the task {self._task.name!r}")
-        self._host.world.changes += 1
+        self._host.changed(only_planned=True)
         self._touch(item.route.host)
 
     def _ended(self, plan: Plan, outcome: Outcome, item: PlannedItem) -> Ended:

@@ -35,9 +35,8 @@ def ready_together(unit: TaskOnHost, planned: PlannedTask, first: int) -> list[R
     found: list[ReadyItem] = []
     if settings.planning or settings.verify or not planned.looped:
         return found
-    stamp = unit.stamp()
     for item in planned.items[first : first + _MOST]:
-        ready = _ready(item) if item is not None and item.stamp == stamp else None
+        ready = _ready(item) if item is not None and unit.still_true(item) else None
         if ready is None or (found and ready.item.route != found[0].item.route):
             break
         found.append(ready)

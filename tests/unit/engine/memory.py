@@ -32,6 +32,8 @@ class MemoryHost:
         self.down_after: int | None = None
         self.connected = 0
         self.closed = 0
+        self.slowness = 1
+        """How often other hosts have a turn before a frame is carried out."""
 
     def state(self, path: str) -> FileStat:
         """Describe a file."""
@@ -73,7 +75,8 @@ class MemoryConnection(Connection):
             message = "connection lost"
             raise HostUnreachableError(message)
         # Any real connection lets other hosts go on meanwhile.
-        await asyncio.sleep(0)
+        for _ in range(self.host.slowness):
+            await asyncio.sleep(0)
         self.host.frames.append([request.operation for request in frame])
         replies: list[Reply] = []
         for request in frame:
@@ -189,6 +192,25 @@ class Append(Module):
         return Outcome()
 
 
+class Slow(Module):
+    """Write a file by a command that comes before, in two round trips."""
+
+    path: str
+    text: str
+
+    async def plan(self, host: Host) -> Plan:
+        """Always write."""
+        del host
+        return Plan(PlanKind.EXECUTE)
+
+    async def apply(self, host: Host, plan: Plan) -> Outcome:
+        """Run the command, then write."""
+        del plan
+        await host.run(["first"])
+        await host.write(self.path, self.text.encode())
+        return Outcome()
+
+
 class Do(Module):
     """Run a command of the memory host."""
 
@@ -258,5 +280,5 @@ class MemoryPlugin:
         """Name the modules."""
         return [
             Reference(cls.__name__.lower(), f"{__name__}:{cls.__name__}", "test")
-            for cls in (Keep, Append, Do, Look, Meet, Broken)
+            for cls in (Keep, Append, Slow, Do, Look, Meet, Broken)
         ]

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jetpack_core.contracts.operations import Stat
 from tests.unit.engine.conftest import Play, Ran
 from tests.unit.engine.memory import MemoryHost, MemoryWorld
 
 World = Callable[[str], MemoryHost]
 
 PATHS = st.sampled_from(["/a", "/b", "/c"])
-TEXTS = st.sampled_from(["x", "y", "{{ saved.out | default('none') }}", "{{ item | default('no item') }}"])
+OTHERS = "{{ hostvars.h1.saved.out | default('none') }}"
+TEXTS = st.sampled_from(["x", "y", "{{ saved.out | default('none') }}", "{{ item | default('no item') }}", OTHERS])
 
 
 def _with_extras(task: dict[str, object]) -> st.SearchStrategy[dict[str, object]]:
@@ -25,7 +27,9 @@ def _with_extras(task: dict[str, object]) -> st.SearchStrategy[dict[str, object]
         {},
         optional={
             "items": st.lists(st.sampled_from(["x", "y", "z"]), max_size=3),
-            "condition": st.sampled_from(["true", "saved is defined", "item | default('x') == 'x'"]),
+            "condition": st.sampled_from(
+                ["true", "saved is defined", "item | default('x') == 'x'", "inventory_hostname == 'h1'"]
+            ),
             "skip_if_exists": st.sampled_from(["/a", "/c"]),
             "delegate_to": st.sampled_from(["h1", "h2"]),
         },
@@ -52,8 +56,9 @@ LOOK = st.builds(lambda path: _task("look", path=path, save="saved"), PATHS)
 DO = st.builds(
     lambda path, quiet: _task("do", cmd=["append", path, "!"], save="saved", quiet=quiet), PATHS, st.booleans()
 )
+SLOW = st.builds(lambda path, text: _task("slow", path=path, text=text), PATHS, TEXTS)
 FAIL = st.just(_task("do", cmd=["fail"]))
-TASKS = st.lists(st.one_of(KEEP, APPEND, LOOK, DO, FAIL).flatmap(_with_extras), min_size=1, max_size=7)
+TASKS = st.lists(st.one_of(KEEP, APPEND, SLOW, LOOK, DO, FAIL).flatmap(_with_extras), min_size=1, max_size=7)
 
 
 def _yaml(task: dict[str, object]) -> str:
@@ -97,10 +102,11 @@ def test_the_outcome_is_the_same_with_and_without(
     assert ahead == _outcome(play, text, hosts, start, read_ahead=False, **common)
 
 
+@pytest.mark.parametrize("planning", [False, True])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tasks=TASKS, start=st.dictionaries(PATHS, st.sampled_from(["x", "y", "x\ny\n"])))
 def test_the_outcome_is_the_same_on_several_hosts_at_once(
-    play: Play, tasks: list[dict[str, object]], start: dict[str, str]
+    play: Play, tasks: list[dict[str, object]], start: dict[str, str], *, planning: bool
 ) -> None:
     for task in tasks:
         with_ = task["with"]
@@ -108,8 +114,35 @@ def test_the_outcome_is_the_same_on_several_hosts_at_once(
             with_.pop("delegate_to", None)
     text = _playbook(tasks, "linear")
     hosts = ["h1", "h2", "h3"]
-    ahead = _outcome(play, text, hosts, start, read_ahead=True)
-    assert ahead == _outcome(play, text, hosts, start, read_ahead=False)
+    ahead = _outcome(play, text, hosts, start, read_ahead=True, planning=planning)
+    assert ahead == _outcome(play, text, hosts, start, read_ahead=False, planning=planning)
+
+
+def test_a_plan_that_was_read_before_the_last_operation_of_a_change_does_not_count(play: Play, world: World) -> None:
+    text = """
+- name: p
+  groups: [web]
+  tasks: [!slow {path: /a, text: new}, !look {path: /a, save: saved}, !keep {path: /b, text: "{{ saved.text }}"}]
+"""
+    world("a").files["/a"] = b"old"
+    assert play(text).code == 0
+    assert world("a").files["/b"] == b"new"
+
+
+def test_a_variable_that_another_host_saves_is_seen_by_the_task_after(play: Play, world: World) -> None:
+    """Though `h2` has nothing to do meanwhile, and read ahead what follows."""
+    text = """
+- name: p
+  groups: [web]
+  tasks:
+    - !keep {path: /a, text: x}
+    - !look {path: /a, save: saved, with: {condition: inventory_hostname == 'h1'}}
+    - !keep {path: /b, text: "{{ hostvars.h1.saved.text | default('none') }}"}
+"""
+    for name in ("h1", "h2"):
+        world(name).files["/a"] = b"x"
+    assert play(text, ("h1", "h2")).code == 0
+    assert world("h2").files["/b"] == b"x"
 
 
 class TestRoundTrips:
@@ -136,6 +169,40 @@ class TestRoundTrips:
         tasks = "".join(f"    - !keep {{path: /{number}, text: x}}\n" for number in range(10))
         text = f"- name: p\n  groups: [web]\n  tasks:\n{tasks}"
         assert self.frames(play, world, text, ("a", "b")) == 20
+
+    def test_a_change_of_another_host_in_the_same_task_voids_nothing(self, play: Play, world: World) -> None:
+        tasks = "".join(f"    - !keep {{path: /{number}, text: x}}\n" for number in range(10))
+        text = f"- name: p\n  groups: [web]\n  tasks:\n{tasks}"
+        hosts = ("a", "b", "c")
+        world("b").slowness, world("c").slowness = 5, 9
+        play(text, hosts)
+        assert {name: len(world(name).frames) for name in hosts} == dict.fromkeys(hosts, 20)
+
+    def test_one_change_among_many_tasks_costs_three(self, play: Play, world: World) -> None:
+        tasks = "".join(f"    - !keep {{path: /{number}, text: x}}\n" for number in range(20))
+        text = f"- name: p\n  groups: [web]\n  tasks:\n{tasks}"
+        hosts = ("a", "b")
+        play(text, hosts)
+        for name in hosts:
+            world(name).files["/15"] = b"y"
+        assert self.frames(play, world, text, hosts) == 3
+
+    @pytest.mark.parametrize(("hosts", "most"), [(("a",), 45), (("a", "b"), 35)])
+    def test_where_everything_changes_almost_nothing_is_asked_in_vain(
+        self, play: Play, world: World, hosts: tuple[str, ...], most: int
+    ) -> None:
+        tasks = "".join(f"    - !keep {{path: /{number}, text: x}}\n" for number in range(20))
+        play(f"- name: p\n  groups: [web]\n  tasks:\n{tasks}", hosts)
+        for name in hosts:
+            assert sum(isinstance(one, Stat) for frame in world(name).frames for one in frame) - 20 <= most
+
+    def test_what_follows_many_changes_is_read_ahead_again(self, play: Play, world: World) -> None:
+        tasks = "".join(f"    - !keep {{path: /{number}, text: x}}\n" for number in range(60))
+        text = f"- name: p\n  groups: [web]\n  tasks:\n{tasks}"
+        hosts = ("a", "b")
+        for name in hosts:
+            world(name).files.update({f"/{number}": b"x" for number in range(20, 60)})
+        assert self.frames(play, world, text, hosts) <= 40 + 4
 
     def test_commands_cost_one_each_and_the_rest_rides_behind_the_last(self, play: Play, world: World) -> None:
         commands = "    - !do {cmd: [x], quiet: true}\n" * 5
