@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is behind the guests: nothing but addresses, or real containers that a play can reach."""
+
+from __future__ import annotations
+
+import ipaddress
+from abc import ABC, abstractmethod
+
+from provisioners.proxmox.tests.cluster.properties import read_properties
+from provisioners.proxmox.tests.cluster.world import Guest
+
+_SIMULATED_NETWORK = ipaddress.ip_network("198.18.0.0/15")
+
+
+class Machines(ABC):
+    """The machines behind a cluster's guests."""
+
+    # The network the guests are in, in which a static address is really theirs.
+    subnet = ""
+
+    @abstractmethod
+    def start(self, guest: Guest) -> None:
+        """Let a guest run, raising ApiError when it cannot."""
+
+    @abstractmethod
+    def stop(self, guest: Guest) -> None:
+        """End a guest; what it has stored stays."""
+
+    @abstractmethod
+    def remove(self, vmid: int) -> None:
+        """Take away what a guest left behind."""
+
+    @abstractmethod
+    def address(self, guest: Guest) -> str:
+        """Return a running guest's IPv4 address with its prefix, empty while it has none."""
+
+    def close(self) -> None:
+        """Take away everything that is left."""
+
+
+class SimulatedMachines(Machines):
+    """Guests that only have an address: the one they ask for, else one of a network reserved for benchmarks."""
+
+    subnet = str(_SIMULATED_NETWORK)
+
+    def start(self, guest: Guest) -> None:
+        """Do nothing: being marked as running is all there is."""
+
+    def stop(self, guest: Guest) -> None:
+        """Do nothing."""
+
+    def remove(self, vmid: int) -> None:
+        """Do nothing."""
+
+    def address(self, guest: Guest) -> str:
+        """Return the address the guest asks for, or one made of its number."""
+        wanted = wanted_address(guest)
+        return wanted or f"{_SIMULATED_NETWORK[guest.vmid % _SIMULATED_NETWORK.num_addresses]}/15"
+
+
+def wanted_address(guest: Guest) -> str:
+    """Return the static IPv4 address with prefix that a guest's configuration asks for, empty for none."""
+    source = "net0" if guest.kind == "lxc" else "ipconfig0"
+    default = "" if guest.kind == "lxc" else "ip"
+    asked = read_properties(guest.config.get(source, ""), default or "ip").get("ip", "")
+    return asked if "/" in asked else ""
+
+
+def first_mac(guest: Guest) -> str:
+    """Return the address of a guest's first network card, empty when it has none."""
+    pairs = read_properties(guest.config.get("net0", ""), "model")
+    models = [value for key, value in pairs.items() if value.count(":") == len(["BC", "24", "11", "00", "00", "00"]) - 1]
+    return pairs.get("hwaddr") or (models[0] if models else "")
