@@ -84,13 +84,20 @@ def _shown(path: Path) -> Path:
 
 def load_playbooks(sources: Sources) -> tuple[Playbook, ...]:
     """Load all playbooks. Raises ContentError with the problems of all, UsageError for none."""
+    loaded: list[Playbook] = []
+    problems = Gathered()
+    load_each_playbook(sources, loaded, problems)
+    problems.raise_if_any()
+    return tuple(loaded)
+
+
+def load_each_playbook(sources: Sources, loaded: list[Playbook], problems: Gathered) -> None:
+    """Load those playbooks that are all right, and gather the problems of the others. Raises UsageError for none."""
     from jetpack_core.content.load import load_playbook
 
     if not sources.playbooks:
         hint = "name one with -p, or as `playbook:` in .jetpack.yml; `jetpack init` makes a project"
         raise UsageError("there is no playbook to run", hint=hint)
-    loaded: list[Playbook] = []
-    problems = Gathered()
     for path in sources.playbooks:
         problems.run(
             lambda path=path: loaded.append(  # type: ignore[misc]
@@ -104,8 +111,6 @@ def load_playbooks(sources: Sources) -> tuple[Playbook, ...]:
                 )
             )
         )
-    problems.raise_if_any()
-    return tuple(loaded)
 
 
 def open_inventory(

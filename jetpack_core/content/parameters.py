@@ -75,7 +75,7 @@ def _rendered(
         field = fields.by_name[name]
         before = vault.touches if vault is not None else 0
         try:
-            value = _render(task.parameters[name].value, field.reading, scope, vault, unsafe=unsafe)
+            value = render_value(task.parameters[name].value, field.reading, scope, vault, unsafe=unsafe)
         except TemplateError as error:
             wrong.append((field.shown, f"{error.message}; {error.hint}" if error.hint else error.message))
         else:
@@ -104,7 +104,13 @@ def _is_true(value: object) -> bool:
     return str(value).lower() in {"true", "yes", "on", "1", "y", "t"}
 
 
-def _render(value: object, reading: Reading, scope: ParameterScope, vault: Vault | None, *, unsafe: bool) -> object:
+def render_value(
+    value: object, reading: Reading, scope: ParameterScope, vault: Vault | None, *, unsafe: bool
+) -> object:
+    """Return a parameter's value with its templates rendered. Raises TemplateError, and UnknownValueError.
+
+    :param unsafe: shell text is rendered without the safety rules.
+    """
     if isinstance(value, Sealed):
         return value.open()
     if isinstance(value, str):
@@ -114,9 +120,9 @@ def _render(value: object, reading: Reading, scope: ParameterScope, vault: Vault
             vault.learn_derived(rendered)
         return rendered
     if isinstance(value, dict):
-        return {key: _render(one, reading.of_key(key), scope, vault, unsafe=unsafe) for key, one in value.items()}
+        return {key: render_value(one, reading.of_key(key), scope, vault, unsafe=unsafe) for key, one in value.items()}
     if isinstance(value, list):
-        return [_render(one, reading.of_item, scope, vault, unsafe=unsafe) for one in value]
+        return [render_value(one, reading.of_item, scope, vault, unsafe=unsafe) for one in value]
     return value
 
 

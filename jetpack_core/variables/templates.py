@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jetpack_core.registry import Registry
     from jetpack_core.secrets.vault import Vault
     from jetpack_core.variables.environment import VariablesEnvironment
+    from jetpack_core.variables.mentions import Mentions
     from jetpack_core.variables.programs import Program
     from jetpack_core.variables.syntax import SyntaxProblem
 
@@ -121,6 +122,17 @@ class Templates:
         :param needed: leave out those that it gives a default, or asks whether they are defined.
         """
         return self._names(Form.VALUE, text, needed=needed) if is_template(text) else frozenset()
+
+    def mentions(self, text: str, form: Form) -> Mentions:
+        """Return what a text says of variables. Raises TemplateError."""
+        from jetpack_core.variables.faults import uncompilable
+        from jetpack_core.variables.mentions import mentions
+        from jetpack_core.variables.syntax import SyntaxFaultError
+
+        try:
+            return mentions(self._environment, form, text)
+        except SyntaxFaultError as error:
+            raise uncompilable(text, error.problem) from error
 
     def _value(self, text: str) -> Program:
         return self._compile(Form.VALUE, text, self._values)

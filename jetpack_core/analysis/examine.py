@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Go through one task on one host as a run would, as far as that can be told without the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from jetpack_core.content.fields import fields_of
+from jetpack_core.content.parameter_reading import code_of
+from jetpack_core.content.parameters import UNSAFE, render_value
+from jetpack_core.content.values import sentence, validate
+from jetpack_core.contracts.fields import TemplateSource
+from jetpack_core.contracts.modifier import Consequence, Modifier, Route
+from jetpack_core.contracts.unknown import Unknown, find_unknown
+from jetpack_core.engine.scope import TaskScope
+from jetpack_core.engine.task_shape import TaskShape
+from jetpack_core.errors import JetpackError, UnknownValueError
+from jetpack_core.modifiers.condition import Condition
+from jetpack_core.records import Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jetpack_core.analysis.texts import TaskTexts, TemplateFile, Text, Texts
+    from jetpack_core.content.model import ModifierUse, Task
+    from jetpack_core.variables.templates import Templates
+
+_ENOUGH: Final = 100
+"""Items of a loop that are looked at; those after them are most likely like them."""
+_ITEM: Final = ("item", "item_index")
+
+
+class Sign(Enum):
+    """What stands for a value that is not there."""
+
+    UNKNOWN = "unknown"
+    """Only a run can tell."""
+    FAILED = "failed"
+    """It cannot be had: that was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong when a text is rendered, or a value used."""
+
+    texts: Sequence[Text]
+    error: JetpackError | None
+    """What was raised; None where only names are missing that a rendering may not reach."""
+    variables: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class WrongValue:
+    """A parameter whose value a host's variables make wrong."""
+
+    parameter: str
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(slots=True)
+class Examined:
+    """What is known of a task on a host."""
+
+    faults: list[Fault] = field(default_factory=list)
+    wrong: list[WrongValue] = field(default_factory=list)
+    notifies: set[str] = field(default_factory=set)
+    notifies_unknown: bool = False
+    """It may notify more than that."""
+    doubtful: str = ""
+    """Why it may be skipped; empty when it runs for sure, once the host gets there."""
+    delegates: set[str] = field(default_factory=set)
+    runs: bool = True
+    """False where it is skipped for sure."""
+
+
+class Examiner:
+    """Examines tasks on hosts."""
+
+    def __init__(self, templates: Templates, texts: Texts) -> None:
+        self._templates = templates
+        self._texts = texts
+        self._shapes: dict[int, TaskShape] = {}
+
+    def examine(self, task: Task, variables: Mapping[str, object], host: str) -> Examined:
+        """Return what is known of a task with some variables of a host, those it mentions at least."""
+        found = Examined()
+        texts = self._texts.of(task)
+        shape = self._shape(task)
+        scope = TaskScope(self._templates, variables)
+        if not self._guards(task, shape.once_guards, texts, scope, found):
+            return found
+        for names in self._items(task, shape, texts, scope, found):
+            self._item(task, shape, texts, scope.with_names(names), found, host)
+        return found
+
+    def _shape(self, task: Task) -> TaskShape:
+        key = id(task.parameters)
+        if key not in self._shapes:
+            self._shapes[key] = TaskShape(task)
+        return self._shapes[key]
+
+    def _attempt(self, texts: Sequence[Text], scope: TaskScope, found: Examined, run: Callable[[], object]) -> object:
+        """Return what something makes of variables, or a sign; what is wrong is noted."""
+        try:
+            value = run()
+        except UnknownValueError:
+            found.faults.append(Fault(texts, None, scope.variables))
+            return Sign.UNKNOWN
+        except JetpackError as error:
+            found.faults.append(Fault(texts, error, scope.variables))
+            return Sign.FAILED
+        except Exception:  # noqa: BLE001 - what a plugin cannot do with unknown values is for the run to tell
+            return Sign.UNKNOWN
+        return value
+
+    def _guards(
+        self, task: Task, guards: Sequence[Modifier], texts: TaskTexts, scope: TaskScope, found: Examined
+    ) -> bool:
+        """Ask the guards; tell whether the task may go on."""
+        for use in _uses(task, guards):
+            if not isinstance(use.modifier, Condition):
+                self._render_all(texts.modifiers.get(use.name, ()), scope, found)
+                continue
+            expression = use.modifier.value
+            value = self._attempt(
+                texts.modifiers[use.name], scope, found, lambda expression=expression: _truth(scope, expression)
+            )
+            if value is Sign.UNKNOWN:
+                found.doubtful = found.doubtful or f"whether the condition {expression} holds"
+            elif value is not True:
+                found.runs = False
+                return False
+        return True
+
+    def _render_all(self, texts: Sequence[Text], scope: TaskScope, found: Examined) -> None:
+        for text in texts:
+            self._attempt((text,), scope, found, lambda text=text: scope.render(text.text))
+
+    def _items(
+        self, task: Task, shape: TaskShape, texts: TaskTexts, scope: TaskScope, found: Examined
+    ) -> Sequence[Mapping[str, object]]:
+        """Return the names that are added for each item; none of them for a task without a loop."""
+        for use in _uses(task, shape.expand):
+            items = self._attempt(
+                texts.modifiers.get(use.name, ()), scope, found, lambda use=use: use.modifier.expand(scope)
+            )
+            if items is Sign.FAILED:
+                return ()
+            if isinstance(items, Sequence):
+                if not items:
+                    found.runs = False
+                return [{"item": item, "item_index": index} for index, item in enumerate(items[:_ENOUGH])]
+            return [dict.fromkeys(_ITEM, Unknown("the items are known in a run only"))]
+        return ({},)
+
+    def _item(
+        self, task: Task, shape: TaskShape, texts: TaskTexts, scope: TaskScope, found: Examined, host: str
+    ) -> None:
+        if shape.route:
+            scope = scope.with_names({"delegate_host": host})
+        if not self._guards(task, shape.item_guards, texts, scope, found):
+            return
+        self._route(task, shape, texts, scope, found, host)
+        self._parameters(task, texts, scope, found)
+        self._after(task, shape, texts, scope, found)
+
+    def _route(
+        self, task: Task, shape: TaskShape, texts: TaskTexts, scope: TaskScope, found: Examined, host: str
+    ) -> None:
+        route = Route(host, None)
+        for use in _uses(task, shape.route):
+            made = self._attempt(
+                texts.modifiers.get(use.name, ()),
+                scope,
+                found,
+                lambda use=use, route=route: use.modifier.route(scope, route),
+            )
+            route = made if isinstance(made, Route) else route
+        if route.host != host:
+            found.delegates.add(route.host)
+
+    def _after(self, task: Task, shape: TaskShape, texts: TaskTexts, scope: TaskScope, found: Examined) -> None:
+        consequence = Consequence(Status.MODIFIED)
+        for use in _uses(task, shape.after):
+            made = self._attempt(
+                texts.modifiers.get(use.name, ()),
+                scope,
+                found,
+                lambda use=use, consequence=consequence: use.modifier.after(scope, consequence),
+            )
+            if isinstance(made, Consequence):
+                consequence = made
+            else:
+                found.notifies_unknown = True
+        found.notifies.update(consequence.notify)
+
+    def _parameters(self, task: Task, texts: TaskTexts, scope: TaskScope, found: Examined) -> None:
+        if task.constant is not None:
+            self._expressions(task, texts, scope, found)
+            for file in texts.files:
+                self._file(file, scope, found)
+            return
+        values, open_paths, known = self._rendered(task, texts, scope, found)
+        self._expressions(task, texts, scope, found)
+        if known:
+            self._validate(task, values, open_paths, found)
+        for file in (*texts.files, *self._named_files(task, values, open_paths)):
+            self._file(file, scope, found)
+
+    def _rendered(
+        self, task: Task, texts: TaskTexts, scope: TaskScope, found: Examined
+    ) -> tuple[dict[str, object], list[tuple[str | int, ...]], bool]:
+        """Return the values of parameters, where they are still open, and whether they can be judged together."""
+        fields = fields_of(task.module_class).by_name
+        values = {name: one.value for name, one in task.parameters.items() if not one.templated}
+        unsafe = str(values.get(UNSAFE)).lower() in {"true", "yes", "on", "1", "y", "t"}
+        open_paths: list[tuple[str | int, ...]] = []
+        failed = False
+        for name, parameter in task.parameters.items():
+            if not parameter.templated:
+                continue
+            reading = fields[name].reading
+            value = self._attempt(
+                texts.parameters.get(name, ()),
+                scope,
+                found,
+                lambda parameter=parameter, reading=reading: _known(
+                    render_value(parameter.value, reading, scope, None, unsafe=unsafe)
+                ),
+            )
+            failed = failed or value is Sign.FAILED
+            if isinstance(value, Sign):
+                values[name] = parameter.value
+                open_paths.append((fields[name].shown,))
+            elif value is not None or fields[name].required:
+                values[name] = value
+        return values, open_paths, not failed
+
+    def _expressions(self, task: Task, texts: TaskTexts, scope: TaskScope, found: Examined) -> None:
+        """Evaluate the expressions that a module evaluates itself."""
+        for name, several in texts.parameters.items():
+            if not task.parameters[name].templated:
+                for text in several:
+                    self._attempt((text,), scope, found, lambda text=text: scope.evaluate(text.text))
+
+    def _validate(
+        self, task: Task, values: dict[str, object], open_paths: list[tuple[str | int, ...]], found: Examined
+    ) -> None:
+        _, wrong = validate(task.module_class, values, task.context, open_paths)
+        fields = fields_of(task.module_class).by_name
+        shown = {fields[name].shown: name for name in task.parameters}
+        for fault in wrong:
+            name = shown.get(str(fault.path[0])) if fault.path else None
+            found.wrong.append(WrongValue(name or "", code_of(fault), sentence(fault), fault.hint))
+
+    def _named_files(
+        self, task: Task, values: Mapping[str, object], open_paths: list[tuple[str | int, ...]]
+    ) -> Sequence[TemplateFile]:
+        """Return the template files whose names became known by rendering."""
+        files: list[TemplateFile] = []
+        fields = fields_of(task.module_class).by_name
+        for name, info in task.module_class.model_fields.items():
+            parameter = task.parameters.get(name)
+            if parameter is None or not parameter.templated or (fields[name].shown,) in open_paths:
+                continue
+            if any(one is TemplateSource.__metadata__[0] for one in info.metadata):  # type: ignore[attr-defined]
+                path = task.context.find_source("templates", str(values.get(name)))
+                if path is not None and self._texts.is_template_file(path):
+                    files.append(self._texts.file(path))
+        return files
+
+    def _file(self, file: TemplateFile, scope: TaskScope, found: Examined) -> None:
+        environment = {name: Unknown(_ENVIRONMENT) for name in file.text.mentions.names if name.startswith("ENV_")}
+        scope = scope.with_names(environment)
+        self._attempt((file.text,), scope, found, lambda: scope.render_text(file.text.text, str(file.path)))
+
+
+_ENVIRONMENT: Final = "it comes from the environment of the run"
+
+
+def _known(value: object) -> object:
+    """Return a value that has nothing unknown in it. Raises UnknownValueError."""
+    unknown = find_unknown(value)
+    if unknown is not None:
+        unknown.refuse()
+    return value
+
+
+def _truth(scope: TaskScope, expression: str) -> bool:
+    """Evaluate a condition. Raises JetpackError when it is neither true nor false."""
+    value = scope.evaluate(expression)
+    if not isinstance(value, bool):
+        raise JetpackError(
+            f"the condition {expression} is neither true nor false but {value!r}",
+            hint="compare it, such as: x == 1, x is defined, x | length > 0",
+        )
+    return value
+
+
+def _uses(task: Task, modifiers: Sequence[Modifier]) -> list[ModifierUse]:
+    return [use for use in task.modifiers if any(use.modifier is one for one in modifiers)]

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variables of hosts as far as they are known before a run, and which hosts need not be looked at one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from jetpack_core.contracts.unknown import Unknown
+from jetpack_core.engine.scope import HostVariables
+from jetpack_core.secrets.values import Sealed, holds_sealed
+from jetpack_core.variables.layers import Layer, flatten
+
+if TYPE_CHECKING:
+    from jetpack_core.analysis.timeline import Timeline
+    from jetpack_core.content.model import Play, RoleScope
+    from jetpack_core.inventory.model import Inventory
+    from jetpack_core.secrets.vault import Vault
+
+OF_EACH_HOST: Final = frozenset({"inventory_hostname", "inventory_hostname_short", "delegate_host"})
+"""What every host has with a value of its own."""
+BUILT_IN: Final = OF_EACH_HOST | {"groups", "hostvars", "item", "item_index", "jet_play_hosts"}
+"""Names that Jetpack gives a meaning; a variable of that name hides it, or is hidden."""
+_PROVISION: Final = "provision"
+_LEARNED: Final = ("jet_ssh_", "jet_connection")
+
+Place = tuple[int, int]
+"""The number of a play in the run, and of a task in the play."""
+
+
+class PlayHosts:
+    """The hosts of one play.
+
+    :param number: the play's, in the run.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        play: Play,
+        inventory: Inventory,
+        extra: Mapping[str, object],
+        timeline: Timeline,
+        vault: Vault,
+    ) -> None:
+        self.number = number
+        self.play = play
+        known = [group for group in play.groups if group in inventory.groups]
+        self.names = inventory.select(known)
+        self._inventory = inventory
+        self._extra = extra
+        self._timeline = timeline
+        self._vault = vault
+        self._hosts: dict[str, HostVariables] = {}
+        self._own: dict[str, frozenset[str]] = {}
+        self._groups: dict[str, Sequence[str]] | None = None
+
+    def alike(self, names: frozenset[str], earlier: Sequence[frozenset[str]]) -> Iterable[tuple[str, tuple[str, ...]]]:
+        """Yield hosts that must be looked at for some variables, each with those for which the same will be found.
+
+        :param earlier: the hosts of each play before this one, whose results these hosts may have.
+        """
+        if names & OF_EACH_HOST:
+            return [(name, (name,)) for name in self.names]
+        found: dict[tuple[object, ...], list[str]] = {}
+        for name in self.names:
+            own = names & self._names_of(name)
+            key: tuple[object, ...] = (name,) if own else (self._inventory.hosts[name].groups,)
+            found.setdefault((*key, *(name in members for members in earlier)), []).append(name)
+        return [(hosts[0], tuple(hosts)) for hosts in found.values()]
+
+    def _names_of(self, host: str) -> frozenset[str]:
+        """Return the variables that a host has of its own."""
+        if host not in self._own:
+            layers = self._inventory.hosts[host].layers
+            self._own[host] = frozenset(name for layer in layers for name in layer.values)
+        return self._own[host]
+
+    def layers(self, host: str, role: RoleScope | None) -> Iterable[Layer]:
+        """Yield the layers of a host's variables, low to high, facts and results left out."""
+        if host not in self._hosts:
+            made = HostVariables(host, self._inventory, self._extra)
+            made.enter(self.play, {})
+            self._hosts[host] = made
+        return self._hosts[host].layers(role)
+
+    def variables(self, host: str, role: RoleScope | None, names: frozenset[str], order: int) -> dict[str, object]:
+        """Return those of some variables that a task finds on a host; what only a run can tell is Unknown.
+
+        :param order: the task's number in the play.
+        """
+        made = self._made(host, names, order)
+        layers = [
+            Layer(layer.name, made if layer.name == _RESULTS else _part(layer.values, names), layer.lists)
+            for layer in self.layers(host, role)
+        ]
+        return flatten([Layer("built in", self._magic(host, names)), *layers])
+
+    def _made(self, host: str, names: frozenset[str], order: int) -> dict[str, object]:
+        """Return what facts and results of earlier tasks may be."""
+        found: dict[str, object] = {}
+        for name in names:
+            maker = self._timeline.before(name, self.number, order, host)
+            if maker is not None and maker.name is not None:
+                found[name] = Unknown(f"only the task {maker.task.name!r} can tell")
+        return found
+
+    def _magic(self, host: str, names: frozenset[str]) -> dict[str, object]:
+        values: dict[str, object] = {
+            "inventory_hostname": host,
+            "inventory_hostname_short": host.partition(".")[0],
+            "jet_play_hosts": Unknown("limits may leave hosts out"),
+            "hostvars": Unknown("results of other hosts may be among their variables"),
+        }
+        if "groups" in names:
+            values["groups"] = self._members()
+        return {name: value for name, value in values.items() if name in names}
+
+    def _members(self) -> dict[str, Sequence[str]]:
+        if self._groups is None:
+            self._groups = {name: list(self._inventory.members(name)) for name in self._inventory.groups}
+        return self._groups
+
+    def may_be_learned(self, host: str, name: str) -> bool:
+        """Tell whether a variable may become known when the host is provisioned."""
+        return name.startswith(_LEARNED) and _PROVISION in self._inventory.variables(host)
+
+    def covered(self, values: Mapping[str, object]) -> Mapping[str, object]:
+        """Return variables with every secret among them unknown: nothing is decrypted to check."""
+        if not self._vault.in_use:
+            return values
+        return {name: _covered(value) if holds_sealed(value) else value for name, value in values.items()}
+
+
+_RESULTS: Final = "facts and saved results"
+
+
+def _part(values: Mapping[str, object], names: frozenset[str]) -> dict[str, object]:
+    if len(values) < len(names):
+        return {name: value for name, value in values.items() if name in names}
+    return {name: values[name] for name in names if name in values}
+
+
+def _covered(value: object) -> object:
+    if isinstance(value, Sealed):
+        return Unknown("it is a secret")
+    if isinstance(value, dict):
+        return {key: _covered(one) for key, one in dict.items(value)}
+    if isinstance(value, list):
+        return [_covered(one) for one in list.__iter__(value)]
+    return value
