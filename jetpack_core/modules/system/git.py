@@ -14,8 +14,17 @@ from jetpack_core.contracts.attributes import FileAttributes, differences, with_
 from jetpack_core.contracts.fields import HostPath
 from jetpack_core.contracts.paths import require_accounts
 from jetpack_core.errors import OperationCode, OperationError, TaskError
-from jetpack_core.modules.commands.chain import chain, last_words
-from jetpack_core.modules.system.git_state import LOOK, Checkout, Remote, parse_checkout, parse_remote
+from jetpack_core.modules.commands.chain import before_that, chain, last_words
+from jetpack_core.modules.system.git_state import (
+    FETCH_COMMIT,
+    KEEP,
+    LOOK,
+    SEEN,
+    Checkout,
+    Remote,
+    parse_checkout,
+    parse_remote,
+)
 from jetpack_core.records import Change, CommandResult, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
 
 if TYPE_CHECKING:
@@ -24,6 +33,14 @@ if TYPE_CHECKING:
     from jetpack_core.contracts.operations import Operation
 
 _DIRECTORY_MODE: Final = 0o755
+_TOLD: Final = {
+    "clone": "the repository was cloned",
+    "set-url": "its address was changed",
+    "checkout": "another version was checked out",
+    "merge": "the branch was brought up to date",
+    "reset": "changed files were put back",
+    "submodule": "submodules were checked out",
+}
 _MISSING_HINT: Final = "install git first, such as with !apt or !dnf"
 
 
@@ -164,7 +181,7 @@ class Git(FileAttributes):
 
     def _ask_remote(self, host: Host) -> Operation[object]:
         if self.tag is not None:
-            names = [f"refs/tags/{self.tag}", f"refs/tags/{self.tag}^{{}}"]
+            names = [f"refs/tags/{self.tag}", f"refs/tags/{self.tag}^{{}}", f"refs/heads/{self.tag}"]
         else:
             names = ["HEAD" if self.branch is None else f"refs/heads/{self.branch}"]
         return host.query(["git", "ls-remote", "--symref", "--", self.repo, *names], env=self._env)
@@ -198,10 +215,9 @@ class Git(FileAttributes):
     def _plan_clone(self, host: Host, now: FileStat, wanted: Remote) -> Plan:
         depth = self._depth()
         commands = [("git", "clone", "-q", *depth, *self._clone_what(), "--", self.repo, self.path)]
-        if self.commit is not None:
-            commands += [self._fetch(wanted)] if depth else []
-            commands.append(self._git("checkout", "-q", "--detach", self.commit))
-        commands += self._submodule_commands()
+        if self.commit is not None or wanted.shadowed:
+            commands += [self._fetch(wanted), *self._move(Checkout(), wanted)]
+        commands += [self._git("update-ref", SEEN, "HEAD"), *self._submodule_commands()]
         made = FileStat(self.path, FileKind.DIRECTORY, _DIRECTORY_MODE, owner=host.user or "", group="")
         given = {name: getattr(self.wanted, name) for name in ("owner", "group", "mode")}
         commands += self._attribute_commands()
@@ -276,30 +292,38 @@ class Git(FileAttributes):
         verb = ("set-url", "origin") if checkout.url else ("add", "origin")
         commands = [self._git("remote", *verb, self.repo)] if checkout.url != self.repo else []
         if moves:
-            commands += [self._fetch(wanted), *self._move(wanted)]
+            commands += [*self._keep(checkout, wanted), self._fetch(wanted), *self._move(checkout, wanted)]
+            commands.append(self._git("update-ref", SEEN, "HEAD"))
         elif checkout.dirty and self.force:
             commands.append(self._git("reset", "-q", "--hard", "HEAD"))
         return [*commands, *self._submodule_commands()]
 
+    def _keep(self, checkout: Checkout, wanted: Remote) -> list[tuple[str, ...]]:
+        """Return what sees to it that another branch has nothing to lose."""
+        if self.force or wanted.branch == checkout.branch or wanted.branch not in checkout.branches:
+            return []
+        return [("sh", "-c", KEEP, "sh", wanted.branch, *self._git())]
+
     def _fetch(self, wanted: Remote) -> tuple[str, ...]:
+        if self.commit is not None:
+            return ("sh", "-c", FETCH_COMMIT, "sh", self.commit, str(self.depth or ""), *self._git())
         if self.tag is not None:
             what = f"+refs/tags/{self.tag}:refs/tags/{self.tag}"
-        elif self.commit is not None:
-            what = self.commit if self.depth else "+refs/heads/*:refs/remotes/origin/*"
         else:
             what = f"+refs/heads/{wanted.branch}:refs/remotes/origin/{wanted.branch}"
         return self._git("fetch", "-q", *self._depth(), "origin", what)
 
-    def _move(self, wanted: Remote) -> list[tuple[str, ...]]:
+    def _move(self, checkout: Checkout, wanted: Remote) -> list[tuple[str, ...]]:
         force = ("--force",) if self.force else ()
         if self.tag is not None or self.commit is not None:
             target = f"refs/tags/{self.tag}" if self.tag is not None else wanted.commit
             return [self._git("checkout", "-q", *force, "--detach", target)]
         target = f"refs/remotes/origin/{wanted.branch}"
         # Commits cut off by a depth have no common past to be merged by; that none is lost here was seen before.
-        if self.force or self.depth:
+        if self.force or self.depth or wanted.branch not in checkout.branches:
             return [self._git("checkout", "-q", *force, "-B", wanted.branch, target)]
-        return [self._git("checkout", "-q", wanted.branch), self._git("merge", "-q", "--ff-only", target)]
+        # A branch may be named like a file; what stands before the dashes is no file.
+        return [self._git("checkout", "-q", wanted.branch, "--"), self._git("merge", "-q", "--ff-only", target)]
 
     def _submodule_commands(self) -> list[tuple[str, ...]]:
         if not self.submodules:
@@ -325,8 +349,15 @@ class Git(FileAttributes):
         replies = await host.gather(steps)
         ended, head = (cast("CommandResult", reply) for reply in replies[-2:])
         if not ended.ok:
-            raise TaskError(f"{self.path}: {last_words(ended)}")
+            words = last_words(ended)
+            hint = "the branch was rewritten there; say `force: true` to follow it" if "fast-forward" in words else ""
+            raise TaskError(f"{self.path}: {words}{before_that(ended, list(map(_told, work.commands)))}", hint=hint)
         return Outcome({"commit": head.stdout.strip()})
+
+
+def _told(command: tuple[str, ...]) -> str:
+    """Return what a command has done, as far as it matters to somebody."""
+    return next((told for verb, told in _TOLD.items() if verb in command), "")
 
 
 def _given(now: FileStat, wanted: Attributes) -> FileStat:

@@ -203,6 +203,118 @@ def test_a_rewritten_branch_is_followed_only_by_force(host: TestHost, origin: Pa
     assert (where / "f").read_text() == "another"
 
 
+def at(origin: Path, where: Path, **parameters: object) -> Git:
+    return Git.model_validate({"repo": f"file://{origin}", "path": str(where), **parameters})
+
+
+def went_to(host: TestHost, module: Git) -> None:
+    """Apply, and see that nothing is left to do."""
+    host.converge(module)
+    assert host.plan(module).kind is PlanKind.NONE
+
+
+def commit_aside(origin: Path, name: str, content: str) -> str:
+    """Return a commit that no branch of the repository has."""
+    git(origin, "checkout", "-q", "--detach")
+    made = commit(origin, name, content)
+    git(origin, "checkout", "-q", "main", "--")
+    return made
+
+
+def test_a_branch_may_be_named_like_a_file(host: TestHost, origin: Path, where: Path) -> None:
+    git(origin, "branch", "f")
+    converged(host, origin, where)
+    for branch in ("f", "main", "f"):
+        converged(host, origin, where, branch=branch)
+        assert git(where, "symbolic-ref", "--short", "HEAD") == branch
+
+
+def test_a_branch_may_be_named_like_a_tag(host: TestHost, origin: Path, where: Path) -> None:
+    git(origin, "branch", "v1", "main")
+    for wanted, content in (("tag", "one"), ("branch", "two"), ("tag", "one")):
+        converged(host, origin, where, **{wanted: "v1"})
+        assert (where / "f").read_text() == content
+
+
+def test_other_branches_are_reached_after_a_depth(host: TestHost, origin: Path, where: Path) -> None:
+    git(origin, "checkout", "-q", "next")
+    commit(origin, "g", "three")
+    git(origin, "checkout", "-q", "main")
+    host.converge(at(origin, where, depth=1))
+    for branch in ("next", "main", "next"):
+        went_to(host, at(origin, where, branch=branch))
+        assert (where / "g").exists() == (branch == "next")
+
+
+@pytest.mark.parametrize("depth", [None, 1])
+@pytest.mark.parametrize("by_id", ["true", "false"])
+def test_other_commits_are_reached_after_a_depth(
+    host: TestHost, origin: Path, where: Path, settings: Path, depth: int | None, by_id: str
+) -> None:
+    # The older protocol lets a server refuse to hand out commits by their id.
+    settings.write_text("[protocol]\nversion = 0\n")
+    git(origin, "config", "uploadpack.allowAnySHA1InWant", by_id)
+    git(origin, "tag", "-d", "v1")
+    first, second = git(origin, "rev-parse", "next"), git(origin, "rev-parse", "main")
+    commit(origin, "f", "three")
+    host.converge(at(origin, where, depth=1))
+    for wanted in (first, second, first):
+        went_to(host, at(origin, where, commit=wanted, depth=depth))
+        assert git(where, "rev-parse", "HEAD") == wanted
+    went_to(host, at(origin, where, depth=depth))
+    assert (where / "f").read_text() == "three"
+
+
+@pytest.mark.parametrize("depth", [None, 1])
+def test_a_commit_of_no_branch_is_reached_and_left(
+    host: TestHost, origin: Path, where: Path, depth: int | None
+) -> None:
+    aside = commit_aside(origin, "f", "aside")
+    git(origin, "update-ref", "refs/pull/1/head", aside)
+    for parameters in ({"commit": aside}, {}, {"commit": aside}):
+        went_to(host, at(origin, where, depth=depth, **parameters))
+        assert (where / "f").read_text() == ("aside" if parameters else "two")
+
+
+def test_tags_are_followed_wherever_they_move(host: TestHost, origin: Path, where: Path) -> None:
+    converged(host, origin, where, tag="v1")
+    git(origin, "tag", "-f", "v1", commit_aside(origin, "f", "aside"))
+    converged(host, origin, where, tag="v1")
+    git(origin, "tag", "-f", "v1", "main")
+    # Nothing names the commit that is checked out any more; it is nobody's own even so.
+    git(where, "fetch", "-q", "--tags", "--force")
+    converged(host, origin, where, tag="v1")
+    commit(origin, "f", "three")
+    git(origin, "tag", "-f", "v1", "main")
+    converged(host, origin, where)
+    assert (where / "f").read_text() == "three"
+
+
+@pytest.mark.parametrize("depth", [None, 1])
+def test_commits_of_another_branch_are_kept_as_well(
+    host: TestHost, origin: Path, where: Path, depth: int | None
+) -> None:
+    host.converge(at(origin, where, branch="next"))
+    mine = commit(where, "g", "mine")
+    git(where, "checkout", "-q", "main")
+    with pytest.raises(TaskError, match=f"branch next has commits here .*{mine}"):
+        host.converge(at(origin, where, branch="next", depth=depth))
+    assert git(where, "rev-parse", "next", "HEAD").split() == [mine, git(origin, "rev-parse", "main")]
+    went_to(host, at(origin, where, branch="next", depth=depth, force=True))
+    assert git(where, "rev-parse", "next") == git(origin, "rev-parse", "next")
+
+
+def test_what_was_done_before_a_failure_is_told(host: TestHost, origin: Path, where: Path) -> None:
+    converged(host, origin, where)
+    git(origin, "reset", "-q", "--hard", "v1")
+    commit(origin, "f", "another")
+    with pytest.raises(TaskError, match="fast-forward") as caught:
+        host.converge(Git(repo=str(origin), path=str(where)))
+    assert "force: true" in caught.value.hint
+    with pytest.raises(TaskError, match=r"before that, the repository was cloned"):
+        host.converge(at(origin, where.with_name("other"), commit="0" * 40))
+
+
 def test_a_moved_tag_and_a_moved_repository(host: TestHost, origin: Path, where: Path) -> None:
     converged(host, origin, where, tag="v1")
     git(origin, "tag", "-f", "v1", "main")
