@@ -53,9 +53,15 @@ class Faults:
         """Tell whether a call failed since the last `arm`."""
         return self._struck
 
-    def strike(self) -> FaultKind | None:
-        """Count a call, and return how it is to fail; None where it is to succeed."""
+    def strike(self, *, reads: bool = False) -> FaultKind | None:
+        """Count a call, and return how it is to fail; None where it is to succeed.
+
+        :param reads: The call changes nothing. Such calls are refused in their turn as well; but a lost answer or an
+            outage leaves the platform as the next changing call would, so these are not counted then.
+        """
         with self._lock:
+            if reads and self._kind is not FaultKind.REFUSED:
+                return self._kind if self._struck and self._kind is FaultKind.OUTAGE and self._number else None
             self._calls += 1
             if not self._number or self._calls < self._number:
                 return None

@@ -15,6 +15,7 @@ import pytest
 
 from jetpack_core.contracts.provisioner import Guest, GuestAction, GuestPlan, Provisioner
 from jetpack_core.errors import JetpackError
+from jetpack_core.provisioning.wish import State
 from jetpack_core.records import Change
 from jetpack_core.testing.faults import FaultKind, Faults
 from jetpack_core.testing.provisioners import ProvisionerConformance
@@ -252,6 +253,14 @@ class ForgetsTheDisk(Notes):
         self.platform.ask(f"{guest.name}-disk", gone=True)
 
 
+class HalfUpdates(Notes):
+    def update(self, guest: Guest, plan: GuestPlan) -> Guest:
+        self.platform.ask(f"{guest.name}-new-disk", "disk")
+        made = super().update(guest, plan)
+        self.platform.ask(f"{guest.name}-new-disk", gone=True)
+        return made
+
+
 class BreaksWhenRefused(Notes):
     def stop(self, guest: Guest) -> None:
         try:
@@ -291,8 +300,10 @@ BROKEN = [
     (LooksOnlyOnce, "test_runs_at_once_make_a_guest_once"),
     (LeavesRemains, "test_a_creation_that_fails_leaves_nothing_unnamed"),
     (LeavesRemains, "test_an_interrupted_creation_leaves_nothing_unnamed"),
-    (ForgetsTheDisk, "test_what_fails_is_made_good_by_the_next_run"),
-    (BreaksWhenRefused, "test_what_fails_is_made_good_by_the_next_run"),
+    (ForgetsTheDisk, "test_a_destruction_that_fails_is_made_good_by_the_next_run"),
+    (HalfUpdates, "test_a_change_that_fails_is_made_good_by_the_next_run"),
+    (LeavesTheDisk, "test_a_rebuild_that_fails_is_made_good_by_the_next_run"),
+    (BreaksWhenRefused, "test_power_that_fails_is_made_good_by_the_next_run"),
     (ReturnsNames, "test_addresses_and_keys_are_well_formed"),
     (Undocumented, "test_everything_is_documented"),
 ]
@@ -311,7 +322,7 @@ def test_a_broken_provisioner_is_noticed(broken: type[Notes], test: str, tmp_pat
         "rebuilt": broken(platform=platform, image="other"),
         "faults": faults,
         "fault_kind": FaultKind.UNANSWERED,
-        "what": "stop" if broken is BreaksWhenRefused else "destroy",
+        "state": State.STOPPED,
     }
     method = getattr(suite, test)
     wanted = {name: given[name] for name in inspect.signature(method).parameters}

@@ -13,6 +13,8 @@ from jetpack_core.errors import JetpackError
 
 if TYPE_CHECKING:
     from docker import DockerClient
+    from docker.models.containers import Container
+    from docker.models.networks import Network
 
 T = TypeVar("T")
 
@@ -69,8 +71,24 @@ def refusals(what: str) -> Iterator[None]:
 
     try:
         yield
+    except (requests.ConnectionError, requests.Timeout) as error:
+        hint = "is the engine running, and does the way to it hold?"
+        raise JetpackError(f"{what}: the engine does not answer: {_cause(error)}", hint=hint) from error
     except (DockerException, requests.RequestException, OSError) as error:
         raise JetpackError(f"{what}: {words(error)}") from error
+
+
+def _cause(error: BaseException) -> str:
+    """Return what the system said in the end; what libraries make of it on the way helps nobody."""
+    inner = next((one for one in reversed(error.args) if isinstance(one, BaseException)), None)
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, BaseException):
+        return _cause(reason)
+    if inner is not None:
+        return _cause(inner)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).rpartition("object at 0x")[2].partition(">: ")[2] or str(error) or type(error).__name__
 
 
 def words(error: Exception) -> str:
@@ -89,6 +107,18 @@ def found(look: Callable[[], T]) -> T | None:
         return look()
     except NotFound:
         return None
+
+
+def container_named(engine: DockerClient, name: str) -> Container | None:
+    """Return the container of a name. The engine would take the beginning of an identifier for a name as well."""
+    container = found(lambda: engine.containers.get(name))
+    return container if container is not None and container.name == name else None
+
+
+def network_named(engine: DockerClient, name: str) -> Network | None:
+    """Return the network of a name, as `container_named` does."""
+    network = found(lambda: engine.networks.get(name))
+    return network if network is not None and network.name == name else None
 
 
 def address_of(cluster: Mapping[str, object], given: str | None) -> str | None:

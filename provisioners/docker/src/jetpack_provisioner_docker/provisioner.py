@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -12,9 +12,10 @@ from pydantic import Field, model_validator
 
 from jetpack_core.contracts.provisioner import Guest, GuestAction, GuestPlan, Provisioner
 from jetpack_core.errors import JetpackError
-from jetpack_provisioner_docker.engine import Tls, address_of, connect, found, refusals, tls_of
+from jetpack_core.records import Change
+from jetpack_provisioner_docker.engine import Tls, address_of, connect, container_named, refusals, tls_of
 from jetpack_provisioner_docker.images import Images
-from jetpack_provisioner_docker.life import Life
+from jetpack_provisioner_docker.life import Life, containers_of, is_aside
 from jetpack_provisioner_docker.spec import HOST_LABEL, Spec
 from jetpack_provisioner_docker.values import (
     Build,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container as EngineContainer
 
+_LEFT: Final = "JetpackLeftOver"
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 
@@ -180,9 +182,12 @@ class Container(Provisioner):
         """Return the container that was made for a host, or else the one that has its name."""
         name = self._container_name(host)
         with refusals("looking for containers"):
-            ours = self._engine.containers.list(all=True, filters={"label": f"{HOST_LABEL}={host}"})
-            container = ours[0] if ours else found(lambda: self._engine.containers.get(name))
-            return None if container is None else as_guest(host, container)
+            ours = sorted(containers_of(self._engine, host), key=lambda one: is_aside(str(one.name)))
+            container = ours[0] if ours else container_named(self._engine, name)
+            if container is None:
+                return None
+            left = [str(one.name) for one in ours[1:] if is_aside(str(one.name))]
+            return as_guest(host, container, left)
 
     def plan(self, host: str, guest: Guest | None) -> GuestPlan:
         """Compare a container with the parameters."""
@@ -191,7 +196,7 @@ class Container(Provisioner):
             return GuestPlan(GuestAction.CREATE, spec.summary(), data=spec)
         image = Images(self, self._engine).known_id()
         fixed = spec.fixed_changes(guest.data, image)
-        changes = (*fixed, *spec.live_changes(guest.data))
+        changes = (*fixed, *spec.live_changes(guest.data), *(Change("left over", one, None) for one in _left(guest)))
         if fixed or spec.cannot_be_lifted(guest.data):
             return GuestPlan(GuestAction.REPLACE, changes)
         return GuestPlan(GuestAction.UPDATE if changes else GuestAction.NONE, changes)
@@ -206,7 +211,7 @@ class Container(Provisioner):
         return as_guest(host, self._life().replace(self._spec(host), guest.id))
 
     def update(self, guest: Guest, plan: GuestPlan) -> Guest:
-        """Change limits, restart policy and networks."""
+        """Change name, limits, restart policy and networks."""
         del plan
         return as_guest(guest.name, self._life().update(self._spec(guest.name), guest.id))
 
@@ -223,7 +228,7 @@ class Container(Provisioner):
         if not guest.owned:
             message = f"the container {guest.data.get('Name')} was not made by Jetpack"
             raise JetpackError(message, hint=f"remove it by hand if you mean it: docker rm {guest.id[:12]}")
-        self._life().destroy(guest.id)
+        self._life().destroy(guest.name, guest.id)
 
     def addresses(self, guest: Guest) -> tuple[str, ...]:
         """Return the container's addresses in its networks."""
@@ -256,7 +261,15 @@ class Container(Provisioner):
         return variables
 
 
-def as_guest(host: str, container: EngineContainer) -> Guest:
-    """Return a container as the phase knows it."""
+def as_guest(host: str, container: EngineContainer, left: Sequence[str] = ()) -> Guest:
+    """Return a container as the phase knows it.
+
+    :param left: The names of containers that it replaced, and that could not be removed then.
+    """
     owned = container.labels.get(HOST_LABEL) == host
-    return Guest(str(container.id), host, container.status == "running", owned, container.attrs)
+    return Guest(str(container.id), host, container.status == "running", owned, {**container.attrs, _LEFT: left})
+
+
+def _left(guest: Guest) -> Sequence[str]:
+    names: Any = guest.data.get(_LEFT, ())
+    return names if isinstance(names, Sequence) else ()

@@ -132,7 +132,9 @@ class Spec:
             for name, value in after.items()
             if value != now[name]
         ]
-        return (*changes, *self._network_changes(attrs))
+        name = str(attrs["Name"]).removeprefix("/")
+        renamed = (Change("name", name, self.name),) if name != self.name else ()
+        return (*renamed, *changes, *self._network_changes(attrs))
 
     def cannot_be_lifted(self, attrs: Mapping[str, Any]) -> bool:
         """Tell whether a limit is to go away, which the engine does for none of a container's."""
