@@ -40,7 +40,7 @@ MACHINES: Final[Mapping[str, Machine]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One task. In its texts, DIR is a directory of its own and ME the user who runs it."""
+    """One task. In its texts, DIR is a directory of its own, ME the user who runs it, CONTROL a folder of this machine."""
 
     module: str
     parameters: Mapping[str, object] = field(default_factory=dict)
@@ -79,7 +79,7 @@ ENTRIES: Final = (
     Entry("external", {"use": "ours"}),
     Entry("facts"),
     Entry("fail", {"msg": "no"}),
-    Entry("fetch", {"src": "DIR/file", "dest": "fetched/"}, "echo one >DIR/file"),
+    Entry("fetch", {"src": "DIR/file", "dest": "CONTROL/fetched/"}, "echo one >DIR/file"),
     Entry("file", {"path": "DIR/file", "mode": "0o600"}, "echo one >DIR/file"),
     Entry("git", {"repo": "DIR/origin", "path": "DIR/copy", "branch": "main"}, _GIT),
     Entry("line", {"path": "DIR/file", "line": "two"}, "echo one >DIR/file"),

@@ -84,7 +84,7 @@ def count(entry: Entry, host: TestHost, folder: Path) -> Count:
         done = host.ask(host.run(["sh", "-c", entry.prepare.replace("DIR", directory)]))
         if done.rc != 0:
             raise RuntimeError(f"{entry.module}: {done.stderr}")
-    words = {"DIR": directory, "ME": getpass.getuser()}
+    words = {"DIR": directory, "ME": getpass.getuser(), "CONTROL": str(folder)}
     parameters = {name: _filled(value, words) for name, value in entry.parameters.items()}
     module = make_module(Registry().module(entry.module), parameters, [folder])
     host.frames.clear()
