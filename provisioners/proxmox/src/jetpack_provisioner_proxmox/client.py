@@ -12,6 +12,7 @@ from jetpack_provisioner_proxmox.access import LoginError, resource
 from jetpack_provisioner_proxmox.refusals import ApiError, refused, task_failed
 
 if TYPE_CHECKING:
+    from jetpack_core.contracts.provisioner import Surroundings
     from jetpack_provisioner_proxmox.access import Access
 
 Parameters = Mapping[str, object]
@@ -28,22 +29,19 @@ _PROXIED: Final = range(595, 600)
 class Client:
     """Speaks to one cluster; used in one thread at a time.
 
-    :param check: Raises once the user wants the run to end; called while waiting for what may be given up.
-    :param say: Told what is waited for.
+    :param around: Returns what tells what is waited for, and whether the user wants the run to end.
     :param lock_timeout: Seconds to wait for a guest that another task holds.
     """
 
     def __init__(
         self,
         access: Access,
+        around: Callable[[], Surroundings],
         *,
-        check: Callable[[], None],
-        say: Callable[[str], None],
         lock_timeout: float,
     ) -> None:
         self.access = access
-        self._check = check
-        self._say = say
+        self.around = around
         self._lock_timeout = lock_timeout
         self._api: Any = None
 
@@ -73,8 +71,8 @@ class Client:
             except ApiError as error:
                 if not error.locked or pause.over:
                     raise
-                self._say(f"waiting for a lock: {error.text}")
-            self._check()
+                self.around().say(f"waiting for a lock: {error.text}")
+            self.around().check()
             pause.wait()
 
     def work(
@@ -93,8 +91,8 @@ class Client:
             except ApiError as error:
                 if not error.locked or pause.over:
                     raise
-                self._say(f"waiting for a lock: {error.text.splitlines()[0]}")
-            self._check()
+                self.around().say(f"waiting for a lock: {error.text.splitlines()[0]}")
+            self.around().check()
             pause.wait()
 
     def wait(self, upid: object, what: str, *, timeout: float, patient: bool = True) -> None:
@@ -108,7 +106,7 @@ class Client:
                 hint = f"it goes on; look at it with: pvenode task log '{upid}'"
                 raise ApiError(f"{what}: the task has not ended after {timeout:g} s", hint=hint)
             if not patient:
-                self._check()
+                self.around().check()
             pause.wait()
         if status != "OK" and not status.startswith("WARNINGS"):
             raise task_failed(what, self.access.user, self._clean(status), self._clean(self._log(node, upid)))

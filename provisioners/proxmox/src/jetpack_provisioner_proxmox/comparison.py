@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,13 @@ _OFF_BY_DEFAULT: Final = frozenset(
     {"firewall", "link_down", "ro", "nesting", "keyctl", "fuse", "mknod", "force_rw_sys", "ssd", "iothread"}
 )
 """Flags of property strings; saying no is the same as not saying them."""
+_READERS: Final[Mapping[str, Callable[[str], object]]] = {
+    "tags": tags_of,
+    "description": str.strip,
+    "sshkeys": lambda text: tuple(sorted(decoded_keys(text))),
+    "nameserver": lambda text: tuple(re.split(r"[,;\s]+", text.strip())),
+    "searchdomain": lambda text: tuple(re.split(r"[,;\s]+", text.strip())),
+}
 _UPPER: Final = frozenset({"hwaddr", "macaddr"})
 
 
@@ -81,14 +88,8 @@ def normal(kind: Kind, key: str, text: str | None, generated: Iterable[str] = ()
     """
     if text is None:
         return None
-    if key == "tags":
-        return tags_of(text)
-    if key == "description":
-        return text.strip()
-    if key == "sshkeys":
-        return tuple(sorted(decoded_keys(text)))
-    if key in {"nameserver", "searchdomain"}:
-        return tuple(re.split(r"[,;\s]+", text.strip()))
+    if key in _READERS:
+        return _READERS[key](text)
     if kind.family(key) in kind.default_keys:
         return _normal_properties(properties_of(kind, key, text), generated)
     return _normal_value(text)
@@ -118,11 +119,18 @@ def differs(kind: Kind, setting: Setting, config: Config) -> bool:
     known = set(wanted) if isinstance(wanted, dict) else set()
     generated = kind.generated.get(kind.family(setting.key), frozenset()) - known
     live = normal(kind, setting.key, now, generated)
-    if setting.partial and setting.key == "tags":
-        return not set(tags_of(setting.value)) <= set(tags_of(now))
+    if setting.partial:
+        return _holds_less(live, wanted)
     if live is None and isinstance(wanted, dict):
         return bool(wanted)
     return live != wanted
+
+
+def _holds_less(live: object, wanted: object) -> bool:
+    """Tell whether tags or properties lack something that is wanted."""
+    if isinstance(wanted, dict):
+        return not (isinstance(live, dict) and wanted.items() <= live.items())
+    return isinstance(wanted, tuple) and not set(wanted) <= set(live if isinstance(live, tuple) else ())
 
 
 def _now(setting: Setting, config: Config) -> str | None:
@@ -151,8 +159,11 @@ def _shown(key: str, text: str | None) -> object:
 def kept(kind: Kind, setting: Setting, config: Config) -> str:
     """Return a setting's value as it is to be written, with what Proxmox made itself and should not make anew."""
     now, value = configured(config, setting.key), setting.value or ""
-    if setting.key == "tags" and setting.partial:
+    if setting.partial and setting.key == "tags":
         return ";".join(sorted({*tags_of(value), *tags_of(now)}))
+    if setting.partial and now is not None:
+        both = {**properties_of(kind, setting.key, now), **properties_of(kind, setting.key, value)}
+        return property_text(kind, setting.key, both)
     generated = kind.generated.get(kind.family(setting.key), frozenset()) - {"type", "size"}
     if now is None or not generated:
         return value

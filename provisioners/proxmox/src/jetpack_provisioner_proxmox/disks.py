@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dataclasses import field as made_by
 from typing import TYPE_CHECKING
 
+from jetpack_core.errors import JetpackError
 from jetpack_core.records import Change
 from jetpack_provisioner_proxmox.comparison import configured, normal, properties_of, property_text
 from jetpack_provisioner_proxmox.properties import written
@@ -36,6 +37,8 @@ class Disk:
     """Options that the guest has besides are to go."""
     storage_said: bool = False
     """Whether the map itself names the storage."""
+    inherited: bool = False
+    """It comes with what the guest is cloned from, and is not made."""
     size_field: str = ""
     """The parameter that says the size, if it is another one."""
 
@@ -69,6 +72,9 @@ def compare_disks(kind: Kind, disks: tuple[Disk, ...], config: Config) -> DiskCh
     to_grow: dict[str, str] = {}
     for disk in disks:
         text = configured(config, disk.key)
+        if text is None and disk.inherited:
+            message = f"what it is cloned from has no disk {disk.key}"
+            raise JetpackError(message, hint="`boot_disk` names the one it has")
         if text is None:
             changes.append(Change(disk.field, None, disk.creation()))
             to_write[disk.key] = disk.creation()
@@ -131,7 +137,5 @@ def _own(kind: Kind, key: str) -> frozenset[str]:
 def _only(kind: Kind, disk: Disk, properties: Mapping[str, str]) -> dict[str, str]:
     fixed = _own(kind, disk.key)
     return {
-        name: value
-        for name, value in properties.items()
-        if name not in fixed and (disk.whole or name in disk.options)
+        name: value for name, value in properties.items() if name not in fixed and (disk.whole or name in disk.options)
     }
