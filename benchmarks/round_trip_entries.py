@@ -40,7 +40,7 @@ MACHINES: Final[Mapping[str, Machine]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One task. In its texts, DIR is a directory of its own, ME the user who runs it, CONTROL a folder of this machine."""
+    """One task. In its texts, DIR is a directory of its own, ME the user who runs it, CONTROL a folder here."""
 
     module: str
     parameters: Mapping[str, object] = field(default_factory=dict)
