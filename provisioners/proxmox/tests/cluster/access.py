@@ -16,9 +16,20 @@ from urllib.parse import unquote
 from provisioners.proxmox.tests.cluster.errors import ApiError
 from provisioners.proxmox.tests.cluster.settings import Settings
 
-PRIVILEGES = frozenset(
-    ["Datastore.Allocate", "Datastore.AllocateSpace", "Datastore.AllocateTemplate", "Datastore.Audit", "Group.Allocate", "Mapping.Audit", "Mapping.Modify", "Mapping.Use", "Permissions.Modify", "Pool.Allocate", "Pool.Audit", "Realm.Allocate", "Realm.AllocateUser", "SDN.Allocate", "SDN.Audit", "SDN.Use", "Sys.AccessNetwork", "Sys.Audit", "Sys.Console", "Sys.Incoming", "Sys.Modify", "Sys.PowerMgmt", "Sys.Syslog", "User.Modify", "VM.Allocate", "VM.Audit", "VM.Backup", "VM.Clone", "VM.Config.CDROM", "VM.Config.CPU", "VM.Config.Cloudinit", "VM.Config.Disk", "VM.Config.HWType", "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.Console", "VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted", "VM.Migrate", "VM.PowerMgmt", "VM.Snapshot", "VM.Snapshot.Rollback"]
-)
+_BY_AREA = {
+    "Datastore": ("Allocate", "AllocateSpace", "AllocateTemplate", "Audit"),
+    "Mapping": ("Audit", "Modify", "Use"),
+    "Permissions": ("Modify",),
+    "Pool": ("Allocate", "Audit"),
+    "SDN": ("Allocate", "Audit", "Use"),
+    "Sys": ("AccessNetwork", "Audit", "Console", "Incoming", "Modify", "PowerMgmt", "Syslog"),
+    "User": ("Modify",),
+    "VM": ("Allocate", "Audit", "Backup", "Clone", "Console", "Migrate", "Monitor", "PowerMgmt", "Snapshot"),
+    "VM.Config": ("CDROM", "CPU", "Cloudinit", "Disk", "HWType", "Memory", "Network", "Options"),
+    "VM.GuestAgent": ("Audit", "Unrestricted"),
+    "VM.Snapshot": ("Rollback",),
+}
+PRIVILEGES = frozenset(f"{area}.{name}" for area, names in _BY_AREA.items() for name in names)
 ROLES = {
     "Administrator": PRIVILEGES,
     "NoAccess": frozenset[str](),
@@ -28,6 +39,8 @@ ROLES = {
     "PVETemplateUser": frozenset({"VM.Audit", "VM.Clone"}),
     "PVESDNUser": frozenset({"SDN.Audit", "SDN.Use"}),
 }
+# PVE, the user and the time.
+_TICKET_PARTS = 3
 _GRACE_SECONDS = 300
 
 
@@ -123,7 +136,7 @@ class Access:
     def _ticket_user(self, ticket: str) -> str | None:
         plain, _, signature = ticket.partition("::")
         parts = plain.split(":")
-        if len(parts) != len(["PVE", "user", "time"]) or not hmac.compare_digest(self._sign(plain), signature):
+        if len(parts) != _TICKET_PARTS or not hmac.compare_digest(self._sign(plain), signature):
             return None
         age = time.time() - int(parts[2], 16)
         return parts[1] if age <= self.settings.ticket_seconds and age >= -_GRACE_SECONDS else None

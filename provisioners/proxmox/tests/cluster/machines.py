@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from abc import ABC, abstractmethod
 
 from provisioners.proxmox.tests.cluster.properties import read_properties
 from provisioners.proxmox.tests.cluster.world import Guest
 
+_MAC = re.compile(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
 _SIMULATED_NETWORK = ipaddress.ip_network("198.18.0.0/15")
 
 
@@ -34,6 +36,7 @@ class Machines(ABC):
     def address(self, guest: Guest) -> str:
         """Return a running guest's IPv4 address with its prefix, empty while it has none."""
 
+    @abstractmethod
     def close(self) -> None:
         """Take away everything that is left."""
 
@@ -50,6 +53,9 @@ class SimulatedMachines(Machines):
         """Do nothing."""
 
     def remove(self, vmid: int) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
         """Do nothing."""
 
     def address(self, guest: Guest) -> str:
@@ -69,5 +75,5 @@ def wanted_address(guest: Guest) -> str:
 def first_mac(guest: Guest) -> str:
     """Return the address of a guest's first network card, empty when it has none."""
     pairs = read_properties(guest.config.get("net0", ""), "model")
-    models = [value for key, value in pairs.items() if value.count(":") == len(["BC", "24", "11", "00", "00", "00"]) - 1]
-    return pairs.get("hwaddr") or (models[0] if models else "")
+    models = (value for value in pairs.values() if _MAC.fullmatch(value))
+    return pairs.get("hwaddr") or next(models, "")

@@ -11,13 +11,16 @@ from provisioners.proxmox.tests.cluster.errors import ApiError
 from provisioners.proxmox.tests.cluster.parameters import Parameter, find_parameter, parse_pairs, print_pairs
 from provisioners.proxmox.tests.cluster.request import Request
 from provisioners.proxmox.tests.cluster.sizes import format_size
-from provisioners.proxmox.tests.cluster.world import Guest, Storage
+from provisioners.proxmox.tests.cluster.world import DISK_KEYS, Guest, Storage
 
 # What a call brings besides the guest's own options.
 CALL_ONLY = frozenset(
-    ["node", "vmid", "ostemplate", "archive", "bwlimit", "force", "ha-managed", "ignore-unpack-errors", "import-working-storage", "live-restore", "password", "pool", "restore", "ssh-public-keys", "start", "storage", "unique", "delete", "digest", "revert", "skiplock", "background_delay"]
+    (
+        *("node", "vmid", "ostemplate", "archive", "bwlimit", "force", "ha-managed", "ignore-unpack-errors"),
+        *("import-working-storage", "live-restore", "password", "pool", "restore", "ssh-public-keys", "start"),
+        *("storage", "unique", "delete", "digest", "revert", "skiplock", "background_delay"),
+    )
 )
-DISK_KEYS = re.compile(r"(rootfs|mp\d+|ide\d|sata\d|scsi\d+|virtio\d+|efidisk0|tpmstate0)")
 _ALLOCATED = re.compile(r"([A-Za-z][\w.-]*):(\d+(?:\.\d+)?)")
 _CLOUD_INIT_SIZE = 4 << 20
 _FIRMWARE_SIZES = {"efidisk0": 528 << 10, "tpmstate0": 4 << 20}

@@ -70,6 +70,12 @@ class Settings:
     # How a VM with an agent answers, unless a test says otherwise for that VM.
     agent: bool = True
 
+    @property
+    def release(self) -> tuple[int, int]:
+        """The major and minor version."""
+        major, minor, *_ = (int(part) for part in self.version.split("."))
+        return major, minor
+
     def to_json(self) -> str:
         """Return the settings as one line."""
         return json.dumps(asdict(self))

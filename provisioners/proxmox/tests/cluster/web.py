@@ -168,8 +168,7 @@ class ClusterHandler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _repeats_message(self) -> bool:
-        numbers = self.server.api.cluster.settings.version.split(".")
-        return tuple(int(one) for one in numbers[:2]) >= MESSAGE_SINCE
+        return self.server.api.cluster.settings.release >= MESSAGE_SINCE
 
 
 def _json_texts(value: object) -> list[str]:

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from provisioners.proxmox.tests.cluster.errors import ApiError, refuse_parameters
+from provisioners.proxmox.tests.cluster.properties import read_properties
 from provisioners.proxmox.tests.cluster.settings import Settings
 
 LOWEST_ID = 100
 HIGHEST_ID = 1_000_000
 WORDS = {"lxc": "CT", "qemu": "VM"}
+DISK_KEYS = re.compile(r"(rootfs|mp\d+|ide\d|sata\d|scsi\d+|virtio\d+|efidisk0|tpmstate0)")
 CONFIG_FOLDERS = {"lxc": "lxc", "qemu": "qemu-server"}
 
 
@@ -92,12 +94,29 @@ class Guest:
 
     def apply_pending(self) -> None:
         """Let what waited for a start take effect."""
-        for key, value in self.pending.items():
-            if value is None:
-                self.config.pop(key, None)
-            else:
-                self.config[key] = value
+        for name, value in self.pending.items():
+            self.put_option(name, value)
         self.pending.clear()
+
+    def put_option(self, name: str, value: str | None) -> None:
+        """Set an option, or take it away for None; a disk that it no longer names is kept as an unused one."""
+        old = self.config.pop(name, "")
+        if value is not None:
+            self.config[name] = value
+        volume = read_properties(old, "volume").get("volume", "")
+        is_disk = DISK_KEYS.fullmatch(name) and ":" in volume and "media=cdrom" not in old
+        if is_disk and volume != read_properties(value or "", "volume").get("volume"):
+            self.keep_unused(volume)
+
+    def keep_unused(self, volume: str) -> None:
+        """List a disk among those that belong to the guest without being used."""
+        number = next(one for one in range(256) if f"unused{one}" not in self.config)
+        self.config[f"unused{number}"] = volume
+
+    @property
+    def memory(self) -> int:
+        """The memory the guest is given, in MiB."""
+        return int(read_properties(self.config.get("memory", "512"), "current")["current"])
 
 
 @dataclass(slots=True)

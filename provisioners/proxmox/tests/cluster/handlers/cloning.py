@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from provisioners.proxmox.tests.cluster.errors import ApiError
 from provisioners.proxmox.tests.cluster.handlers.pools import check_pool, join_pool
-from provisioners.proxmox.tests.cluster.options import DISK_KEYS, make_mac
+from provisioners.proxmox.tests.cluster.options import make_mac
 from provisioners.proxmox.tests.cluster.request import Handler, Request
 from provisioners.proxmox.tests.cluster.tasks import Task
-from provisioners.proxmox.tests.cluster.world import Guest, Volume
+from provisioners.proxmox.tests.cluster.world import DISK_KEYS, Guest, Volume
 
 _TASK = {"lxc": "vz", "qemu": "qm"}
 # What a clone does not take over from its source.
@@ -25,22 +25,21 @@ def clone(request: Request) -> str:
     newid = int(request.text("newid"))
     request.need(f"/vms/{request.vmid}", "VM.Clone")
     check_pool(request, newid)
-    with request.world.lock:
-        source = request.guest()
-        full = request.flag("full", default=not source.is_template)
-        _check_clone(request, source, full=full)
-        if newid in request.world.guests:
-            raise ApiError(f"unable to create {source.word} {newid}: config file already exists")
-        guest = _copy_guest(request, source, newid)
-        request.world.guests[newid] = guest
-        try:
-            _copy_disks(request, source, guest, full=full)
-            join_pool(request, newid)
-        except ApiError:
-            request.world.forget(newid)
-            raise
-        if source.kind == "lxc":
-            source.config["lock"] = "disk"
+    source = request.guest()
+    full = request.flag("full", default=not source.is_template)
+    _check_clone(request, source, full=full)
+    if newid in request.world.guests:
+        raise ApiError(f"unable to create {source.word} {newid}: config file already exists")
+    guest = _copy_guest(request, source, newid)
+    request.world.guests[newid] = guest
+    try:
+        _copy_disks(request, source, guest, full=full)
+        join_pool(request, newid)
+    except ApiError:
+        request.world.forget(newid)
+        raise
+    if source.kind == "lxc":
+        source.config["lock"] = "disk"
 
     def work(task: Task) -> None:
         task.log.append(f"create {'full' if full else 'linked'} clone of {source.word} {source.vmid}")
@@ -110,16 +109,15 @@ def _copy_disks(request: Request, source: Guest, guest: Guest, *, full: bool) ->
 
 def make_template(request: Request) -> str | None:
     """Turn a guest into a template: at once for a container, in a task for a VM."""
-    with request.world.lock:
-        guest = request.guest()
-        guest.check_lock()
-        if guest.is_template:
-            raise ApiError("you can't convert a template to a template")
-        if guest.running:
-            raise ApiError(f"you can't convert a {guest.word} to template if {guest.word} is running")
-        if guest.kind == "lxc":
-            _turn_into_template(request, guest)
-            return None
+    guest = request.guest()
+    guest.check_lock()
+    if guest.is_template:
+        raise ApiError("you can't convert a template to a template")
+    if guest.running:
+        raise ApiError(f"you can't convert a {guest.word} to template if {guest.word} is running")
+    if guest.kind == "lxc":
+        _turn_into_template(request, guest)
+        return None
 
     def work(_task: Task) -> None:
         with request.world.lock:

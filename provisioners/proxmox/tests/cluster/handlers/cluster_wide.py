@@ -77,7 +77,6 @@ def _guests(request: Request) -> Iterator[dict[str, Any]]:
 
 
 def _guest_resource(request: Request, guest: Guest) -> dict[str, Any]:
-    memory = int(guest.config.get("memory", "512"))
     shown: dict[str, Any] = {
         "id": f"{guest.kind}/{guest.vmid}",
         "type": guest.kind,
@@ -87,8 +86,8 @@ def _guest_resource(request: Request, guest: Guest) -> dict[str, Any]:
         "status": guest.broadcast_status(request.cluster.settings.broadcast_seconds),
         "template": int(guest.is_template),
         "maxcpu": int(guest.config.get("cores", "1")),
-        "maxmem": memory << 20,
-        "mem": (memory << 19) if guest.running else 0,
+        "maxmem": guest.memory << 20,
+        "mem": (guest.memory << 19) if guest.running else 0,
         "uptime": int(guest.uptime),
         "cpu": 0,
         "disk": 0,

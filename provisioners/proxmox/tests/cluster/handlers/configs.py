@@ -9,14 +9,12 @@ from typing import Any
 from provisioners.proxmox.tests.cluster.errors import ApiError
 from provisioners.proxmox.tests.cluster.handlers.privileges import check_options, needed_privileges
 from provisioners.proxmox.tests.cluster.options import (
-    DISK_KEYS,
     given_options,
     guest_parameters,
     show_option,
     show_options,
     store_option,
 )
-from provisioners.proxmox.tests.cluster.properties import read_properties
 from provisioners.proxmox.tests.cluster.request import Handler, Request
 from provisioners.proxmox.tests.cluster.tasks import Task
 from provisioners.proxmox.tests.cluster.world import Guest
@@ -76,19 +74,20 @@ def show_pending(request: Request) -> list[dict[str, Any]]:
 
 def update_config(request: Request) -> None:
     """Change a guest's configuration; what cannot change while it runs waits."""
-    with request.world.lock:
-        guest = request.guest()
-        options, removed = given_options(request), _split(request.text("delete"))
-        reverted = _split(request.text("revert"))
-        if not options and not removed and not reverted:
-            raise ApiError("no options specified")
-        _check_update(request, guest, options, removed)
-        for name in reverted:
-            guest.pending.pop(name, None)
-        for name in removed:
-            _remove_option(guest, name)
-        for name, value in options.items():
-            _set_option(guest, name, store_option(request, guest, name, value))
+    guest = request.guest()
+    options, removed = given_options(request), _split(request.text("delete"))
+    _check_update(request, guest, options, removed)
+    _apply_update(request, guest, options, removed)
+
+
+def _apply_update(request: Request, guest: Guest, options: dict[str, str], removed: list[str]) -> None:
+    stored = {name: store_option(request, guest, name, value) for name, value in options.items()}
+    for name in _split(request.text("revert")):
+        guest.pending.pop(name, None)
+    for name in removed:
+        _remove_option(guest, name)
+    for name, value in stored.items():
+        _set_option(guest, name, value)
 
 
 def _split(names: str) -> list[str]:
@@ -96,6 +95,8 @@ def _split(names: str) -> list[str]:
 
 
 def _check_update(request: Request, guest: Guest, options: dict[str, str], removed: list[str]) -> None:
+    if not options and not removed and not request.text("revert"):
+        raise ApiError("no options specified")
     unprivileged = guest.config.get("unprivileged") == "1"
     check_options(request, options, unprivileged=unprivileged, creating=False)
     for name in removed:
@@ -121,8 +122,7 @@ def _set_option(guest: Guest, name: str, value: str) -> None:
             guest.pending[name] = value
         return
     guest.pending.pop(name, None)
-    _keep_replaced(guest, name, value)
-    guest.config[name] = value
+    guest.put_option(name, value)
 
 
 def _remove_option(guest: Guest, name: str) -> None:
@@ -132,26 +132,18 @@ def _remove_option(guest: Guest, name: str) -> None:
     if guest.running and (not LIVE[guest.kind].fullmatch(name) or re.fullmatch(r"mp\d+", name)):
         guest.pending[name] = None
         return
-    _keep_replaced(guest, name, "")
-    del guest.config[name]
-
-
-def _keep_replaced(guest: Guest, name: str, value: str) -> None:
-    """Keep a disk that an option no longer names as an unused one, as long as it is not the same disk."""
-    old = guest.config.get(name, "")
-    if not DISK_KEYS.fullmatch(name) or "cloudinit" in old or "media=cdrom" in old:
-        return
-    volume = read_properties(old, "volume").get("volume", "")
-    if ":" in volume and volume != read_properties(value, "volume").get("volume"):
-        number = next(one for one in range(256) if f"unused{one}" not in guest.config)
-        guest.config[f"unused{number}"] = volume
+    guest.put_option(name, None)
 
 
 def update_config_later(request: Request) -> str:
-    """Change a VM's configuration in a task."""
+    """Change a VM's configuration in a task, after the same checks."""
+    guest = request.guest()
+    options, removed = given_options(request), _split(request.text("delete"))
+    _check_update(request, guest, options, removed)
 
     def work(_task: Task) -> None:
-        update_config(request)
+        with request.world.lock:
+            _apply_update(request, guest, options, removed)
 
     return request.begin("qmconfig", request.vmid, work)
 

@@ -18,7 +18,7 @@ from provisioners.proxmox.tests.cluster.world import Guest
 
 DEFAULT_ROOTFS_GIB = 4
 # The first version whose containers are unprivileged unless told otherwise.
-UNPRIVILEGED_SINCE = 9
+UNPRIVILEGED_SINCE = (9, 0)
 _KEY_LINE = re.compile(r"(ssh-(rsa|ed25519|dss)|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/]+=*( .*)?")
 _TASK = {"lxc": "vz", "qemu": "qm"}
 
@@ -28,7 +28,11 @@ def create_container(request: Request) -> str:
     check_pool(request, request.vmid)
     options = _container_defaults(request) | given_options(request)
     unprivileged = options["unprivileged"] == "1"
-    if not unprivileged and _major(request) >= UNPRIVILEGED_SINCE and not request.may("/", "Sys.Modify"):
+    if (
+        not unprivileged
+        and request.cluster.settings.release >= UNPRIVILEGED_SINCE
+        and not request.may("/", "Sys.Modify")
+    ):
         raise refuse_permission("/", "Sys.Modify")
     check_options(request, given_options(request), unprivileged=unprivileged, creating=True)
     _check_keys(request.text("ssh-public-keys"))
@@ -51,12 +55,8 @@ def _container_defaults(request: Request) -> dict[str, str]:
         "swap": "512",
         "ostype": system if system in {"debian", "ubuntu", "alpine", "centos", "fedora"} else "unmanaged",
         "rootfs": f"{request.text('storage', 'local')}:{DEFAULT_ROOTFS_GIB}",
-        "unprivileged": str(int(_major(request) >= UNPRIVILEGED_SINCE)),
+        "unprivileged": str(int(request.cluster.settings.release >= UNPRIVILEGED_SINCE)),
     }
-
-
-def _major(request: Request) -> int:
-    return int(request.cluster.settings.version.partition(".")[0])
 
 
 def _check_keys(keys: str) -> None:
@@ -84,14 +84,13 @@ def _machine_defaults() -> dict[str, str]:
 
 def _create(request: Request, guest: Guest, options: dict[str, str], said: list[str]) -> str:
     world, vmid = request.world, guest.vmid
-    with world.lock:
-        _register(request, guest)
-        try:
-            guest.config |= {name: store_option(request, guest, name, value) for name, value in options.items()}
-            join_pool(request, vmid)
-        except ApiError:
-            world.forget(vmid)
-            raise
+    _register(request, guest)
+    try:
+        guest.config |= {name: store_option(request, guest, name, value) for name, value in options.items()}
+        join_pool(request, vmid)
+    except ApiError:
+        world.forget(vmid)
+        raise
 
     def work(task: Task) -> None:
         task.log.extend(said)
@@ -101,6 +100,7 @@ def _create(request: Request, guest: Guest, options: dict[str, str], said: list[
             boot(request, guest)
 
     def undo() -> None:
+        request.cluster.machines.remove(vmid)
         with world.lock:
             world.forget(vmid)
 
@@ -118,11 +118,10 @@ def _register(request: Request, guest: Guest) -> None:
 def destroy(request: Request) -> str:
     """Take a guest away with its disks."""
     world = request.world
-    with world.lock:
-        guest = request.guest()
-        _check_destroyable(request, guest)
-        if guest.kind == "lxc":
-            guest.config["lock"] = "destroyed"
+    guest = request.guest()
+    _check_destroyable(request, guest)
+    if guest.kind == "lxc":
+        guest.config["lock"] = "destroyed"
 
     def work(task: Task) -> None:
         if guest.running:

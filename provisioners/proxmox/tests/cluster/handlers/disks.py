@@ -9,7 +9,6 @@ from provisioners.proxmox.tests.cluster.errors import ApiError
 from provisioners.proxmox.tests.cluster.properties import read_properties
 from provisioners.proxmox.tests.cluster.request import Handler, Request
 from provisioners.proxmox.tests.cluster.sizes import format_size, parse_size
-from provisioners.proxmox.tests.cluster.tasks import Task
 from provisioners.proxmox.tests.cluster.world import Guest
 
 # The first version that grows a VM's disk in a task.
@@ -18,25 +17,22 @@ TASK_SINCE = (8, 0)
 
 def resize(request: Request) -> str | None:
     """Grow a disk."""
-    with request.world.lock:
-        guest = request.guest()
-        guest.check_lock()
-        _check_digest(request, guest)
-        disk = request.text("disk")
-        if disk not in guest.config:
-            raise ApiError(f"disk '{disk}' does not exist" if guest.kind == "qemu" else f"no such mount point '{disk}'")
-        volume, size = _wanted_size(request, guest, disk)
+    guest = request.guest()
+    guest.check_lock()
+    _check_digest(request, guest)
+    disk = request.text("disk")
+    if disk not in guest.config:
+        raise ApiError(f"disk '{disk}' does not exist" if guest.kind == "qemu" else f"no such mount point '{disk}'")
+    volume, size = _wanted_size(request, guest, disk)
 
-    def work(_task: Task) -> None:
+    def grow() -> None:
         with request.world.lock:
             request.world.volume(volume, guest.node).size = size
             guest.config[disk] = re.sub(r"size=[^,]+", f"size={format_size(size)}", guest.config[disk])
 
-    version = tuple(int(part) for part in request.cluster.settings.version.split(".")[:2])
-    if guest.kind == "lxc" or version >= TASK_SINCE:
-        return request.begin("resize", guest.vmid, work)
-    request.world.volume(volume, guest.node).size = size
-    guest.config[disk] = re.sub(r"size=[^,]+", f"size={format_size(size)}", guest.config[disk])
+    if guest.kind == "lxc" or request.cluster.settings.release >= TASK_SINCE:
+        return request.begin("resize", guest.vmid, lambda _task: grow())
+    grow()
     return None
 
 
@@ -59,12 +55,11 @@ def _wanted_size(request: Request, guest: Guest, disk: str) -> tuple[str, int]:
 
 def unlink(request: Request) -> None:
     """Take disks off a VM, or away for good."""
-    with request.world.lock:
-        guest = request.guest()
-        guest.check_lock()
-        for name in re.split(r"[,;\s]+", request.text("idlist")):
-            if name in guest.config:
-                _unlink(request, guest, name)
+    guest = request.guest()
+    guest.check_lock()
+    for name in re.split(r"[,;\s]+", request.text("idlist")):
+        if name in guest.config:
+            _unlink(request, guest, name)
 
 
 def _unlink(request: Request, guest: Guest, name: str) -> None:
@@ -72,8 +67,7 @@ def _unlink(request: Request, guest: Guest, name: str) -> None:
     if request.flag("force") or name.startswith("unused"):
         request.world.free(request.world.volume(volume, guest.node))
         return
-    number = next(one for one in range(256) if f"unused{one}" not in guest.config)
-    guest.config[f"unused{number}"] = volume
+    guest.keep_unused(volume)
 
 
 HANDLERS: dict[str, Handler] = {

@@ -40,25 +40,23 @@ def show_pool(request: Request) -> dict[str, Any]:
 def create_pool(request: Request) -> None:
     """Make a pool."""
     name = request.text("poolid")
-    with request.world.lock:
-        if name in request.world.pools:
-            raise ApiError(f"pool '{name}' already exists")
-        request.world.pools[name] = Pool(request.text("comment"))
+    if name in request.world.pools:
+        raise ApiError(f"pool '{name}' already exists")
+    request.world.pools[name] = Pool(request.text("comment"))
 
 
 def update_pool(request: Request) -> None:
     """Put guests and storages into a pool, or take them out."""
-    with request.world.lock:
-        pool = _pool(request)
-        pool.comment = request.text("comment", pool.comment)
-        vmids = {int(one) for one in request.text("vms").split(",") if one}
-        storages = {one for one in request.text("storage").split(",") if one}
-        for vmid in vmids:
-            _move_guest(request, pool, vmid)
-        if request.flag("delete"):
-            pool.storages -= storages
-        else:
-            pool.storages |= storages
+    pool = _pool(request)
+    pool.comment = request.text("comment", pool.comment)
+    vmids = {int(one) for one in request.text("vms").split(",") if one}
+    storages = {one for one in request.text("storage").split(",") if one}
+    for vmid in vmids:
+        _move_guest(request, pool, vmid)
+    if request.flag("delete"):
+        pool.storages -= storages
+    else:
+        pool.storages |= storages
 
 
 def _move_guest(request: Request, pool: Pool, vmid: int) -> None:
@@ -79,10 +77,9 @@ def _move_guest(request: Request, pool: Pool, vmid: int) -> None:
 
 def delete_pool(request: Request) -> None:
     """Take an empty pool away."""
-    with request.world.lock:
-        if _pool(request).guests:
-            raise ApiError(f"pool '{request.text('poolid')}' is not empty")
-        del request.world.pools[request.text("poolid")]
+    if _pool(request).guests:
+        raise ApiError(f"pool '{request.text('poolid')}' is not empty")
+    del request.world.pools[request.text("poolid")]
 
 
 def join_pool(request: Request, vmid: int) -> None:

@@ -124,15 +124,14 @@ def reboot(request: Request) -> str:
 def show_status(request: Request) -> dict[str, Any]:
     """Return how a guest is."""
     guest = request.guest()
-    memory = int(guest.config.get("memory", "512"))
     shown: dict[str, Any] = {
         "status": guest.status,
         "vmid": guest.vmid,
         "name": guest.name,
         "uptime": int(guest.uptime),
         "cpus": int(guest.config.get("cores", "1")) * int(guest.config.get("sockets", "1")),
-        "maxmem": memory << 20,
-        "mem": (memory << 19) if guest.running else 0,
+        "maxmem": guest.memory << 20,
+        "mem": (guest.memory << 19) if guest.running else 0,
         "maxdisk": max((volume.size for volume in request.world.volumes_of(guest.vmid)), default=0),
         "ha": {"managed": 0},
     }
