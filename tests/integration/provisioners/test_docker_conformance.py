@@ -79,9 +79,9 @@ class TestContainers(ProvisionerConformance):
     def everything(self, provisioner: Provisioner) -> Mapping[str, object]:
         mine = {"name": self.guest_name}
         return {
-            **{one.name: _lasting(one.attrs) for one in self.engine.containers.list(all=True, filters=mine)},
-            **{one.name: one.id for one in self.engine.networks.list(filters=mine)},
-            **{one.name: one.id for one in self.engine.volumes.list(filters=mine)},
+            **{str(one.name): _lasting(one.attrs) for one in self.engine.containers.list(all=True, filters=mine)},
+            **{str(one.name): one.id for one in self.engine.networks.list(filters=mine)},
+            **{str(one.name): one.id for one in self.engine.volumes.list(filters=mine)},
         }
 
     def drift(self, provisioner: Provisioner, guest: Guest) -> AbstractSet[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import threading
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -37,7 +38,10 @@ class Platform:
             raise JetpackError("the platform does not answer")
         file = self.folder / name
         if text is not None:
-            file.write_text(text)
+            # Others may be reading it.
+            written = self.folder.parent / f"written-{threading.get_ident()}"
+            written.write_text(text)
+            written.replace(file)
         if gone:
             file.unlink(missing_ok=True)
         said = file.read_text() if file.exists() else None
