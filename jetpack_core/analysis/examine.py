@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.content.fields import fields_of
 from jetpack_core.content.parameter_reading import code_of
 from jetpack_core.content.parameters import UNSAFE, render_value
+from jetpack_core.content.template_files import template_fields
 from jetpack_core.content.values import sentence, validate
-from jetpack_core.contracts.fields import TemplateSource
 from jetpack_core.contracts.modifier import Consequence, Modifier, Route
 from jetpack_core.contracts.unknown import Unknown, find_unknown
 from jetpack_core.engine.scope import TaskScope
@@ -22,15 +23,18 @@ from jetpack_core.modifiers.condition import Condition
 from jetpack_core.records import Status
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jetpack_core.analysis.texts import TaskTexts, TemplateFile, Text, Texts
-    from jetpack_core.content.model import ModifierUse, Task
+    from jetpack_core.content.fields import Reading
+    from jetpack_core.content.model import ModifierUse, Parameter, Task
     from jetpack_core.variables.templates import Templates
 
 _ENOUGH: Final = 100
 """Items of a loop that are looked at; those after them are most likely like them."""
 _ITEM: Final = ("item", "item_index")
+
+
+Look = Callable[[frozenset[str]], Mapping[str, object]]
+"""Returns those of some variables that there are."""
 
 
 class Sign(Enum):
@@ -66,6 +70,8 @@ class WrongValue:
 class Examined:
     """What is known of a task on a host."""
 
+    look: Look
+    """Where its variables come from."""
     faults: list[Fault] = field(default_factory=list)
     wrong: list[WrongValue] = field(default_factory=list)
     notifies: set[str] = field(default_factory=set)
@@ -86,12 +92,15 @@ class Examiner:
         self._texts = texts
         self._shapes: dict[int, TaskShape] = {}
 
-    def examine(self, task: Task, variables: Mapping[str, object], host: str) -> Examined:
-        """Return what is known of a task with some variables of a host, those it mentions at least."""
-        found = Examined()
+    def examine(self, task: Task, variables: Look, host: str) -> Examined:
+        """Return what is known of a task on a host.
+
+        :param variables: returns those of some variables that the task finds there.
+        """
+        found = Examined(variables)
         texts = self._texts.of(task)
         shape = self._shape(task)
-        scope = TaskScope(self._templates, variables)
+        scope = TaskScope(self._templates, variables(texts.names))
         if not self._guards(task, shape.once_guards, texts, scope, found):
             return found
         for names in self._items(task, shape, texts, scope, found):
@@ -104,10 +113,12 @@ class Examiner:
             self._shapes[key] = TaskShape(task)
         return self._shapes[key]
 
-    def _attempt(self, texts: Sequence[Text], scope: TaskScope, found: Examined, run: Callable[[], object]) -> object:
+    def _attempt(
+        self, texts: Sequence[Text], scope: TaskScope, found: Examined, run: Callable[..., object], *arguments: object
+    ) -> object:
         """Return what something makes of variables, or a sign; what is wrong is noted."""
         try:
-            value = run()
+            value = run(*arguments)
         except UnknownValueError:
             found.faults.append(Fault(texts, None, scope.variables))
             return Sign.UNKNOWN
@@ -127,9 +138,7 @@ class Examiner:
                 self._render_all(texts.modifiers.get(use.name, ()), scope, found)
                 continue
             expression = use.modifier.value
-            value = self._attempt(
-                texts.modifiers[use.name], scope, found, lambda expression=expression: _truth(scope, expression)
-            )
+            value = self._attempt(texts.modifiers[use.name], scope, found, _truth, scope, expression)
             if value is Sign.UNKNOWN:
                 found.doubtful = found.doubtful or f"whether the condition {expression} holds"
             elif value is not True:
@@ -139,16 +148,14 @@ class Examiner:
 
     def _render_all(self, texts: Sequence[Text], scope: TaskScope, found: Examined) -> None:
         for text in texts:
-            self._attempt((text,), scope, found, lambda text=text: scope.render(text.text))
+            self._attempt((text,), scope, found, scope.render, text.text)
 
     def _items(
         self, task: Task, shape: TaskShape, texts: TaskTexts, scope: TaskScope, found: Examined
     ) -> Sequence[Mapping[str, object]]:
         """Return the names that are added for each item; none of them for a task without a loop."""
         for use in _uses(task, shape.expand):
-            items = self._attempt(
-                texts.modifiers.get(use.name, ()), scope, found, lambda use=use: use.modifier.expand(scope)
-            )
+            items = self._attempt(texts.modifiers.get(use.name, ()), scope, found, use.modifier.expand, scope)
             if items is Sign.FAILED:
                 return ()
             if isinstance(items, Sequence):
@@ -178,7 +185,9 @@ class Examiner:
                 texts.modifiers.get(use.name, ()),
                 scope,
                 found,
-                lambda use=use, route=route: use.modifier.route(scope, route),
+                use.modifier.route,
+                scope,
+                route,
             )
             route = made if isinstance(made, Route) else route
         if route.host != host:
@@ -191,7 +200,9 @@ class Examiner:
                 texts.modifiers.get(use.name, ()),
                 scope,
                 found,
-                lambda use=use, consequence=consequence: use.modifier.after(scope, consequence),
+                use.modifier.after,
+                scope,
+                consequence,
             )
             if isinstance(made, Consequence):
                 consequence = made
@@ -229,9 +240,10 @@ class Examiner:
                 texts.parameters.get(name, ()),
                 scope,
                 found,
-                lambda parameter=parameter, reading=reading: _known(
-                    render_value(parameter.value, reading, scope, None, unsafe=unsafe)
-                ),
+                partial(_rendered_value, unsafe=unsafe),
+                parameter,
+                reading,
+                scope,
             )
             failed = failed or value is Sign.FAILED
             if isinstance(value, Sign):
@@ -246,7 +258,7 @@ class Examiner:
         for name, several in texts.parameters.items():
             if not task.parameters[name].templated:
                 for text in several:
-                    self._attempt((text,), scope, found, lambda text=text: scope.evaluate(text.text))
+                    self._attempt((text,), scope, found, scope.evaluate, text.text)
 
     def _validate(
         self, task: Task, values: dict[str, object], open_paths: list[tuple[str | int, ...]], found: Examined
@@ -264,27 +276,29 @@ class Examiner:
         """Return the template files whose names became known by rendering."""
         files: list[TemplateFile] = []
         fields = fields_of(task.module_class).by_name
-        for name, info in task.module_class.model_fields.items():
+        for name in template_fields(task.module_class):
             parameter = task.parameters.get(name)
-            if parameter is None or not parameter.templated or (fields[name].shown,) in open_paths:
-                continue
-            if any(one is TemplateSource.__metadata__[0] for one in info.metadata):  # type: ignore[attr-defined]
+            if parameter is not None and parameter.templated and (fields[name].shown,) not in open_paths:
                 path = task.context.find_source("templates", str(values.get(name)))
                 if path is not None and self._texts.is_template_file(path):
                     files.append(self._texts.file(path))
         return files
 
     def _file(self, file: TemplateFile, scope: TaskScope, found: Examined) -> None:
-        environment = {name: Unknown(_ENVIRONMENT) for name in file.text.mentions.names if name.startswith("ENV_")}
-        scope = scope.with_names(environment)
-        self._attempt((file.text,), scope, found, lambda: scope.render_text(file.text.text, str(file.path)))
+        names = file.text.mentions.names
+        environment = {name: Unknown(_ENVIRONMENT) for name in names if name.startswith("ENV_")}
+        # The names in a file whose own name was rendered were not known before.
+        unseen = {name: value for name, value in found.look(names).items() if name not in scope.variables}
+        scope = scope.with_names({**unseen, **environment})
+        self._attempt((file.text,), scope, found, scope.render_text, file.text.text, str(file.path))
 
 
 _ENVIRONMENT: Final = "it comes from the environment of the run"
 
 
-def _known(value: object) -> object:
-    """Return a value that has nothing unknown in it. Raises UnknownValueError."""
+def _rendered_value(parameter: Parameter, reading: Reading, scope: TaskScope, *, unsafe: bool) -> object:
+    """Return the value of a parameter, with nothing unknown in it. Raises TemplateError and UnknownValueError."""
+    value = render_value(parameter.value, reading, scope, None, unsafe=unsafe)
     unknown = find_unknown(value)
     if unknown is not None:
         unknown.refuse()

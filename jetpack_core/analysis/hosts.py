@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.contracts.unknown import Unknown
@@ -12,6 +12,7 @@ from jetpack_core.secrets.values import Sealed, holds_sealed
 from jetpack_core.variables.layers import Layer, flatten
 
 if TYPE_CHECKING:
+    from jetpack_core.analysis.texts import TaskTexts
     from jetpack_core.analysis.timeline import Timeline
     from jetpack_core.content.model import Play, RoleScope
     from jetpack_core.inventory.model import Inventory
@@ -55,12 +56,13 @@ class PlayHosts:
         self._own: dict[str, frozenset[str]] = {}
         self._groups: dict[str, Sequence[str]] | None = None
 
-    def alike(self, names: frozenset[str], earlier: Sequence[frozenset[str]]) -> Iterable[tuple[str, tuple[str, ...]]]:
-        """Yield hosts that must be looked at for some variables, each with those for which the same will be found.
+    def alike(self, texts: TaskTexts, earlier: Sequence[frozenset[str]]) -> Iterable[tuple[str, tuple[str, ...]]]:
+        """Yield hosts that must be looked at for some texts, each with those for which the same will be found.
 
         :param earlier: the hosts of each play before this one, whose results these hosts may have.
         """
-        if names & OF_EACH_HOST:
+        names = texts.names
+        if texts.more_files or names & OF_EACH_HOST:
             return [(name, (name,)) for name in self.names]
         found: dict[tuple[object, ...], list[str]] = {}
         for name in self.names:
@@ -84,7 +86,7 @@ class PlayHosts:
             self._hosts[host] = made
         return self._hosts[host].layers(role)
 
-    def variables(self, host: str, role: RoleScope | None, names: frozenset[str], order: int) -> dict[str, object]:
+    def variables(self, host: str, role: RoleScope | None, order: int, names: frozenset[str]) -> dict[str, object]:
         """Return those of some variables that a task finds on a host; what only a run can tell is Unknown.
 
         :param order: the task's number in the play.
@@ -125,8 +127,11 @@ class PlayHosts:
         """Tell whether a variable may become known when the host is provisioned."""
         return name.startswith(_LEARNED) and _PROVISION in self._inventory.variables(host)
 
-    def covered(self, values: Mapping[str, object]) -> Mapping[str, object]:
+    def covered(
+        self, look: Callable[[frozenset[str]], Mapping[str, object]], names: frozenset[str]
+    ) -> Mapping[str, object]:
         """Return variables with every secret among them unknown: nothing is decrypted to check."""
+        values = look(names)
         if not self._vault.in_use:
             return values
         return {name: _covered(value) if holds_sealed(value) else value for name, value in values.items()}

@@ -98,7 +98,8 @@ def _secrets(
 
 def _in_text(text: Text, values: Mapping[str, object], items: Sequence[object]) -> Iterator[tuple[Text, str, bool]]:
     for path in sorted(text.mentions.paths, key=str):
-        roots = items if path[0] == "item" else [values[path[0]]] if path[0] in values else []
+        name = str(path[0])
+        roots = items if name == "item" else [values[name]] if name in values else []
         found = [_look(root, path[1:]) for root in roots]
         sure = any(one is True for one in found)
         if sure or any(one is False for one in found):

@@ -32,8 +32,8 @@ CONTENT: Final = (
         "The file cannot be read as YAML, or JSON where its name ends in `.json`: a bracket is open, the indentation"
         " is wrong, an alias has no anchor, or a second document begins.",
         "- name: web\n  groups: [web\n",
-        "Look at the line and the one above it. A value that begins with `{{`, `*`, `&`, `!`, `%` or `@`, or holds `: `,"
-        " needs quotes.",
+        "Look at the line and the one above it. A value that begins with `{{`, `*`, `&`, `!`, `%` or `@`, or that holds"
+        " `: `, needs quotes.",
     ),
     Rule(
         "duplicate-key",
@@ -254,7 +254,7 @@ FOUND: Final = (
         "The play's vars beat the inventory, or two groups of which neither is in the other both set it. That a host"
         " beats its groups, and a group those it is in, is no finding.",
         "vars: {port: 80}   # and group_vars/web has port: 8080\n",
-        "Say it in one place: the play's `defaults` do not beat the inventory. `jetpack vars HOST NAME` shows who wins.",
+        "Say it in one place: the play's `defaults` let the inventory win. `jetpack vars HOST NAME` shows what wins.",
     ),
     Rule(
         "hidden-result",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.analysis.examine import Examined, Examiner
@@ -95,14 +96,14 @@ class _Analysis:
         leaks = Leaks(self._texts, self.places)
         for order, task in enumerate((*hosts.play.tasks, *hosts.play.handlers)):
             texts = self._texts.of(task)
-            for host, alike in hosts.alike(texts.names, earlier):
-                values = hosts.variables(host, task.role, texts.names, order)
-                examined = self._examiner.examine(task, hosts.covered(values), host)
+            for host, alike in hosts.alike(texts, earlier):
+                look = partial(hosts.variables, host, task.role, order)
+                examined = self._examiner.examine(task, partial(hosts.covered, look), host)
                 unit = TaskOnHost(task, texts, order, hosts, host)
                 for finding in (*verdicts.of(unit, examined), *self._delegates(task, examined, inventory)):
                     collected.add(finding, alike)
                 if self._vault.in_use and examined.runs:
-                    for finding in leaks.of(task, values):
+                    for finding in leaks.of(task, look(texts.names)):
                         collected.add(finding, alike)
                 rendered.append((task, examined.notifies, examined.notifies_unknown))
         self._notifications.add(hosts.play, rendered)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from jetpack_core.analysis.findings import Finding, Findings, Severity
 from jetpack_core.analysis.hosts import BUILT_IN
 from jetpack_core.inventory.order import reach
+from jetpack_core.records import Position
 from jetpack_core.variables.data import Replace
 
 if TYPE_CHECKING:
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
     from jetpack_core.analysis.places import Places
     from jetpack_core.content.model import Task
     from jetpack_core.inventory.model import Inventory
-    from jetpack_core.records import Position
     from jetpack_core.variables.layers import Layer
 
 SHADOWED: Final = "shadowed-variable"
 HIDDEN_RESULT: Final = "hidden-result"
 RESERVED: Final = "reserved-name"
 _PLAY: Final = ("play vars", "vars_files")
+_PLAY_WINS: Final = "play vars beat the inventory; `defaults:` of the play would not"
+_GROUPS_MEET: Final = "neither group is in the other: the deeper one wins, then the later name; say it in the host"
 _GROUP: Final = "group "
 _HOST: Final = "host "
 
@@ -89,11 +91,7 @@ class Shadows:
         name = ".".join(path)
         where = f" at {loser}" if loser is not None else ""
         message = f"{name!r} of {_called(upper)} hides that of {_called(lower)}{where}"
-        hint = (
-            "play vars beat the inventory; `defaults:` of the play would not"
-            if upper.name in _PLAY
-            else "neither group is in the other: the deeper one wins, then the later name; say it in the host to be clear"
-        )
+        hint = _PLAY_WINS if upper.name in _PLAY else _GROUPS_MEET
         position = winner or loser or self._nowhere(upper)
         related = ((loser, f"the hidden {name!r}"),) if loser is not None else ()
         return Finding(
@@ -134,8 +132,8 @@ class Shadows:
                     )
 
     def _nowhere(self, layer: Layer) -> Position:
-        known = getattr(layer.values, "positions", {})
-        return next(iter(known.values()))
+        known: Mapping[str, Position] = getattr(layer.values, "positions", {})
+        return next(iter(known.values()), Position(layer.name, 1, 1))
 
     def _line(self, position: Position) -> str:
         return self._places.line(position)

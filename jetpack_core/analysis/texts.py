@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from jetpack_core.content.fields import EXPRESSION, RAW, SHELL, Reading, fields_of
 from jetpack_core.content.files import shown
-from jetpack_core.content.template_files import template_files
+from jetpack_core.content.template_files import template_fields, template_files
 from jetpack_core.contracts.encrypted import is_age
 from jetpack_core.errors import TemplateError
 from jetpack_core.records import Position
@@ -58,6 +58,8 @@ class TaskTexts:
     modifiers: Mapping[str, tuple[Text, ...]]
     """By the names of modifiers."""
     files: tuple[TemplateFile, ...]
+    more_files: bool = False
+    """It also renders a template file whose name is a template, so that what it mentions is not known."""
 
     @cached_property
     def every(self) -> tuple[Text, ...]:
@@ -98,6 +100,10 @@ class Texts:
             {name: found for name, one in task.parameters.items() if (found := self._parameter(task, name, one))},
             {use.name: found for use in task.modifiers if (found := tuple(self._modifier(use)))},
             tuple(self.file(file) for _, file in template_files(task) if self._content(file) is not None),
+            any(
+                name in task.parameters and task.parameters[name].templated
+                for name in template_fields(task.module_class)
+            ),
         )
 
     def text(self, text: str, form: Form, position: Position) -> Text:

@@ -90,11 +90,11 @@ def _check(flags: dict[str, Any], is_wanted: Callable[[Finding], bool]) -> Check
     if found.errors:
         found.raise_if_any()
     findings = [of_problem(problem) for problem in dict.fromkeys(found.problems)]
-    inventory = inventories[0] if inventories else None
+    known = next(iter(inventories), None)
     # Playbooks whose inventory could not be loaded would be full of variables that nothing defines.
-    if inventory is not None or not (hosts.inventory or sources.project.inventory):
-        findings += filter(is_wanted, _analyse(playbooks, inventory, sources))
-    return Checked(tuple(playbooks), inventory, findings, loaded=not found.problems)
+    if known is not None or not (hosts.inventory or sources.project.inventory):
+        findings += filter(is_wanted, _analyse(playbooks, known, sources))
+    return Checked(tuple(playbooks), known, findings)
 
 
 def _analyse(playbooks: Sequence[Playbook], inventory: Inventory | None, sources: Sources) -> list[Finding]:

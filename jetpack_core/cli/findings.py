@@ -34,8 +34,6 @@ class Checked:
     playbooks: tuple[Playbook, ...]
     inventory: Inventory | None
     findings: Sequence[Finding]
-    loaded: bool
-    """Whether all content could be loaded, so that it could run."""
 
     def sizes(self) -> dict[str, int]:
         """Return how much was checked."""

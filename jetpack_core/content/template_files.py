@@ -61,7 +61,7 @@ def _files(plays: Iterable[Play]) -> Iterator[Path]:
 
 def template_files(task: Task) -> Iterator[tuple[Parameter, Path]]:
     """Yield the template files a task names, as far as that is known before the run."""
-    for name in _template_fields(task.module_class):
+    for name in template_fields(task.module_class):
         parameter = task.parameters.get(name)
         if parameter is not None and not parameter.templated:
             found = task.context.find_source(_KIND, str(parameter.value))
@@ -71,7 +71,7 @@ def template_files(task: Task) -> Iterator[tuple[Parameter, Path]]:
 
 
 @cache
-def _template_fields(model: type[Module]) -> tuple[str, ...]:
+def template_fields(model: type[Module]) -> tuple[str, ...]:
     """Return the names of a module's fields that name a template file."""
     marker = get_args(TemplateSource)[1]
     return tuple(name for name, info in model.model_fields.items() if any(one is marker for one in info.metadata))

@@ -11,9 +11,10 @@ from jinja2.meta import find_undeclared_variables
 
 from jetpack_core.variables import syntax
 from jetpack_core.variables.form import Form
+from jetpack_core.variables.wording import in_plain_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from jetpack_core.variables.environment import VariablesEnvironment
 
@@ -39,7 +40,11 @@ def mentions(environment: VariablesEnvironment, form: Form, text: str) -> Mentio
         tree = syntax.leaving_result(environment, syntax.parse_expression(environment, text))
     else:
         tree = syntax.parse_template(environment, text)
-    names = frozenset(find_undeclared_variables(tree) - environment.globals.keys() - {syntax.RESULT})
+    try:
+        found = find_undeclared_variables(tree)
+    except Exception as error:
+        raise syntax.fault_at(text, 0, in_plain_words(error)) from error
+    names = frozenset(found - environment.globals.keys() - {syntax.RESULT})
     needed = names - frozenset(syntax.guarded_names(tree))
     sure = needed & frozenset(name for statement in tree.body for name in _sure(statement))
     paths = frozenset(path for path in _paths(tree) if path[0] in names)
@@ -52,32 +57,46 @@ _SKIPPED: Final = (nodes.Macro, nodes.CallBlock, nodes.FilterBlock, nodes.Block)
 
 def _sure(node: nodes.Node) -> Iterator[str]:
     """Yield the names that are looked at whenever a node is reached."""
-    match node:
-        case nodes.Name():
-            if node.ctx == "load":
-                yield node.name
-        case nodes.CondExpr() | nodes.If():
-            yield from _sure(node.test)
-        case nodes.And() | nodes.Or():
-            yield from _sure(node.left)
-        case nodes.For():
-            yield from _sure(node.iter)
-        case nodes.Assign():
-            yield from _sure(node.node)
-        case nodes.Compare():
-            yield from _sure(node.expr)
-            yield from _sure(node.ops[0].expr)
-        case nodes.Filter() | nodes.Test() if node.name in _GUARDS:
-            return
-        case _ if not isinstance(node, _SKIPPED):
-            for child in node.iter_child_nodes():
-                yield from _sure(child)
+    if isinstance(node, nodes.Name):
+        if node.ctx == "load":
+            yield node.name
+        return
+    for part in _reached(node):
+        yield from _sure(part)
+
+
+_FIRST: Final = {
+    nodes.And: "left",
+    nodes.Assign: "node",
+    nodes.CondExpr: "test",
+    nodes.For: "iter",
+    nodes.If: "test",
+    nodes.Or: "left",
+}
+"""The part of a node that decides whether the others are looked at."""
+
+
+def _reached(node: nodes.Node) -> Iterable[nodes.Node]:
+    """Return the parts of a node that are looked at whenever it is."""
+    if type(node) in _FIRST:
+        first: nodes.Node = getattr(node, _FIRST[type(node)])
+        return (first,)
+    if isinstance(node, nodes.Compare):
+        return (node.expr, node.ops[0].expr)
+    if isinstance(node, _SKIPPED) or (isinstance(node, nodes.Filter | nodes.Test) and node.name in _GUARDS):
+        return ()
+    return node.iter_child_nodes()
 
 
 def _paths(node: nodes.Node) -> Iterator[Path]:
     """Yield the longest path of each lookup; keys that are computed end it."""
     keys: list[str | int] = []
     owner = node
+    if isinstance(owner, nodes.Call) and isinstance(owner.node, nodes.Getattr):
+        # A method is no value of its own.
+        for part in (owner.node.node, *owner.args, *owner.kwargs):
+            yield from _paths(part)
+        return
     while isinstance(owner, nodes.Getattr | nodes.Getitem):
         key: object = owner.attr if isinstance(owner, nodes.Getattr) else getattr(owner.arg, "value", None)
         keys = [key, *keys] if isinstance(key, str | int) else []

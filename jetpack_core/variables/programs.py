@@ -69,18 +69,3 @@ def _tree(environment: VariablesEnvironment, form: Form, text: str) -> tuple[nod
     if expression is not None:
         tree = syntax.leaving_result(environment, expression)
     return syntax.prepare(environment, tree, text), expression is not None, ()
-
-
-def undeclared(environment: VariablesEnvironment, form: Form, text: str, *, needed: bool) -> frozenset[str]:
-    """Return the variables that a text mentions and does not set itself. Raises SyntaxFaultError.
-
-    :param needed: leave out those that the text gives a default, or asks whether they are defined.
-    """
-    from jinja2.meta import find_undeclared_variables
-
-    tree, _, _ = _tree(environment, form, text)
-    try:
-        found = find_undeclared_variables(tree) - environment.globals.keys()
-        return frozenset(found - set(syntax.guarded_names(tree))) if needed else frozenset(found)
-    except Exception as error:
-        raise syntax.fault_at(text, 0, in_plain_words(error)) from error

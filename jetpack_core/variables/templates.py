@@ -109,20 +109,6 @@ class Templates:
         """Return what is wrong with an expression's syntax, or None."""
         return self._problem(Form.EXPRESSION, text, self._expressions)
 
-    def names(self, expression: str, *, needed: bool = False) -> frozenset[str]:
-        """Return the variables that an expression mentions. Raises TemplateError.
-
-        :param needed: leave out those that it gives a default, or asks whether they are defined.
-        """
-        return self._names(Form.EXPRESSION, expression, needed=needed)
-
-    def template_names(self, text: str, *, needed: bool = False) -> frozenset[str]:
-        """Return the variables that a template mentions and does not set itself. Raises TemplateError.
-
-        :param needed: leave out those that it gives a default, or asks whether they are defined.
-        """
-        return self._names(Form.VALUE, text, needed=needed) if is_template(text) else frozenset()
-
     def mentions(self, text: str, form: Form) -> Mentions:
         """Return what a text says of variables. Raises TemplateError."""
         from jetpack_core.variables.faults import uncompilable
@@ -165,16 +151,6 @@ class Templates:
             except SyntaxFaultError as error:
                 return error.problem
         return None
-
-    def _names(self, form: Form, text: str, *, needed: bool) -> frozenset[str]:
-        from jetpack_core.variables.faults import uncompilable
-        from jetpack_core.variables.programs import undeclared
-        from jetpack_core.variables.syntax import SyntaxFaultError
-
-        try:
-            return undeclared(self._environment, form, text, needed=needed)
-        except SyntaxFaultError as error:
-            raise uncompilable(text, error.problem) from error
 
     @cached_property
     def _environment(self) -> VariablesEnvironment:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from jetpack_core.errors import TemplateError, UnknownValueError
 from jetpack_core.registry import Registry
+from jetpack_core.variables.form import Form
 from jetpack_core.variables.templates import Templates
 
 NAMES: dict[str, Any] = {
@@ -225,17 +226,36 @@ def test_problems_of_expressions(templates: Templates) -> None:
         assert (problem.line, problem.column) == (1, column), text
 
 
-def test_names(templates: Templates) -> None:
-    assert templates.names("item.x == other and range(3)") == {"item", "other"}
-    assert templates.names("(eq item.x (len foo))") == {"item", "foo"}
-    assert templates.names("x | default(y)") == {"x", "y"}
-    found = templates.template_names("{% for i in xs %}{{ i }}{{ y }}{% set z = 1 %}{{ z }}{% endfor %}")
-    assert found == {"xs", "y"}
-    assert templates.template_names("none") == frozenset()
+def mentioned(templates: Templates, text: str, form: Form = Form.VALUE) -> tuple[set[str], set[str], set[str]]:
+    found = templates.mentions(text, form)
+    return set(found.names), set(found.needed), set(found.sure)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "needed", "sure"),
+    [
+        ("(eq item.x (len foo))", "item foo", "item foo", "item foo"),
+        ("item.x == other and later", "item other later", "item other later", "item other"),
+        ("x | default(y)", "x y", "y", ""),
+        ("a if b else c", "a b c", "a b c", "b"),
+        ("a is defined and a == b", "a b", "b", ""),
+    ],
+)
+def test_what_an_expression_mentions_needs_and_looks_at(
+    templates: Templates, text: str, names: str, needed: str, sure: str
+) -> None:
+    wanted = set(names.split()), set(needed.split()), set(sure.split())
+    assert mentioned(templates, text, Form.EXPRESSION) == wanted
+
+
+def test_what_a_template_mentions(templates: Templates) -> None:
+    text = "{% for i in xs %}{{ i }}{{ y }}{% set z = 1 %}{{ z }}{% endfor %}{% if a %}{{ b }}{% endif %}{{ range(c) }}"
+    assert mentioned(templates, text, Form.FILE) == ({"xs", "y", "a", "b", "c"},) * 2 + ({"xs", "a", "c"},)
+    assert mentioned(templates, "none") == (set(), set(), set())
+    paths = templates.mentions("{{ a.b['c'][0].d }} {{ e[f].g }} {{ h.items() }}", Form.VALUE).paths
+    assert paths == {("a", "b", "c", 0, "d"), ("e",), ("f",), ("h",)}
     with pytest.raises(TemplateError):
-        templates.names("a b")
-    with pytest.raises(TemplateError):
-        templates.template_names("{{ a | nope }}")
+        templates.mentions("{{ a", Form.VALUE)
 
 
 def test_what_is_too_large_is_refused(templates: Templates) -> None:
@@ -284,8 +304,8 @@ def test_any_text_renders_or_fails_in_our_words(templates: Templates, text: str)
         lambda: templates.render_text(text, names, name="f"),
         lambda: templates.render_shell(text, names),
         lambda: templates.evaluate(text, names),
-        lambda: templates.names(text),
-        lambda: templates.template_names(text),
+        lambda: templates.mentions(text, Form.EXPRESSION),
+        lambda: templates.mentions(text, Form.VALUE),
     )
     for act in acts:
         with contextlib.suppress(TemplateError, UnknownValueError):
