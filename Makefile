@@ -11,6 +11,9 @@ PROJECTS := $(wildcard pyproject.toml uv.lock plugins/*/pyproject.toml provision
 HELPER := $(wildcard jetpack_core/connections/remote/helper plugins/download/src/jetpack_plugin_download/onhost plugins/unpack/src/jetpack_plugin_unpack/onhost)
 # Typed with the product: their own folders, not the whole tree, so that a virtual environment is never walked.
 TYPED := $(wildcard jetpack_core tests benchmarks plugins/*/src plugins/*/tests provisioners/*/src provisioners/*/tests)
+# libvirt-python is compiled; where it cannot be, its provisioner is left out and the tests of it are skipped.
+CAN_COMPILE = pkg-config --exists libvirt && command -v cc && $(PYTHON) -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'
+LEFT_OUT = $(shell { $(CAN_COMPILE); } >/dev/null 2>&1 || echo --no-install-package libvirt-python --no-install-package jetpack-provisioner-libvirt)
 WORKERS ?= 2
 ARGS ?=
 
@@ -35,7 +38,7 @@ $(STAMP): $(PROJECTS)
 	    || { echo 'error: $(PYTHON) has no venv module; on Debian: apt install python3-venv' >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv$(UV_VERSION)'
-	$(BIN)/uv sync --frozen --all-packages --quiet
+	$(BIN)/uv sync --frozen --all-packages --quiet $(LEFT_OUT)
 	@touch $@
 
 demo: $(STAMP) ## Run the demonstration playbook, twice, on this machine
