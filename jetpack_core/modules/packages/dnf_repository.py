@@ -20,7 +20,7 @@ exec "$program" -q makecache "--disablerepo=*" "--enablerepo=$1" "--setopt=$1.sk
 _KEYS_SCRIPT: Final = """
 name=$1; shift
 before=" $(rpm -q gpg-pubkey | tr '\\n' ' ') "
-rpm --import "$@" && { [ -z "$name" ] || zypper --non-interactive refresh "$name"; } && exit
+rpm --import "$@" && { [ -z "$name" ] || zypper --non-interactive refresh --force "$name"; } && exit
 rc=$?
 for key in $(rpm -q gpg-pubkey); do
   case $before in *" $key "*) ;; *) rpm -e "$key" ;; esac
@@ -120,7 +120,7 @@ class DnfRepository(Repository):
             return ("/bin/sh", "-c", _DNF_SCRIPT, "refresh", self.repository)
         keys = self._keys_to_import()
         if not keys:
-            return ("zypper", "--non-interactive", "refresh", self.repository)
+            return ("zypper", "--non-interactive", "refresh", "--force", self.repository)
         return ("/bin/sh", "-c", _KEYS_SCRIPT, "refresh", self.repository, *keys)
 
     def introduction(self) -> tuple[str, ...]:

@@ -66,7 +66,12 @@ class HoldingTransaction(IndexedTransaction):
         return tuple(name for name, held in wanted.items() if held != self.hold)
 
     def finish_plan(self, host: Host, work: Work) -> Plan:
-        """Return the plan, holds included."""
+        """Return the plan, holds included. Raises UnknownValueError where an earlier task frees a package."""
+        steps = {step.name for step in work.steps}
+        freed = {name for name, held in work.state.planned_holds.items() if not held and name not in steps}
+        concerned = freed if self.has_transaction() else freed & {self.own_name(one, work.state) for one in work.todo}
+        for name in concerned:
+            raise UnknownValueError(f"an earlier task would take {name} off hold")
         return self.with_holds(super().finish_plan(host, work), work)
 
     def plan_refresh(self, state: State, todo: tuple[Request, ...]) -> Plan:

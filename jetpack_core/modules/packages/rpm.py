@@ -20,6 +20,10 @@ from jetpack_core.records import CommandResult
 _FORMAT: Final = r"%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{ARCH}\n"
 # A name may be followed by an architecture, `glibc.i686`.
 _ARCHITECTURE: Final = re.compile(r"\.(noarch|x86_64|i[3-6]86|aarch64|armv\w+|ppc64(le)?|s390x?|riscv64)$")
+# A script behind the installation that fails is no failure for rpm, and so for none of the programs above it.
+_SCRIPT_FAILED: Final = re.compile(
+    r"^(?:error: lua script failed: .*|warning: %\w+\(.*\) scriptlet failed.*)$", re.MULTILINE
+)
 
 # Which package a file holds is known only once it was read, and its state is wanted in the same round trip.
 _FILES_SCRIPT: Final = """
@@ -105,6 +109,11 @@ class RpmTransaction(LockingTransaction):
         for version in good or found:
             best = version if not best or self.order.compare(version, best) > 0 else best
         return Package(name, best) if best else None
+
+    def remarks(self, ended: CommandResult) -> Sequence[str]:
+        """Return which scripts of packages failed where the packages are installed nevertheless."""
+        said = f"{ended.stdout}\n{ended.stderr}"
+        return [f"a script of a package failed: {line}" for line in dict.fromkeys(_SCRIPT_FAILED.findall(said))]
 
     def versions_query(self, names: Sequence[str]) -> Run:
         """Return the question for packages in rpm's database; what it says of missing ones has no tabs."""

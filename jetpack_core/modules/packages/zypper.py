@@ -149,12 +149,13 @@ class Zypper(RpmTransaction):
         return ended.rc in _FINE
 
     def remarks(self, ended: CommandResult) -> Sequence[str]:
-        """Return what zypper's exit code tells beyond success."""
+        """Return what zypper's exit code tells beyond success, and scripts that failed."""
+        found = [*super().remarks(ended)]
         if ended.rc == _RESTART:
-            return ["zypper itself was updated first; run the task again for the patches that are left"]
+            found.append("zypper itself was updated first; run the task again for the patches that are left")
         if ended.rc == _LEFT_OUT:
-            return [f"zypper left a repository out: {self.last_words(ended)}"]
-        return []
+            found.append(f"zypper left a repository out: {self.last_words(ended)}")
+        return found
 
     def outcome_findings(self, ended: CommandResult) -> Mapping[str, object]:
         """Return that a restart is needed, of which zypper keeps no note where a patch asked for it."""

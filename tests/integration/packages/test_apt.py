@@ -158,6 +158,24 @@ def test_a_package_on_hold_is_left_alone(bench: Bench) -> None:
     assert bench.shell("apt-mark showhold") == ""
 
 
+def test_plan_mode_knows_what_earlier_tasks_do_to_holds(bench: Bench) -> None:
+    have(bench, "jet-lib=1.0")
+    hold, free = Package(package=["jet-lib"], hold=True), apt(package="jet-lib", hold=False)
+    update, everything = apt(package="jet-lib", update=True), apt(upgrade="all")
+    plans = bench.host.plan_all([hold, hold, update, free, free])
+    on, off = {"hold of jet-lib": (False, True)}, {"hold of jet-lib": (True, False)}
+    assert [changes(plan) for plan in plans] == [on, {}, {}, off, {}]
+    # What is new by an earlier task may be on hold by it, too.
+    new = apt(package="jet-other", hold=True)
+    assert changes(bench.host.plan_all([new, new])[1]) == {}
+    with pytest.raises(UnknownValueError, match="an earlier task would put jet-lib on hold"):
+        bench.host.plan_all([hold, everything])
+    bench.converge(hold, round_trips=4)
+    assert bench.shell("apt-mark showhold").split() == ["jet-lib"]
+    with pytest.raises(UnknownValueError, match="an earlier task would take jet-lib off hold"):
+        bench.host.plan_all([free, update])
+
+
 def test_a_new_package_is_installed_and_held(bench: Bench) -> None:
     made, _ = bench.converge(apt(package="jet-other", hold=True), round_trips=4)
     assert made == {"jet-other": (None, "1.0"), "hold of jet-other": (False, True)}

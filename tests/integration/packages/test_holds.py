@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jetpack_core.errors import StaleError, TaskError
+from jetpack_core.errors import StaleError, TaskError, UnknownValueError
 from jetpack_core.modules.packages.dnf import Dnf
 from jetpack_core.modules.packages.holds import LockingTransaction
 from jetpack_core.modules.packages.pacman import Pacman
@@ -131,6 +131,23 @@ def test_a_package_off_hold_is_updated_in_the_same_task(bench: Bench, make: Make
     assert made == {"jet-lib": ("1.0-1", "2.0-1"), "hold of jet-lib": (True, False)}
     (left,) = on_hold(bench, make)
     assert left.startswith("jet-other")
+
+
+def test_plan_mode_knows_what_earlier_tasks_do_to_holds(bench: Bench, make: Make) -> None:
+    have(bench, "jet-lib-1.0", "jet-other-1.0")
+    hold, free = make(package="jet-lib", hold=True), make(package="jet-lib", hold=False)
+    update, everything = make(package="jet-lib", update=True), make(upgrade="all")
+    plans = bench.host.plan_all([hold, hold, update, free, free])
+    on, off = {"hold of jet-lib": (False, True)}, {"hold of jet-lib": (True, False)}
+    assert [changes(plan) for plan in plans] == [on, {}, {}, off, {}]
+    for module in (everything, make(package="jet-lib >= 2.0")):
+        with pytest.raises(UnknownValueError, match="an earlier task would put jet-lib on hold"):
+            bench.host.plan_all([hold, module])
+    assert on_hold(bench, make) == []
+    bench.converge(hold)
+    for module in (everything, update):
+        with pytest.raises(UnknownValueError, match="an earlier task would take jet-lib off hold"):
+            bench.host.plan_all([free, module])
 
 
 @pytest.mark.parametrize("script", ["rm {conf}", "sed -i 's/enabled = 1/enabled = 0/' {conf}"])

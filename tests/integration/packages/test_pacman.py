@@ -121,11 +121,15 @@ def test_a_file_in_the_way_fails_the_transaction_as_a_whole(bench: Bench) -> Non
     assert installed(bench) == set()
 
 
-def test_a_lock_is_waited_for(bench: Bench) -> None:
+def test_a_lock_is_waited_for_and_its_holder_named(bench: Bench) -> None:
     module = pacman(package="jet-other", lock_timeout=1)
-    bench.shell("touch /var/lib/pacman/db.lck")
+    lock = "/var/lib/pacman/db.lck"
+    holder = bench.shell(f"(exec >{lock} 2>&1; exec sleep 300) & echo $!; until [ -e {lock} ]; do :; done").strip()
     plan = bench.plan(module)
-    with pytest.raises(TaskError, match=r"db\.lck is held by another pacman, still after 1 sec"):
+    with pytest.raises(TaskError, match=rf"db\.lck is held by process {holder} \(sleep\), still after 1 sec"):
+        bench.host.apply(module, plan)
+    bench.shell(f"kill {holder}")
+    with pytest.raises(TaskError, match=r"db\.lck is held by no process: .* it is to be removed, still after 1 sec"):
         bench.host.apply(module, plan)
     bench.shell("(sleep 1; rm /var/lib/pacman/db.lck) >/dev/null 2>&1 &")
     assert not bench.host.apply(pacman(package="jet-other", lock_timeout=20), plan).failed

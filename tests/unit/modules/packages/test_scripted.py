@@ -220,7 +220,8 @@ def test_brew_that_answers_with_something_else_is_not_believed(script: Script) -
 def test_apk_that_would_keep_a_package_is_told_with_its_words(script: Script, steps: str) -> None:
     script.says("apk info --verbose", _INSTALLED)
     script.says("apk info --installed")
-    kept = "World updated, but the following packages are not removed due to:\n  py3-yaml: ansible-core ansible\n            yq\n\n"
+    kept = "World updated, but the following packages are not removed due to:\n"
+    kept += "  py3-yaml: ansible-core ansible\n            yq\n\n"
     script.says("apk del --simulate py3-yaml", f"{kept}{steps}OK: 7 MiB in 14 packages\n")
     with pytest.raises(TaskError, match="not removed due to: py3-yaml: ansible-core ansible yq") as caught:
         script.host.plan(apk(package="py3-yaml", remove=True))
