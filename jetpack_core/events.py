@@ -202,6 +202,23 @@ class HandlerNotified(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAsked(Event):
+    """A question is put to whoever sits at the terminal; nothing is drawn there until it is answered."""
+
+    event: ClassVar[str] = "operator_asked"
+    question: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAnswered(Event):
+    """A question was answered: `yes`, `no`, `all` (yes, and to every further step) or `quit`."""
+
+    event: ClassVar[str] = "operator_answered"
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Warned(Event):
     """Something the user should know that stops nothing."""
 

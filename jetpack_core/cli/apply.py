@@ -19,6 +19,7 @@ from jetpack_core.cli.options import ContentOptions, HostOptions, RunOptions, ta
 @options.sudo_options()
 @options.verify_option()
 @options.confirm_option()
+@options.step_option()
 @options.lock_option()
 @options.resume_option()
 @options.retry_option()

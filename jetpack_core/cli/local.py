@@ -27,6 +27,8 @@ _OTHER_GROUPS: Final = (
 @options.task_options()
 @options.sudo_options()
 @options.verify_option()
+@options.confirm_option()
+@options.step_option()
 @options.lock_option()
 @options.resume_option()
 @options.output_options()

@@ -64,6 +64,7 @@ class RunOptions:
     verbosity: int = 0
     as_json: bool = False
     yes: bool = False
+    step: bool = False
 
 
 def take(record: type[T], flags: dict[str, Any]) -> T:
@@ -227,8 +228,13 @@ def verify_option() -> Callable[[F], F]:
 
 
 def confirm_option() -> Callable[[F], F]:
-    """Add `--yes`, for verbs that may destroy guests."""
-    return click.option("--yes", is_flag=True, help="Destroy guests without asking for their names.")
+    """Add `--yes`, for verbs that may ask."""
+    return click.option("--yes", is_flag=True, help="Say yes to every question, also to guests being destroyed.")
+
+
+def step_option() -> Callable[[F], F]:
+    """Add `--step`."""
+    return click.option("--step", is_flag=True, help="Ask before each task.")
 
 
 def resume_option() -> Callable[[F], F]:

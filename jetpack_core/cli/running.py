@@ -16,6 +16,7 @@ from jetpack_core.cli.log import RunLog
 from jetpack_core.cli.options import lock_timeout
 from jetpack_core.cli.output import output_view, plugin_views
 from jetpack_core.cli.passwords import ask_password
+from jetpack_core.cli.prompting import asker
 from jetpack_core.cli.resuming import failed_hosts, progress_of
 from jetpack_core.errors import UsageError
 
@@ -124,6 +125,9 @@ def settings_for(
     from jetpack_core.engine.settings import RunSettings
 
     project = sources.project
+    ask = asker(sources.vault.redactor.redact)
+    if options.step and ask is None:
+        raise UsageError("--step asks before each task, and there is no terminal to ask on")
     return RunSettings(
         command=command,
         planning=planning,
@@ -148,6 +152,9 @@ def settings_for(
         verify=options.verify,
         lock_timeout=lock_timeout(options.lock_timeout or project.lock_timeout or _LOCK_TIMEOUT),
         stream_output=options.verbosity >= STREAMING,
+        ask=ask,
+        yes=options.yes,
+        step=options.step,
         exit_on_change=exit_on_change,
     )
 

@@ -16,6 +16,7 @@ from jetpack_core.content.nodes import Mapping, Sequence
 from jetpack_core.content.problems import suggest
 from jetpack_core.content.sections import Section
 from jetpack_core.content.sources import play_context
+from jetpack_core.contracts.modifier import Modifier
 from jetpack_core.errors import JetpackError
 from jetpack_core.variables.layers import Layer, flatten
 from jetpack_core.variables.merge import ListRule
@@ -24,6 +25,7 @@ from jetpack_core.variables.templates import is_template
 if TYPE_CHECKING:
     import collections.abc
 
+    from jetpack_core.content.model import Task
     from jetpack_core.content.nodes import Node
     from jetpack_core.content.problems import Problems
     from jetpack_core.content.roles import RoleReader
@@ -90,13 +92,17 @@ class PlayReader:
         section.require("groups", "say which groups it is for, such as `groups: [all]`")
         defaults, values = section.variables("defaults"), section.variables("vars")
         files = tuple(self._vars_files(section))
+        strategy = _strategy(section)
         runs = self._roles.runs(self._roles.invocations(section, "roles"))
         own = self._tasks.read_list(section.get("tasks"), self._context, handlers=False)
         handlers = self._tasks.read_list(section.get("handlers"), self._context, handlers=True)
+        tasks = (*(task for run in runs for task in run.tasks), *own)
+        if strategy is Strategy.FREE:
+            self._refuse_choices(tasks)
         return Play(
             name=section.text("name") or "",
             groups=self._groups(section, defaults, values, files),
-            tasks=(*(task for run in runs for task in run.tasks), *own),
+            tasks=tasks,
             handlers=(*(task for run in runs for task in run.handlers), *handlers),
             roles=tuple(run.scope for run in runs),
             defaults=defaults,
@@ -108,9 +114,16 @@ class PlayReader:
             ssh_port=section.number("ssh_port", 1, _HIGHEST_PORT),
             batch_size=_amount(section, "batch_size"),
             max_failures=_amount(section, "max_failures"),
-            strategy=_strategy(section),
+            strategy=strategy,
             position=section.position,
         )
+
+    def _refuse_choices(self, tasks: collections.abc.Iterable[Task]) -> None:
+        """Note modifiers that choose among hosts, which must come to the task together."""
+        for use in (use for task in tasks for use in task.modifiers):
+            if type(use.modifier).choose is not Modifier.choose:
+                hint = "take `strategy: free` from the play, or put the task into a play of its own"
+                self._problems.add(use.position, f"{use.name!r} needs hosts that go from task to task together", hint)
 
     def _groups(
         self,

@@ -4,12 +4,15 @@
 The engine goes through fixed phases, and a modifier overrides those it acts in:
 
 1. `select`   once per task: does the task take part in this run at all?
-2. `expand`   per host: which items does it loop over?
-3. `route`    per item: which host is acted on, as which user?
-4. `guard`    per item, or once before the items: may it be skipped? Its reads travel with the plan's.
-5. (the module's plan and apply)
-6. `attempt`  per item: how often is a failure tried again?
-7. `after`    per item: what follows from the result?
+2. `choose`   once per task and batch: which of the hosts act?
+3. `expand`   per host: which items does it loop over?
+4. `route`    per item: which host is acted on, as which user?
+5. `guard`    per item, or once before the items: may it be skipped? Its reads travel with the plan's.
+6. (the module's plan)
+7. `question` per item that would change something: what is the operator asked first?
+8. (the module's apply)
+9. `attempt`  per item: how often is a failure tried again?
+10. `after`   per item: what follows from the result?
 """
 
 from __future__ import annotations
@@ -85,6 +88,13 @@ class Modifier(BaseModel, ABC):
         """
         return None
 
+    def choose(self, hosts: Sequence[str]) -> Sequence[str]:
+        """Return which hosts act, of those whose turn it is; the others of the play have what it saves.
+
+        A task that acted in one batch does not act in the next, and the run ends where it fails.
+        """
+        return hosts
+
     def expand(self, scope: Scope) -> Sequence[object] | None:
         """Return the items to loop over, or None for no loop."""
         return None
@@ -99,6 +109,10 @@ class Modifier(BaseModel, ABC):
 
     async def guard(self, host: Host) -> str | None:
         """Return why the task is skipped, or None to go on. MUST only read, as `Module.plan`."""
+        return None
+
+    def question(self, scope: Scope) -> str | None:
+        """Return what the operator is asked before a change, or None; the same question is asked once per batch."""
         return None
 
     def attempt(self, policy: AttemptPolicy) -> AttemptPolicy:

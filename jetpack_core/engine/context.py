@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jetpack_core.engine.event_stream import EventStream
     from jetpack_core.engine.pool import LiveHost, Pool
     from jetpack_core.engine.progress import Progress
+    from jetpack_core.engine.questions import Questions
     from jetpack_core.engine.scope import HostVariables, OtherHosts
     from jetpack_core.engine.settings import RunSettings
     from jetpack_core.engine.template_files import TemplateFiles
@@ -92,6 +93,7 @@ class RunContext:
     groups: Mapping[str, Sequence[str]]
     hostvars: OtherHosts
     progress: Progress
+    questions: Questions
     hosts: dict[str, HostRun] = field(default_factory=dict)
     overlays: dict[str, Overlay] = field(default_factory=dict)
     _shapes: dict[Task, TaskShape] = field(default_factory=dict)

@@ -42,6 +42,8 @@ class TaskOnHost:
     task: Task
     host: HostRun
     on_output: OutputCallback | None = None
+    sharers: tuple[HostRun, ...] = ()
+    """Other hosts that have what the task saves."""
 
     @property
     def shape(self) -> TaskShape:

@@ -7,17 +7,19 @@ import asyncio
 import codecs
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from jetpack_core.content.model import Strategy
 from jetpack_core.contracts.modifier import Selection
+from jetpack_core.engine.choosing import Choosing
 from jetpack_core.engine.context import World
 from jetpack_core.engine.doubts import doubt
 from jetpack_core.engine.failures import blamed_on
 from jetpack_core.engine.planning import TaskOnHost
 from jetpack_core.engine.pool import Rendezvous
+from jetpack_core.engine.questions import Answer
 from jetpack_core.engine.read_ahead import ReadAhead
 from jetpack_core.engine.task_run import TaskRun
 from jetpack_core.events import (
@@ -58,6 +60,7 @@ class PlayRun:
         self._play = play
         self._hosts = hosts
         self._names = names
+        self._choosing = Choosing(context, hosts)
         self._stop = stop
         self._planning = context.settings.planning
         self._limit = play.max_failures.of(len(hosts)) if play.max_failures is not None else None
@@ -104,6 +107,7 @@ class PlayRun:
             yield self._hosts[first : first + size]
 
     async def _run_batch(self, batch: Sequence[HostRun], tasks: Sequence[Task]) -> None:
+        self._context.questions.begin()
         await self._walk(batch, tasks, self._play.strategy)
         await self._run_handlers(batch)
         for host in batch:
@@ -169,7 +173,7 @@ class PlayRun:
         active = [host for host in hosts if not host.lost]
         if not active:
             return
-        linear = strategy is Strategy.LINEAR
+        linear = strategy is Strategy.LINEAR or self._context.settings.step
         alone = len(active) == 1 or not linear
         # A stamp is only ever compared within one walk, so each may begin a new world.
         batch = None if alone else World()
@@ -189,23 +193,45 @@ class PlayRun:
             walks = everyone
             if self._context.progress.resumed is not None:
                 walks = [walk for walk in everyone if walk.takes(index)]
-                if not walks:
-                    continue
-            if walks[0].host.batch is not None:
-                walks[0].host.batch.settle()
-            self._announce(task, [walk.host for walk in walks])
-            rendezvous = self._meet(walks)
-            tally = Tally()
-            waiting = []
-            for walk in walks:
-                if walk.knows(index):
-                    tally.update(await walk.step(index))
-                    rendezvous.leave(walk.host.name)
-                else:
-                    waiting.append(walk)
-            await _all(partial(_step_and_leave, walk, index, rendezvous, tally) for walk in waiting)
-            self._sum_up(task, tally)
-            self._check()
+            acting = self._choosing.acting(task, index, [walk.host for walk in walks])
+            turn = [walk for walk in walks if walk.host.name in acting] if acting is not None else walks
+            if turn and await self._may_run(task, turn):
+                await self._run_task(task, index, turn, acting)
+            else:
+                acting = frozenset()
+            if acting is not None:
+                for walk in walks:
+                    if walk.host.name not in acting:
+                        walk.pass_over(index)
+
+    async def _may_run(self, task: Task, walks: Sequence[HostWalk]) -> bool:
+        """Ask the operator whether a task is to run, where every step is asked about."""
+        answer = await self._context.questions.step(task, [walk.host.name for walk in walks])
+        if answer is Answer.QUIT:
+            raise asyncio.CancelledError
+        return answer is Answer.YES
+
+    async def _run_task(self, task: Task, index: int, walks: Sequence[HostWalk], acting: frozenset[str] | None) -> None:
+        """Run a task on hosts that go together; `acting` names them where the task is not for all hosts."""
+        if walks[0].host.batch is not None:
+            walks[0].host.batch.settle()
+        sharers = self._choosing.sharers(acting)
+        self._announce(task, [walk.host for walk in walks])
+        rendezvous = self._meet(walks)
+        tally = Tally()
+        waiting = []
+        for walk in walks:
+            if walk.knows(index):
+                tally.update(await walk.step(index, sharers))
+                rendezvous.leave(walk.host.name)
+            else:
+                waiting.append(walk)
+        await _all(partial(_step_and_leave, walk, index, rendezvous, tally, sharers) for walk in waiting)
+        for host in sharers:
+            self._context.progress.shared(host, index, handler=task.handler)
+        self._sum_up(task, tally)
+        self._stop.reason = self._stop.reason or self._choosing.failed(task, acting)
+        self._check()
 
     async def _walk_free(self, walks: Sequence[HostWalk], tasks: Sequence[Task]) -> None:
         tallies: dict[int, Tally] = {}
@@ -321,10 +347,15 @@ class HostWalk:
         """Tell whether a task is still to be run on the host."""
         return self._handler or index >= self.host.at or index in self.host.again
 
-    async def step(self, index: int) -> list[Status]:
+    def pass_over(self, index: int) -> None:
+        """Leave out a task that is not for this host."""
+        self._context.progress.ended(self.host, index, (), known=len(self.host.notified), handler=self._handler)
+
+    async def step(self, index: int, sharers: tuple[HostRun, ...] = ()) -> list[Status]:
         """Run one task; returns how it, or each of its items, ended."""
         known = len(self.host.notified)
-        statuses = await TaskRun(self._unit(index), self._ahead, index).run()
+        unit = self._unit(index)
+        statuses = await TaskRun(replace(unit, sharers=sharers) if sharers else unit, self._ahead, index).run()
         self._context.progress.ended(self.host, index, statuses, known=known, handler=self._handler)
         return statuses
 
@@ -355,8 +386,10 @@ class Output:
         self._context.events.send(HostOutput(host=self._host, task=self._task, stream=stream, text=text))
 
 
-async def _step_and_leave(walk: HostWalk, index: int, rendezvous: Rendezvous, tally: Tally) -> None:
-    tally.update(await walk.step(index))
+async def _step_and_leave(
+    walk: HostWalk, index: int, rendezvous: Rendezvous, tally: Tally, sharers: tuple[HostRun, ...]
+) -> None:
+    tally.update(await walk.step(index, sharers))
     rendezvous.leave(walk.host.name)
 
 

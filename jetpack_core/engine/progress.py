@@ -162,6 +162,16 @@ class Progress:
         elif not handler:
             self._add(f"R {number} {index}\n")
 
+    def shared(self, host: HostRun, index: int, *, handler: bool) -> None:
+        """Note what a task on another host saved for this one."""
+        if self._fd != _NOWHERE and host.variables.fresh:
+            self._keep(host, index, handler=handler)
+
+    def was_done(self, index: int) -> bool:
+        """Tell whether some host was past a task of the play when the run that is resumed ended."""
+        states = self.resumed.hosts.values() if self.resumed is not None else ()
+        return any((state.play, state.task) > (self._play, index) for state in states)
+
     def handled(self, host: HostRun, handler: int) -> None:
         """Note that a handler ran on a host."""
         self._step("D", host, f" {handler}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asks the operator: may this change be made, may this task run?"""
+"""Asks the operator whether a change may be made, or a task may run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from jetpack_core.engine.failures import blamed_on
 from jetpack_core.errors import TaskError
 from jetpack_core.events import OperatorAnswered, OperatorAsked
 
 if TYPE_CHECKING:
     from jetpack_core.content.model import Task
+    from jetpack_core.contracts.host import Scope
+    from jetpack_core.contracts.modifier import Modifier
     from jetpack_core.engine.event_stream import EventStream
 
 
@@ -51,10 +54,16 @@ class Questions:
         """Begin another batch of hosts, for which everything is asked anew."""
         self._confirmed.clear()
 
-    async def confirm(self, task: Task, question: str) -> bool:
-        """Ask whether a task may change something. Raises TaskError where there is nobody to ask."""
-        if self._yes:
-            return True
+    async def allow(self, task: Task, modifiers: Sequence[Modifier], scope: Scope) -> bool:
+        """Ask what modifiers want asked before a change. Raises TaskError where there is nobody to ask."""
+        for modifier in modifiers:
+            with blamed_on(modifier):
+                question = modifier.question(scope)
+            if question is not None and not self._yes and not await self._confirm(task, question):
+                return False
+        return True
+
+    async def _confirm(self, task: Task, question: str) -> bool:
         async with self._turn:
             key = (task, question)
             if key not in self._confirmed:

@@ -74,8 +74,9 @@ class Results:
 
     def _save(self, values: Mapping[str, object]) -> None:
         if values:
-            self._unit.host.variables.save(values, secret=self._secret)
-            self._unit.host.told()
+            for host in (self._unit.host, *self._unit.sharers):
+                host.variables.save(values, secret=self._secret)
+                host.told()
 
 
 def _names_set(parameters: Mapping[str, object]) -> list[str]:

@@ -15,6 +15,7 @@ from jetpack_core.engine.interrupts import interruptible
 from jetpack_core.engine.play_run import PlayRun, Stop
 from jetpack_core.engine.pool import Pool
 from jetpack_core.engine.progress import Progress
+from jetpack_core.engine.questions import Questions
 from jetpack_core.engine.run_lock import RunLock
 from jetpack_core.engine.run_sketch import sketch_run
 from jetpack_core.engine.scope import HostVariables, OtherHosts
@@ -86,19 +87,21 @@ class _Run:
         self._interrupted = False
         self._variables: dict[str, HostVariables] = {}
         self._guests = Guests(guests)
-        endpoints = Endpoints(inventory, registry, settings, self._guests.host_keys)
+        endpoints = Endpoints(inventory, registry, settings, self._guests.host_keys, self._guests.meetings)
         vault = settings.vault or Vault()
         self._redactor = vault.redactor
+        events = EventStream(views, vault.redactor)
         self._context = RunContext(
             settings=settings,
             inventory=inventory,
             templates=Templates(registry, vault),
             files=TemplateFiles(registry, vault),
             pool=Pool(endpoints.endpoint, endpoints.connect, settings.threads),
-            events=EventStream(views, vault.redactor),
+            events=events,
             groups={name: inventory.members(name) for name in inventory.groups},
             hostvars=OtherHosts(self._variables, inventory),
             progress=progress,
+            questions=Questions(events, settings.ask, yes=settings.yes, step=settings.step and not settings.planning),
         )
         if settings.lock_timeout is not None and not settings.planning:
             self._context.pool.hold(RunLock(self._context.events, settings.lock_timeout))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jetpack_core.contracts.connection import Credentials
+from jetpack_core.engine.questions import Ask
 from jetpack_core.secrets.vault import Vault
 
 
@@ -51,6 +52,12 @@ class RunSettings:
     """Send what commands print as events while they run."""
     show_results: bool = False
     """Send what tasks that change nothing, such as `facts`, found out."""
+    ask: Ask | None = field(default=None, repr=False)
+    """Asks the operator; None where there is nobody."""
+    yes: bool = False
+    """Take every question of a task as answered with yes."""
+    step: bool = False
+    """Ask before each task."""
     exit_on_change: bool = False
     """In plan mode: exit with 3 when anything would change."""
     read_ahead: bool = True

@@ -179,6 +179,9 @@ class TaskRun:
         if self._planning and (cause := self._context.overlay(item.route.host).cause):
             message = f"it would look at the host after {cause} changed it"
             raise UnknownValueError(message)
+        asks, scope = self._unit.shape.asks, item.host.scope
+        if asks and not plan.read_only and not await self._context.questions.allow(self._task, asks, scope):
+            return Ended(Status.SKIPPED, Outcome(msg="the operator said no"))
         outcome = await self._change(
             addressed(module.apply(item.host, plan), item.address), planned, index, item.route.host
         )

@@ -15,15 +15,28 @@ if TYPE_CHECKING:
 class TaskShape:
     """A task's modifiers by phase, in their order."""
 
-    __slots__ = ("after", "expand", "item_guards", "once_guards", "policy", "route", "saves", "sets_variables")
+    __slots__ = (
+        "after",
+        "asks",
+        "choose",
+        "expand",
+        "item_guards",
+        "once_guards",
+        "policy",
+        "route",
+        "saves",
+        "sets_variables",
+    )
 
     def __init__(self, task: Task) -> None:
         modifiers = [use.modifier for use in task.modifiers]
         guards = _acting(modifiers, "guard")
         self.once_guards = tuple(one for one in guards if not one.guards_items())
         self.item_guards = tuple(one for one in guards if one.guards_items())
+        self.choose = _acting(modifiers, "choose")
         self.expand = _acting(modifiers, "expand")
         self.route = _acting(modifiers, "route")
+        self.asks = _acting(modifiers, "question")
         self.after = _acting(modifiers, "after")
         self.policy = AttemptPolicy()
         for one in modifiers:

@@ -8,7 +8,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import pytest
 import yaml
@@ -19,6 +19,8 @@ from jetpack_core.records import Status
 from jetpack_core.testing.examples import TaskLoader
 from jetpack_core.testing.host import TestHost
 from jetpack_core.testing.sandbox import HOSTILE_NAME, PLAIN_NAME, Sandbox
+
+HOSTS: Final = ("a", "b", "c")
 
 
 def _nothing(box: Sandbox) -> None:
@@ -45,9 +47,11 @@ class Phases:
     """What a modifier answered in every phase."""
 
     select: bool | None
+    choose: Sequence[str]
     expand: Sequence[object] | None
     route: Route
     guard: str | None
+    question: str | None
     attempt: AttemptPolicy
     after: Consequence
 
@@ -131,6 +135,8 @@ class ModifierConformance:
         assert answers.select in {None, True, False}
         assert answers.expand is None or not isinstance(answers.expand, str | bytes | Mapping)
         assert answers.route.host
+        assert set(answers.choose) <= set(HOSTS)
+        assert answers.question is None or answers.question.strip()
         assert answers.attempt.retries >= 0
         assert answers.attempt.delay >= 0
         assert isinstance(answers.after, Consequence)
@@ -158,9 +164,11 @@ def ask_all(modifier: Modifier, host: TestHost) -> Phases:
     """Go through the phases of a modifier as the engine does, for a task that changed something."""
     return Phases(
         modifier.select(Selection(frozenset(), frozenset(), handler=False)),
+        modifier.choose(HOSTS),
         modifier.expand(host),
         modifier.route(host, Route(host.name, None)),
         host.drive(modifier.guard(host)),
+        modifier.question(host),
         modifier.attempt(AttemptPolicy()),
         modifier.after(host, Consequence(Status.MODIFIED)),
     )

@@ -14,6 +14,8 @@ from jetpack_core.events import (
     HostResult,
     HostUnreachable,
     HostWaiting,
+    OperatorAnswered,
+    OperatorAsked,
     PlayFinished,
     PlayStarted,
     RunFinished,
@@ -65,6 +67,7 @@ class ConsoleView(View):
         self._tails: dict[tuple[str, str], str] = {}
         self._failures: list[tuple[str, str]] = []
         self._begun = False
+        self._asking = False
         self._lines: list[str] = []
         self._handlers = self._dispatch()
 
@@ -81,6 +84,8 @@ class ConsoleView(View):
             TaskRetrying: self._task_retrying,
             HostUnreachable: self._host_unreachable,
             HandlerNotified: self._handler_notified,
+            OperatorAsked: self._operator_asked,
+            OperatorAnswered: self._operator_answered,
             Warned: self._warned,
             PlayFinished: self._play_finished,
             RunFinished: self._run_finished,
@@ -105,7 +110,8 @@ class ConsoleView(View):
         if self._live is not None:
             before = self._live.erase() if text or event is None else ""
             soon = isinstance(event, TaskStarted | HostWaiting)
-            after = self._live.draw(self._progress.text(), event.time, soon=soon) if event is not None else ""
+            drawn = event is not None and not self._asking
+            after = self._live.draw(self._progress.text(), event.time, soon=soon) if event is not None and drawn else ""
             text = before + text + after
         if text:
             self._stream.write(text.encode(self._encoding, "backslashreplace").decode(self._encoding))
@@ -244,6 +250,14 @@ class ConsoleView(View):
         if event.hint:
             self._say(f"{INDENT if inside else '  '}hint: {one_line(event.hint)}")
         self._begun = True
+
+    def _operator_asked(self, _: OperatorAsked) -> None:
+        # The question itself is written by whoever reads the answer.
+        self._asking = True
+        self._say("")
+
+    def _operator_answered(self, _: OperatorAnswered) -> None:
+        self._asking = False
 
     def _play_finished(self, event: PlayFinished) -> None:
         self._end_tasks()
