@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from jetpack_core.errors import TaskError
@@ -16,7 +18,7 @@ class TestRunOnce(ModifierConformance):
     modifier = RunOnce
     name = "run_once"
     cases = (ModifierCase("once", lambda _: True), ModifierCase("everywhere", lambda _: False))
-    refused = ("often", None, [])
+    refused: ClassVar[tuple[object, ...]] = ("often", None, [])
 
 
 class TestConfirm(ModifierConformance):
@@ -26,7 +28,7 @@ class TestConfirm(ModifierConformance):
         ModifierCase("text", lambda _: "Go on?"),
         ModifierCase("template", lambda _: "Restart {{ name }}?", variables={"name": "db"}),
     )
-    refused = ("", None, [])
+    refused: ClassVar[tuple[object, ...]] = ("", None, [])
 
 
 @pytest.mark.parametrize("value", ["", " ", 7])
