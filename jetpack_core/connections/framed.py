@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jetpack_core.connections import codec
 from jetpack_core.connections.become import Ladder, ladder
 from jetpack_core.connections.remote.helper import boot, wire
+from jetpack_core.connections.signs import DEAD_AFTER, PING_EVERY, watch
 from jetpack_core.connections.transfer import Receiver, Sender, SourceError
 from jetpack_core.contracts.operations import Get, Reply
 from jetpack_core.errors import BecomeError, HostUnreachableError, JetpackError, OperationCode, OperationError
@@ -44,9 +45,9 @@ class FramedClient:
     `round_trips` counts the exchanges that had to wait for an answer.
     """
 
-    ping_every: float = 15.0
-    """Seconds between signs of life; the helper ends itself after 60 s without one."""
-    dead_after: float = 60.0
+    ping_every: float = PING_EVERY
+    """Seconds between signs of life."""
+    dead_after: float = DEAD_AFTER
     """Seconds without an answer after which the host counts as lost."""
 
     def __init__(self, pipe: Pipe, *, packing: bool = True) -> None:
@@ -61,7 +62,7 @@ class FramedClient:
         self._introduced: set[int] = set()
         self._lock = asyncio.Lock()
         self._writing = asyncio.Lock()
-        self._pinger: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
 
     # Starting and ending.
 
@@ -87,25 +88,17 @@ class FramedClient:
         self._parser.feed(rest)
         hello = await self._message()
         self.user = str(_load(hello[4])[0])
-        self._pinger = asyncio.create_task(self._keep_alive())
+        self._watcher = asyncio.create_task(watch(self.pipe, self._ping, self.ping_every, self.dead_after))
         return boot.PYTHON_MARK
 
-    async def _keep_alive(self) -> None:
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(ConnectionError):
-            while True:
-                await asyncio.sleep(self.ping_every)
-                heard = self.pipe.last_heard
-                if heard is not None and loop.time() - heard > self.dead_after:
-                    self.pipe.abort(f"no answer for {self.dead_after:g} s")
-                    return
-                if not self._writing.locked():
-                    await self._send(wire.encode(wire.PING, 0))
+    async def _ping(self) -> None:
+        if not self._writing.locked():
+            await self._send(wire.encode(wire.PING, 0))
 
     async def close(self) -> None:
         """Let the helper end; never raises."""
-        if self._pinger is not None:
-            self._pinger.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
         await self.pipe.close()
 
     # Frames.

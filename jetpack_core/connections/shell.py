@@ -17,6 +17,7 @@ from jetpack_core.connections.payload import SHELL_BOOT
 from jetpack_core.connections.remote.helper import boot
 from jetpack_core.connections.shell_answers import Token, Tokens
 from jetpack_core.connections.shell_transfer import chunks, receive, with_last
+from jetpack_core.connections.signs import DEAD_AFTER, PING_EVERY, watch
 from jetpack_core.contracts import operations as ops
 from jetpack_core.contracts.operations import Reply
 from jetpack_core.errors import BecomeError, HostUnreachableError, JetpackError, OperationCode, OperationError
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from jetpack_core.connections.pipe import Pipe
     from jetpack_core.contracts.operations import Become, Operation, Request
 
-SHORT: Final = 2048
-"""Bytes of script that the shell reads itself; longer ones pay for a process that reads faster."""
 GIVE_UP: Final = b'exec 4>&-; [ -z "$W" ] || rm -f -- "$W"; W=; jdo 0 true'
 """Remove the file that is being written."""
 PATIENCE: Final = 40.0
@@ -35,6 +34,11 @@ PATIENCE: Final = 40.0
 
 class ShellClient:
     """The control side of a shell. One frame is under way at a time."""
+
+    ping_every: float = PING_EVERY
+    """Seconds between signs of life, which the SSH server gives: the shell has no ear for it while it works."""
+    dead_after: float = DEAD_AFTER
+    """Seconds without an answer after which the host counts as lost."""
 
     def __init__(self, pipe: Pipe) -> None:
         self.pipe = pipe
@@ -47,16 +51,18 @@ class ShellClient:
         self._cancelled = False
         self._lock = asyncio.Lock()
         self._writing = asyncio.Lock()
+        self._watcher: asyncio.Task[None] | None = None
 
     # Starting and ending.
 
     async def start(self) -> None:
         """Send the shell its program. Raises HostUnreachableError."""
         self.user = await self._install()
+        self._watcher = asyncio.create_task(watch(self.pipe, self.pipe.knock, self.ping_every, self.dead_after))
 
     async def _install(self) -> str:
         nonce = secrets.token_hex(12)
-        program = f"J={nonce}\n".encode() + program_text()
+        program = f"J={nonce}\n".encode() + shell_script.program("shell.sh")
         self._tokens = Tokens(nonce)
         await self._send(b"%d\n%s" % (len(program), program))
         ready = await self._token()
@@ -67,6 +73,8 @@ class ShellClient:
 
     async def close(self) -> None:
         """Let the shell end; never raises."""
+        if self._watcher is not None:
+            self._watcher.cancel()
         await self.pipe.close()
 
     # Frames.
@@ -141,7 +149,7 @@ class ShellClient:
             continue
 
     async def _send_script(self, script: bytes) -> None:
-        await self._order(b"R%s\n" % script if _is_line(script) else b"N%d\n%s" % (len(script), script))
+        await self._order(b"R%s\n" % script if shell_script.is_line(script) else b"N%d\n%s" % (len(script), script))
 
     # Answers.
 
@@ -210,7 +218,7 @@ class ShellClient:
         except ValueError as error:
             return Reply(error=OperationError(OperationCode.OTHER, operation.path, str(error)))
         await self._send_script(script)
-        opened = not _is_line(script)
+        opened = not shell_script.is_line(script)
         # Nothing may follow a script that is read by its size before its answer comes: busybox reads on ahead.
         if opened:
             self.round_trips += 1
@@ -386,13 +394,3 @@ def _complaint(said: bytes, way: Ladder, *, given: bool) -> str:
     if given:
         return f"the password was not accepted ({shown})"
     return shown or "the program ended without a word"
-
-
-def program_text() -> bytes:
-    """Return the shell's program."""
-    return shell_script.program("shell.sh")
-
-
-def _is_line(script: bytes) -> bool:
-    """Tell whether a script is sent as a line, and not as so many bytes."""
-    return len(script) < SHORT and b"\n" not in script

@@ -24,6 +24,9 @@ _LOCALE_NAMES: Final = (
     "LC_MEASUREMENT LC_IDENTIFICATION LC_ALL LANGUAGE"
 )
 
+_SHORT: Final = 2048
+"""Bytes of script that the shell reads itself; longer ones pay for a process that reads faster."""
+
 
 @cache
 def program(name: str) -> bytes:
@@ -31,6 +34,11 @@ def program(name: str) -> bytes:
     text = (files("jetpack_core.connections.remote") / name).read_text(encoding="utf-8")
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#")).encode()
+
+
+def is_line(script: bytes) -> bool:
+    """Tell whether a script is sent as a line, and not as so many bytes."""
+    return len(script) < _SHORT and b"\n" not in script
 
 
 def quote(text: str | bytes) -> bytes:

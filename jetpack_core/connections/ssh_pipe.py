@@ -74,10 +74,15 @@ class ChannelPipe(Pipe):
         channel.settimeout(0.0)
         self._channel.in_buffer.set_event(Bell(self._loop, self._wake_reader))  # type: ignore[arg-type]
         self._channel.in_stderr_buffer.set_event(Bell(self._loop, self._listen))  # type: ignore[arg-type]
+        # It rings with the answer to a global request, and when new keys are in use.
+        self._transport.completion_event = Bell(self._loop, self._hear)  # type: ignore[assignment]
         self._channel.out_buffer_cv = _RoomBell(self._channel.lock, Bell(self._loop, self._room.set))
 
-    def _wake_reader(self) -> None:
+    def _hear(self) -> None:
         self._heard = self._loop.time()
+
+    def _wake_reader(self) -> None:
+        self._hear()
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 
@@ -139,6 +144,24 @@ class ChannelPipe(Pipe):
         cut(self._transport)
         self._channel.in_buffer.close()
         self._room.set()
+
+    async def knock(self) -> None:
+        """Have the SSH server answer, whatever the program on the host does meanwhile. Raises ConnectionError."""
+        await self._limiter.writing(self._send_request)
+
+    def _send_request(self) -> None:
+        # As the OpenSSH client does. The server refuses what it does not know, and that is the answer (RFC 4254, 4).
+        from paramiko import Message, SSHException
+        from paramiko.common import cMSG_GLOBAL_REQUEST
+
+        message = Message()
+        message.add_byte(cMSG_GLOBAL_REQUEST)
+        message.add_string("keepalive@openssh.com")
+        message.add_boolean(True)
+        try:
+            self._transport._send_user_message(message)  # noqa: SLF001 - global_request would wait in a thread
+        except (SSHException, OSError, EOFError) as error:
+            raise ConnectionResetError(str(error)) from error
 
     async def close(self) -> None:
         """End the input and wait a little for the host to tidy up."""
