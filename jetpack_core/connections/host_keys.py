@@ -129,14 +129,19 @@ class HostKeyPolicy:
         if self._pinned:
             if (kind, key) not in self._pinned:
                 raise HostKeyError(
-                    f"{where} shows the {kind} key {fingerprint(key)}, not the one its provisioner told",
-                    hint="something else answers at this address, or the host was made anew outside Jetpack",
+                    f"{where} shows the {kind} key {fingerprint(key)}, not the one it is known by",
+                    hint="something else answers at this address, or the host was made anew outside Jetpack; "
+                    f"what is known: jetpack show-inventory --show-hosts {self._settings.host}",
                 )
             return
         revoked = next((one for one in (*self._known, *self._plain) if one.marker == REVOKED and one.key == key), None)
         if revoked is not None:
             hint = "do not connect until its administrator gave the host a new key"
             raise HostKeyError(f"{where} shows a key that is revoked in {revoked.place}", hint=hint)
+        if self._settings.meet is not None:
+            # Whatever had this address before, known_hosts speaks of that.
+            self._settings.meet(f"{kind} {key}")
+            return
         known = [one for one in self._known if not one.marker]
         if any((one.type, one.key) == (kind, key) for one in known):
             return

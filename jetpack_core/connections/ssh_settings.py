@@ -16,7 +16,7 @@ from jetpack_core.contracts.connection import Credentials, Endpoint
 from jetpack_core.errors import HostUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from paramiko import SSHConfig
 
@@ -56,6 +56,8 @@ class SshSettings:
     global_known_hosts: tuple[Path, ...]
     pinned_keys: tuple[str, ...]
     accept_new: bool
+    meet: Callable[[str], None] | None = field(default=None, compare=False)
+    """Trusts the first key of a host that was made in this run."""
 
     @property
     def where(self) -> str:
@@ -139,6 +141,7 @@ def settings(endpoint: Endpoint, config: SSHConfig | None = None) -> SshSettings
         user_known_hosts=tuple(_paths(_words(found, "userknownhostsfile", USER_KNOWN_HOSTS))),
         global_known_hosts=tuple(_paths(_words(found, "globalknownhostsfile", GLOBAL_KNOWN_HOSTS))),
         pinned_keys=endpoint.host_keys,
+        meet=endpoint.meet,
         accept_new=endpoint.accept_new_host_keys or found.get("stricthostkeychecking", "").lower() == "accept-new",
     )
 

@@ -36,6 +36,9 @@ class Endpoint:
     credentials: Credentials = field(default_factory=Credentials)
     host_keys: tuple[str, ...] = ()
     """Pinned public keys (`ssh-ed25519 AAAA...`), learned from a provisioner; they replace known_hosts."""
+    meet: Callable[[str], None] | None = field(default=None, compare=False)
+    """For a host that was made in this run, and of which no key is known: called with the key that it shows
+    (`ssh-ed25519 AAAA...`), which is trusted unless this raises HostKeyError. It may be called in any thread."""
     accept_new_host_keys: bool = False
     connect_timeout: float = 15.0
     """Seconds for reaching the host and logging in."""

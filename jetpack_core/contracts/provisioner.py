@@ -154,6 +154,11 @@ class Provisioner(BaseModel, ABC):
         del guest
         return ()
 
+    def details(self, guest: Guest) -> Mapping[str, object]:
+        """Return what else users may want to see of a guest, in plain data, such as its `node`; never a secret."""
+        del guest
+        return {}
+
     def connection_variables(self, guest: Guest) -> Mapping[str, object]:
         """Return variables for the guest's connection, such as `jet_connection`; what the user sets beats them."""
         del guest

@@ -12,7 +12,7 @@ from jetpack_core.errors import UsageError
 from jetpack_core.secrets.values import LAZY, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from jetpack_core.content.model import Play
     from jetpack_core.contracts.connection import Connection
@@ -27,6 +27,7 @@ class Endpoints:
     """Makes endpoints and connections of a run's hosts.
 
     :param host_keys: Pinned keys by host, learned when the hosts were provisioned; it may grow.
+    :param meetings: What pins the first key of hosts that were made in this run; it may grow.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class Endpoints:
         registry: Registry,
         settings: RunSettings,
         host_keys: Mapping[str, tuple[str, ...]],
+        meetings: Mapping[str, Callable[[str], None]],
     ) -> None:
         self._inventory = inventory
         self._registry = registry
         self._settings = settings
         self._host_keys = host_keys
+        self._meetings = meetings
 
     def endpoint(self, host: str, play: Play | None) -> Endpoint:
         """Return where a host is. Raises UsageError for variables of the wrong type."""
@@ -54,6 +57,7 @@ class Endpoints:
             user=settings.user or _text(variables, "jet_ssh_user", host) or play_user or settings.default_user,
             credentials=_credentials(settings.credentials, variables, host),
             host_keys=self._host_keys.get(host, ()),
+            meet=self._meetings.get(host),
             accept_new_host_keys=settings.accept_new_host_keys,
             connect_timeout=settings.connect_timeout,
             variables=variables,

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from jetpack_core.errors import HostUnreachableError
+from jetpack_core.errors import HostKeyError, HostUnreachableError
 from jetpack_core.events import HostUnreachable, Warned
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from jetpack_core.content.model import Play
     from jetpack_core.engine.context import HostRun, RunContext
     from jetpack_core.provisioning.landing import Landing
+    from jetpack_core.provisioning.records import GuestRecord
     from jetpack_core.provisioning.survey import Surveyed
 
 
@@ -24,6 +27,8 @@ class Guests:
     def __init__(self, guests: Sequence[Surveyed]) -> None:
         self.host_keys: dict[str, tuple[str, ...]] = {}
         """Pinned keys by host."""
+        self.meetings: dict[str, Callable[[str], None]] = {}
+        """For hosts that this run made and whose keys nobody knows: what pins the first key that is seen."""
         self._guests = guests
         self._away: set[str] = set()
         self._awaited: dict[str, Landing] = {}
@@ -57,8 +62,10 @@ class Guests:
 
     def _learn(self, context: RunContext, landing: Landing) -> None:
         context.inventory.learn(landing.host, landing.variables)
-        if landing.host_keys:
-            self.host_keys[landing.host] = landing.host_keys
+        if landing.record is not None and landing.record.host_keys:
+            self.host_keys[landing.host] = landing.record.host_keys
+        elif landing.record is not None and landing.fresh:
+            self.meetings[landing.host] = FirstKey(landing.record, self.host_keys).pin
         if landing.awaited:
             self._awaited[landing.host] = landing
 
@@ -73,6 +80,33 @@ class Guests:
             if play is not None:
                 context.pool.enter(play)
             await asyncio.gather(*(_wait(context, host, landing) for host, landing in waiting))
+
+
+class FirstKey:
+    """Pins the first key that a host of this run shows: for this run, and for later ones.
+
+    Nobody can have known the host before, and its platform told the address; so the first key is as good as it gets
+    where the platform has no way to tell the keys themselves.
+    """
+
+    def __init__(self, record: GuestRecord, pinned: dict[str, tuple[str, ...]]) -> None:
+        self._record = record
+        self._pinned = pinned
+        self._lock = threading.Lock()
+
+    def pin(self, key: str) -> None:
+        """Trust a key. Raises HostKeyError for a second one, and JetpackError where it cannot be kept."""
+        from jetpack_core.provisioning.records import KeySource, remember
+
+        with self._lock:
+            known = self._pinned.get(self._record.host)
+            if known == (key,):
+                return
+            if known is not None:
+                message = f"{self._record.host} showed two different host keys in one run"
+                raise HostKeyError(message, hint="something else answers at its address as well")
+            remember(replace(self._record, host_keys=(key,), key_source=KeySource.FIRST_SEEN))
+            self._pinned[self._record.host] = (key,)
 
 
 async def _wait(context: RunContext, host: HostRun, landing: Landing) -> None:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from jetpack_core.errors import JetpackError
+from jetpack_core.provisioning.records import KeySource, forget, recall, record_of, remember
 from jetpack_core.provisioning.steps import GuestSteps, Step, plan_steps
 from jetpack_core.provisioning.survey import Unsettled, broken
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from threading import Event as Flag
 
     from jetpack_core.contracts.provisioner import Guest
+    from jetpack_core.provisioning.records import GuestRecord
     from jetpack_core.provisioning.survey import Surveyed
 
 _GROWTH = 1.5
+GUEST: Final = "jet_guest"
+"""The variable that tells plays what was learned of the guest."""
 
 
 class Fate(StrEnum):
@@ -41,7 +45,10 @@ class Landing:
     error: JetpackError | None = None
     variables: Mapping[str, object] = field(default_factory=dict)
     """How it is reached; what the user sets beats it."""
-    host_keys: tuple[str, ...] = ()
+    record: GuestRecord | None = None
+    """What was learned of the guest, its host keys among it; None in plan mode, and for one that is not there."""
+    fresh: bool = False
+    """It was made in this run, so that nobody knows its host keys from before."""
     awaited: bool = False
     """It was started in this run, so it may take a while until it can be reached."""
     duration: float = 0.0
@@ -85,10 +92,29 @@ def _land(surveyed: Surveyed, ended: Flag) -> Landing:
     if isinstance(surveyed, Unsettled):
         return Landing(surveyed, Fate.LOST, surveyed.error)
     steps, guest = _carry_out(surveyed) if surveyed.steps else (surveyed, surveyed.guest)
-    if guest is None or not steps.request.wish.stays or not _runs(steps):
-        return Landing(steps, Fate.AWAY)
-    landing = Landing(steps, Fate.READY, awaited=_started(steps) and steps.request.wish.wait_for_host)
-    return _reached(landing, guest, _addresses(steps, guest, ended))
+    before = steps.guest
+    if before is not None and (guest is None or guest.id != before.id):
+        forget(steps.request, before)
+    if guest is not None:
+        guest = replace(guest, running=_runs(steps))
+    if guest is None or not steps.request.wish.stays or not guest.running:
+        return _left_alone(steps, guest)
+    fresh = bool({Step.CREATE, Step.REPLACE} & set(steps.steps))
+    awaited = _started(steps) and steps.request.wish.wait_for_host
+    landing = Landing(steps, Fate.READY, fresh=fresh, awaited=awaited)
+    landing = _reached(landing, guest, _addresses(steps, guest, ended))
+    if landing.record is not None:
+        remember(landing.record)
+    return landing
+
+
+def _left_alone(steps: GuestSteps, guest: Guest | None) -> Landing:
+    """Return what becomes of a guest that no play touches; how it was reached is kept for later."""
+    if guest is not None and guest.owned:
+        known = recall(steps.request, guest)
+        details = steps.request.provisioner.details(guest)
+        remember(record_of(steps.request, guest, details, known.address if known is not None else ""))
+    return Landing(steps, Fate.AWAY)
 
 
 def _carry_out(surveyed: GuestSteps) -> tuple[GuestSteps, Guest | None]:
@@ -132,6 +158,8 @@ def _runs(steps: GuestSteps) -> bool:
     """Tell whether the guest runs once the steps are taken."""
     if Step.START in steps.steps:
         return True
+    if Step.STOP in steps.steps:
+        return False
     if {Step.CREATE, Step.REPLACE} & set(steps.steps):
         return steps.request.wish.start_on_create
     return steps.guest is not None and steps.guest.running
@@ -157,11 +185,25 @@ def _addresses(steps: GuestSteps, guest: Guest, ended: Flag | None = None) -> tu
 
 
 def _reached(landing: Landing, guest: Guest, addresses: tuple[str, ...]) -> Landing:
-    """Add how the guest is reached."""
-    request = landing.done.request
-    variables = dict(request.provisioner.connection_variables(guest))
+    """Add how the guest is reached, and what is known of it."""
+    request, provisioner = landing.done.request, landing.done.request.provisioner
+    variables = dict(provisioner.connection_variables(guest))
     if addresses:
         variables.setdefault("jet_ssh_hostname", addresses[0])
     if request.wish.ssh_user:
         variables.setdefault("jet_ssh_user", request.wish.ssh_user)
-    return replace(landing, variables=variables, host_keys=request.provisioner.host_keys(guest))
+    details = dict(provisioner.details(guest))
+    record = record_of(request, guest, details, addresses[0] if addresses else "")
+    if told := provisioner.host_keys(guest):
+        record = replace(record, host_keys=told, key_source=KeySource.PLATFORM)
+    elif landing.fresh:
+        record = replace(record, host_keys=(), key_source="")
+    variables[GUEST] = {
+        **details,
+        "type": record.type,
+        "id": record.id,
+        "name": record.name,
+        "address": record.address,
+        "addresses": list(addresses),
+    }
+    return replace(landing, variables=variables, record=record)

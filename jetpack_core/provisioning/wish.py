@@ -49,6 +49,8 @@ class Wish(BaseModel):
     """Seconds before the second try; it grows up to `wait_max_delay`."""
     wait_max_delay: Seconds = 30
     """Seconds."""
+    cluster: str | None = None
+    """Inventory host whose variables say where the platform is, and how to log in there."""
 
     @property
     def stays(self) -> bool:

@@ -93,7 +93,9 @@ class GuestLife:
         return (self.guest_name, *(f"{self.guest_name}-{number}" for number in range(1, AT_ONCE + 1)))
 
     @pytest.fixture(autouse=True)
-    def _clean(self, provisioner: Provisioner, tmp_path: Path) -> Iterator[None]:
+    def _clean(self, provisioner: Provisioner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        # What a run learns of guests is not the user's.
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "jetpack-kit-state"))
         self.locks = tmp_path / "jetpack-kit-locks"
         yield
         for host in self.hosts:

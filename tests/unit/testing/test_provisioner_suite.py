@@ -314,7 +314,10 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("broken", "test"), BROKEN)
-def test_a_broken_provisioner_is_noticed(broken: type[Notes], test: str, tmp_path: Path) -> None:
+def test_a_broken_provisioner_is_noticed(
+    broken: type[Notes], test: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     suite = NotesSuite()
     suite.locks = tmp_path / "locks"
     faults = Faults()
