@@ -169,7 +169,7 @@ def inventory_option() -> Callable[[F], F]:
 def limit_options() -> Callable[[F], F]:
     """Add `--limit-hosts` and `--limit-groups`."""
     return _stack(
-        _many("--limit-hosts", metavar="HOSTS", text="Act on these hosts only; colons between."),
+        _many("--limit-hosts", metavar="HOSTS", text="Act on these hosts only; colons between; @last-failed."),
         _many("--limit-groups", metavar="GROUPS", text="Act on hosts of these groups only; colons between."),
     )
 

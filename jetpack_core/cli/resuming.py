@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
 
 LAST: Final = "last"
 """Stands for the last run of the same playbooks."""
+LAST_FAILED: Final = "@last-failed"
+"""Stands, among the names of hosts, for those that failed in the last run of the same playbooks."""
 _FILE: Final = "state"
 _KEPT: Final = "only runs of `apply` and `local` are kept, and not all that are old"
 _WITH_STATE: Final = frozenset({"apply", "local"})
+_LOOKS_AT: Final = {"plan": "apply", "check-local": "local"}
+"""Verbs that only look, with the one whose runs they go by."""
 
 
 def progress_of(playbooks: Sequence[Playbook], settings: RunSettings, resume: str | None) -> Progress | None:
@@ -44,6 +49,19 @@ def progress_of(playbooks: Sequence[Playbook], settings: RunSettings, resume: st
         return None
     keeps = settings.command in _WITH_STATE and not settings.planning
     return Progress(_open if keeps else None, warn, resumed)
+
+
+def limited_hosts(playbooks: Sequence[Playbook], settings: RunSettings, inventory: Inventory) -> tuple[str, ...] | None:
+    """Return the hosts that a run is limited to; empty for no limit, None where nothing failed, which is told.
+
+    Raises UsageError where there was no run to go by.
+    """
+    if LAST_FAILED not in settings.limit_hosts:
+        return settings.limit_hosts
+    named = tuple(name for name in settings.limit_hosts if name != LAST_FAILED)
+    verb = _LOOKS_AT.get(settings.command, settings.command)
+    failed = failed_hosts(playbooks, replace(settings, command=verb, limit_hosts=()), inventory)
+    return (*named, *failed) or None
 
 
 def failed_hosts(playbooks: Sequence[Playbook], settings: RunSettings, inventory: Inventory) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from jetpack_core.cli.options import lock_timeout
 from jetpack_core.cli.output import output_view, plugin_views
 from jetpack_core.cli.passwords import ask_password
 from jetpack_core.cli.prompting import asker
-from jetpack_core.cli.resuming import failed_hosts, progress_of
+from jetpack_core.cli.resuming import failed_hosts, limited_hosts, progress_of
 from jetpack_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ def run(
     _warn_of_unknown_tags(playbooks, settings.tags)
     if options.resume is not None and options.retry_failed:
         raise UsageError("--resume and --retry-failed exclude each other", hint="the former goes on, the latter begins")
+    limit = limited_hosts(playbooks, settings, inventory)
+    if limit is None:
+        return 0
+    settings = replace(settings, limit_hosts=limit)
     if options.retry_failed:
         failed = failed_hosts(playbooks, settings, inventory)
         if not failed:

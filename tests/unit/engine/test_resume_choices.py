@@ -44,3 +44,21 @@ def test_it_is_not_done_again_and_what_it_saved_is_known(tmp_path: Path, size: i
     assert resumed.code == 0, resumed.err
     lines = (tmp_path / "log").read_text().splitlines()
     assert sorted(lines) == ["a token-7", "b token-7", "c token-7", "once a"]
+
+
+def test_the_last_failed_can_be_named_among_the_limits(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.write("inventory/groups/web", "hosts: [a, b, c]\n")
+    site.write("broken", "")
+    text = PLAYBOOK.format(folder=tmp_path, size=3, broken="b")
+    nobody = site.apply(text, "--limit-hosts", "@last-failed", verb="plan")
+    assert (nobody.code, "no run of" in nobody.err) == (1, True)
+    site.apply(text)
+    planned = site.apply(text, "--limit-hosts", "@last-failed", verb="plan")
+    assert {str(result["host"]) for result in planned.results()} == {"b"}
+    more = site.apply(text, "--limit-hosts", "@last-failed:c", verb="plan")
+    assert {str(result["host"]) for result in more.results(task="maybe")} == {"b", "c"}
+    (tmp_path / "broken").unlink()
+    assert site.apply(text, "--limit-hosts", "@last-failed").code == 0
+    nothing = site.apply(text, "--limit-hosts", "@last-failed", verb="plan")
+    assert (nothing.code, nothing.results(), "no host failed" in nothing.err) == (0, [], True)
