@@ -28,6 +28,12 @@ cat "${list:-/etc/dnf/plugins/versionlock.list}" 2>/dev/null
 [ -f "$conf" ] || echo '#missing'
 grep -qi '^ *enabled *= *\\(0\\|no\\|false\\|off\\)' "$conf" 2>/dev/null && echo '#missing'
 """
+# The plugin needs-restarting may be missing; it is a command of its own on some systems.
+_RESTART_SCRIPT: Final = """
+program=dnf; command -v dnf >/dev/null || program=dnf5
+"$program" -q -C needs-restarting -r 2>/dev/null || needs-restarting -r 2>/dev/null
+"""
+_RESTART_WORDS: Final = {"Reboot is required": True, "Reboot should not be necessary": False}
 _LOCK_ENTRY: Final = re.compile(r"(?:\d+:)?(.+)-(?:\d+:)?[^-]+-[^-]+")
 _OTHERS: Final = {
     "#yum": ("the host has only yum 3, which this module does not know", "install dnf first, or use !command with yum"),
@@ -61,6 +67,8 @@ class Dnf(RpmTransaction):
     yum 3 or microdnf are refused with what to do.
 
     Packages are put on hold by dnf's plugin versionlock, which must be there for that; the list of dnf 5 is not known.
+
+    With `upgrade` the result tells whether a restart is needed, where dnf's plugin needs-restarting is there.
 
     dnf itself renews an index that its own settings call expired, and keeps a log, even when asked what it would do.
 
@@ -130,6 +138,16 @@ class Dnf(RpmTransaction):
         for verb, those in (("delete", off), ("add", on)):
             if those:
                 await self.set_holds(host, self._dnf("--quiet", "versionlock", verb, *those), f"dnf versionlock {verb}")
+
+    def aftermath(self) -> Sequence[Operation[object]]:
+        """Return what tells, where the whole system is updated, whether packages wait for a restart."""
+        return (Run(("/bin/sh", "-c", _RESTART_SCRIPT), read_only=True),) if self.upgrade is not None else ()
+
+    def findings(self, replies: Sequence[object]) -> Mapping[str, object]:
+        """Return whether packages wait for a restart, where dnf's plugin needs-restarting is there to tell."""
+        said = "".join(result.stdout for result in as_results(replies))
+        known = [needed for words, needed in _RESTART_WORDS.items() if words in said]
+        return {"reboot_required": known[0]} if known else {}
 
     def _words(self, todo: Sequence[Request]) -> tuple[str, ...] | None:
         if self.upgrade is not None:

@@ -103,6 +103,7 @@ def script() -> Iterator[Script]:
 def test_an_upgrade_by_dnf_5_is_planned_and_made(script: Script) -> None:
     before = "libserve\t0:1.21.1-1.fc41\tx86_64\noldname\t0:2.9-4.fc41\tx86_64\norphan\t0:1.0-1.fc40\tx86_64\n"
     after = "libserve\t0:1.22.0-8.fc41\tx86_64\nnewname\t0:3.0-1.fc41\tx86_64\n"
+    script.says("needs-restarting", said())
     script.says("versionlock", said("#dnf5\n#missing\n"))
     script.says("rpm -qa", said(before))
     script.says("--assumeno", said(_UPGRADE, rc=1))
@@ -121,6 +122,26 @@ def test_an_upgrade_by_dnf_5_is_planned_and_made(script: Script) -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ("No core libraries or services have been updated since boot-up.\nReboot should not be necessary.\n", [False]),
+        (
+            "Core libraries or services have been updated:\n  * kernel\nReboot is required to fully utilize them.\n",
+            [True],
+        ),
+        ("", []),
+    ],
+)
+def test_dnf_tells_of_a_restart_where_its_plugin_does(script: Script, told: str, found: list[bool]) -> None:
+    script.says("versionlock", said("#dnf\n"))
+    script.says("rpm -qa", said("libserve\t0:1.21.1-1.fc41\n"))
+    script.says("--assumeno", said("Nothing to do.\n"))
+    script.says("needs-restarting", said(told, rc=1))
+    result = script.host.plan(Dnf(upgrade="all")).outcome.result
+    assert [needed for name, needed in result.items() if name == "reboot_required"] == found
+
+
+@pytest.mark.parametrize(
     ("words", "holder"),
     [
         ("Another transaction is in progress.", "another process"),
@@ -128,6 +149,7 @@ def test_an_upgrade_by_dnf_5_is_planned_and_made(script: Script) -> None:
     ],
 )
 def test_dnf_5_is_tried_again_while_another_transaction_goes_on(script: Script, words: str, holder: str) -> None:
+    script.says("needs-restarting", said())
     script.says("versionlock", said("#dnf5\n"))
     script.says("rpm -qa", said("libserve\t0:1.21.1-1.fc41\n"))
     script.says("--assumeno", said(_UPGRADE, rc=1))
