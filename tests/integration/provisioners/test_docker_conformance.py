@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from docker import DockerClient
+from docker.models.containers import Container as EngineContainer
 from jetpack_provisioner_docker.provisioner import Container
 
 from jetpack_core.contracts.provisioner import Guest, Provisioner
@@ -77,12 +78,15 @@ class TestContainers(ProvisionerConformance):
         return Container(**{**wanted, "env": {"MODE": "other"}})
 
     def everything(self, provisioner: Provisioner) -> Mapping[str, object]:
-        mine = {"name": self.guest_name}
+        mine: dict[str, Any] = {"name": self.guest_name}
         return {
-            **{str(one.name): _lasting(one.attrs) for one in self.engine.containers.list(all=True, filters=mine)},
+            **{str(one.name): _lasting(one.attrs) for one in self._containers(mine)},
             **{str(one.name): one.id for one in self.engine.networks.list(filters=mine)},
             **{str(one.name): one.id for one in self.engine.volumes.list(filters=mine)},
         }
+
+    def _containers(self, mine: Mapping[str, Any]) -> list[EngineContainer]:
+        return self.engine.containers.list(all=True, filters=dict(mine), ignore_removed=True)
 
     def drift(self, provisioner: Provisioner, guest: Guest) -> AbstractSet[str]:
         container = self.engine.containers.get(guest.id)

@@ -244,8 +244,8 @@ class Life:
             network = network_named(self._engine, name)
             if network is None or not was_made(network):
                 return
-            users = self._engine.containers.list(all=True, filters={"network": str(network.id)})
-            if {str(one.id) for one in users} <= {user}:
+            users = self._engine.api.containers(all=True, filters={"network": str(network.id)})
+            if {str(one["Id"]) for one in users} <= {user}:
                 network.remove()
 
     def _remove_volume(self, name: str) -> None:
@@ -298,7 +298,8 @@ class Life:
 
 def containers_of(engine: DockerClient, host: str) -> list[EngineContainer]:
     """Return the containers that were made for a host: one, and such as could not be removed when it came."""
-    return engine.containers.list(all=True, filters={"label": f"{HOST_LABEL}={host}"})
+    wanted: dict[str, Any] = {"label": f"{HOST_LABEL}={host}"}
+    return engine.containers.list(all=True, filters=wanted, ignore_removed=True)
 
 
 def is_aside(name: str) -> bool:
