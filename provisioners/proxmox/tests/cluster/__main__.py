@@ -39,7 +39,7 @@ def main() -> None:
         faults, secret = Faults(), secrets.token_urlsafe(16)
         cluster = _cluster(settings, machines, faults)
         controls = Controls(cluster, faults)
-        server = ClusterServer(Api(cluster, _published()), faults, controls, secret, certificates.chain)
+        server = ClusterServer(Api(cluster, _published(settings)), faults, controls, secret, certificates.chain)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         ready = {
             "port": server.server_address[1],
@@ -57,8 +57,8 @@ def _machines(settings: Settings) -> Machines:
     return ContainerMachines(settings.image) if settings.guests == "docker" else SimulatedMachines()
 
 
-def _published() -> dict[str, Call]:
-    schema = find_schema()
+def _published(settings: Settings) -> dict[str, Call]:
+    schema = find_schema() if settings.published else None
     return {} if schema is None else read_schema(schema)
 
 

@@ -67,6 +67,8 @@ class Settings:
     # "none" plays guests in memory; "docker" backs each by a container of `image`.
     guests: str = "none"
     image: str = ""
+    # Check calls against the published schema as well, where a copy is at hand.
+    published: bool = True
     # How a VM with an agent answers, unless a test says otherwise for that VM.
     agent: bool = True
 
