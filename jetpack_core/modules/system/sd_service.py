@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self, cast
+from typing import TYPE_CHECKING, Final, Literal, Self, cast
 
 from pydantic import model_validator
 
 from jetpack_core.contracts.module import Module
 from jetpack_core.errors import TaskError
-from jetpack_core.modules.commands.chain import chain
+from jetpack_core.modules.commands.chain import before_that, chain, last_words
 from jetpack_core.modules.system.units import (
     UnitName,
     UnitState,
@@ -17,6 +17,7 @@ from jetpack_core.modules.system.units import (
     parse_unit,
     read_unit,
     show,
+    show_settled,
     systemctl,
 )
 from jetpack_core.records import Change, Outcome, Plan, PlanKind
@@ -30,7 +31,7 @@ class SdService(Module):
 
     What is not given is left as it is. A unit that is to be restarted and does not run is started; one that is to be
     reloaded and does not run is left alone. A unit that fails right after its start fails the task, and what it last
-    said to the journal is shown.
+    said to the journal is shown; so does one that systemd starts again and again because it keeps failing.
 
     Example::
 
@@ -121,9 +122,9 @@ class SdService(Module):
     def _start_changes(self, now: UnitState) -> tuple[Change, ...]:
         starts = self.started is True or self.restart
         if starts and not now.running:
-            return (Change("state", now.active, "active"),)
-        if self.started is False and (now.running or now.active == "deactivating"):
-            return (Change("state", now.active, "inactive"),)
+            return (Change("state", now.shown, "active"),)
+        if self.started is False and (now.running or now.looping or now.active == "deactivating"):
+            return (Change("state", now.shown, "inactive"),)
         return ()
 
     def _enable_verb(self, now: UnitState) -> str:
@@ -148,7 +149,9 @@ class SdService(Module):
 
     def _run_verbs(self, now: UnitState) -> list[tuple[str, ...]]:
         if self.started is not False and self._start_changes(now):
-            return [("start",)]
+            # A start would wait for the next attempt, and be refused where there were too many in a short time.
+            afresh = [("reset-failed",)] if now.active == "failed" or now.looping else []
+            return [*afresh, ("restart",) if now.looping else ("start",)]
         if self.restart:
             return [("restart",)]
         return [("reload",)] if self.reload and now.running else []
@@ -157,13 +160,27 @@ class SdService(Module):
         """Do it in one round trip. Raises TaskError with systemd's words and the unit's own."""
         verbs = cast("list[tuple[str, ...]]", plan.data)
         commands = [systemctl(self.scope, *verb, *_about(verb, self.service)) for verb in verbs]
-        ended, said = await host.gather([host.run(chain(commands)), host.query(show(self.scope, self.service))])
+        starts = verbs[-1][0] in {"start", "restart"}
+        look = (show_settled if starts else show)(self.scope, self.service)
+        ended, said = await host.gather([host.run(chain(commands)), host.query(look)])
         now = parse_unit(self.service, said.stdout)
         if not ended.ok:
-            raise await explain_failure(host, self.scope, self.service, ended)
-        if verbs[-1][0] in {"start", "restart"} and now.active == "failed":
-            raise await explain_failure(host, self.scope, self.service, None)
+            words = f"{last_words(ended)}{before_that(ended, [_TOLD.get(verb[0], '') for verb in verbs])}"
+            raise await explain_failure(host, self.scope, self.service, words, failed=now.active == "failed")
+        again = now.looping or now.attempts > 0
+        if starts and (now.active == "failed" or again):
+            words = f"it failed right after it was started{', and systemd goes on trying' if again else ''}"
+            raise await explain_failure(host, self.scope, self.service, words, failed=True)
         return Outcome(_result(now))
+
+
+# What a verb has done, as far as it matters where a later one fails.
+_TOLD: Final = {
+    "unmask": "it was unmasked",
+    "enable": "it was enabled",
+    "disable": "it was disabled",
+    "stop": "it was stopped",
+}
 
 
 def _about(verb: tuple[str, ...], name: str) -> tuple[str, ...]:

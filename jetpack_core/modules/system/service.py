@@ -11,7 +11,7 @@ from pydantic import AfterValidator, ValidationError, model_validator
 
 from jetpack_core.contracts.module import Module
 from jetpack_core.errors import TaskError
-from jetpack_core.modules.commands.chain import chain, last_words
+from jetpack_core.modules.commands.chain import before_that, chain, last_words
 from jetpack_core.modules.system.init_systems import Command, InitSystem, OpenRc, ServiceState, SysVinit
 from jetpack_core.modules.system.sd_service import SdService
 from jetpack_core.records import Change, FileStat, Outcome, Plan, PlanKind
@@ -161,7 +161,9 @@ class Service(Module):
             ]
         )
         if not ended.ok:
-            raise TaskError(f"{self.service}: {last_words(ended)}")
+            # What comes first is the change of runlevels.
+            told = before_that(ended, ["its runlevels were changed"] if self.enabled is not None else [])
+            raise TaskError(f"{self.service}: {last_words(ended)}{told}")
         running = status.ok
         if work.running is not None and work.running != running:
             said = last_words(ended) if ended.stderr.strip() else last_words(status)

@@ -11,7 +11,6 @@ from pydantic import BeforeValidator
 
 from jetpack_core.errors import OperationCode, OperationError, TaskError
 from jetpack_core.modules.commands.chain import last_words
-from jetpack_core.records import CommandResult
 
 if TYPE_CHECKING:
     from jetpack_core.contracts.host import Host
@@ -22,9 +21,12 @@ _TYPES: Final = frozenset(
     {"service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope"}
 )
 _PROPERTIES: Final = (
-    "Id,LoadState,LoadError,ActiveState,SubState,Result,Type,UnitFileState,CanReload,CanStart,NeedDaemonReload"
+    "Id,LoadState,LoadError,ActiveState,SubState,Result,NRestarts,Type,UnitFileState,CanReload,CanStart,"
+    "NeedDaemonReload"
 )
 _RUNNING: Final = frozenset({"active", "activating", "reloading", "refreshing"})
+# Between two attempts of a unit that fails and has `Restart=`; the second since systemd 254.
+_BETWEEN_ATTEMPTS: Final = frozenset({"auto-restart", "auto-restart-queued"})
 # systemctl(1), is-enabled.
 _ENABLED: Final = frozenset({"enabled", "alias", "indirect"})
 _MASKED: Final = frozenset({"masked", "masked-runtime"})
@@ -33,19 +35,31 @@ _MASKED: Final = frozenset({"masked", "masked-runtime"})
 _AS_USER: Final = 'XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)} && export XDG_RUNTIME_DIR && exec "$@"'
 
 
-def _unit_name(value: object) -> str:
+def _file_name(value: object) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         message = f"{value!r} is not the name of a unit: letters, digits and : - _ . \\ @"
         raise ValueError(message)
-    name = value if value.rpartition(".")[2] in _TYPES and "." in value else f"{value}.service"
-    if name.partition(".")[0].endswith("@"):
-        message = f"{value!r} is a template; name an instance of it, such as {value.partition('@')[0]}@one"
+    return value if value.rpartition(".")[2] in _TYPES and "." in value else f"{value}.service"
+
+
+def is_template(name: str) -> bool:
+    """Tell whether a unit only stands for its instances."""
+    return name.rpartition(".")[0].endswith("@")
+
+
+def _unit_name(value: object) -> str:
+    name = _file_name(value)
+    if is_template(name):
+        message = f"{value!r} is a template; name an instance of it, such as {name.partition('@')[0]}@one"
         raise ValueError(message)
     return name
 
 
 UnitName = Annotated[str, BeforeValidator(_unit_name)]
 """The name of a unit; `.service` is added where no type is given."""
+
+UnitFileName = Annotated[str, BeforeValidator(_file_name)]
+"""The name of a unit's file, which may be a template such as `worker@`; `.service` is added where no type is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,8 @@ class UnitState:
     """The files on disk are newer than what systemd has read."""
     error: str = ""
     result: str = ""
+    attempts: int = 0
+    """How often systemd started it anew by itself since somebody did."""
 
     @property
     def exists(self) -> bool:
@@ -76,8 +92,18 @@ class UnitState:
 
     @property
     def running(self) -> bool:
-        """Tell whether it runs, or is about to."""
-        return self.active in _RUNNING
+        """Tell whether it runs, or is about to; one that fails again and again does not."""
+        return self.active in _RUNNING and not self.looping
+
+    @property
+    def looping(self) -> bool:
+        """Tell whether it failed, and systemd waits before it tries once more; one that ended well is only resting."""
+        return self.sub in _BETWEEN_ATTEMPTS and self.result != "success"
+
+    @property
+    def shown(self) -> str:
+        """Return the state in a word or two."""
+        return f"{self.active} ({self.sub})" if self.looping else self.active
 
     @property
     def enabled(self) -> bool:
@@ -101,6 +127,7 @@ def parse_unit(name: str, text: str, enabled: str = "") -> UnitState:
         said.get("NeedDaemonReload") == "yes",
         said.get("LoadError", "").strip(),
         said.get("Result", ""),
+        int(restarts) if (restarts := said.get("NRestarts", "")).isdecimal() else 0,
     )
 
 
@@ -114,6 +141,21 @@ def systemctl(scope: str, *words: str) -> tuple[str, ...]:
 def show(scope: str, name: str) -> tuple[str, ...]:
     """Return the command that tells the state of a unit."""
     return systemctl(scope, "show", f"--property={_PROPERTIES}", "--", name)
+
+
+# $@: the command that tells the state. A program that ends at once is told from one that runs only a moment later,
+# where systemd takes any that was started for one that runs.
+_SETTLED: Final = """
+case $("$@" | grep ^Type=) in
+  Type=simple|Type=exec|Type=idle) sleep 0.3 2>/dev/null || sleep 1 ;;
+esac
+exec "$@"
+"""
+
+
+def show_settled(scope: str, name: str) -> tuple[str, ...]:
+    """Return the command that tells the state of a unit that was started just now."""
+    return ("sh", "-c", _SETTLED, "sh", *show(scope, name))
 
 
 async def read_unit(host: Host, scope: str, name: str) -> UnitState:
@@ -132,9 +174,14 @@ async def read_unit(host: Host, scope: str, name: str) -> UnitState:
     return parse_unit(name, said.stdout, enabled.stdout)
 
 
-async def explain_failure(host: Host, scope: str, name: str, ended: CommandResult | None) -> TaskError:
-    """Return the error for a unit that did not do as asked, with its last words from the journal."""
-    status = systemctl(scope, "status", "--no-pager", "--full", "--lines=10", "--", name)
-    told = (await host.query(status)).stdout.strip()
-    words = last_words(ended) if ended is not None else "it failed right after it was started"
+async def explain_failure(host: Host, scope: str, name: str, words: str, *, failed: bool) -> TaskError:
+    """Return the error for a unit that did not do as asked, with its last words from the journal.
+
+    :param failed: It ran and failed, maybe several times: what it said counts, even before its last start.
+    """
+    status = systemctl(scope, "status", "--no-pager", "--full", f"--lines={0 if failed else 10}", "--", name)
+    unit = "--unit" if scope == "system" else "--user-unit"
+    journal = ("journalctl", "--no-pager", "--quiet", "--lines=10", f"{unit}={name}")
+    asked = [host.query(status), *([host.query(journal)] if failed else [])]
+    told = "\n\n".join(said.stdout.strip() for said in await host.gather(asked) if said.stdout.strip())
     return TaskError(f"{name}: {words}" + (f"\n{told}" if told else ""))

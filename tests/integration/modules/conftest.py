@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -14,6 +15,15 @@ from jetpack_core.testing.host import TestHost
 from tests.integration.fleet import Fleet, SshHost
 
 Reach = Callable[..., AbstractContextManager[TestHost]]
+PATIENCE = 30.0
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    """Wait for what a host does in its own time."""
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="session")

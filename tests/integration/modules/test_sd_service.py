@@ -12,7 +12,7 @@ from jetpack_core.modules.system.sd_service import SdService
 from jetpack_core.records import Outcome, Plan, PlanKind
 from jetpack_core.testing.host import TestHost
 from tests.integration.fleet import SshHost
-from tests.integration.modules.conftest import Reach
+from tests.integration.modules.conftest import Reach, wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.ssh]
 
@@ -23,6 +23,12 @@ UNITS = {
     "many@.service": f"[Service]\nExecStart=/bin/sleep infinity\n{INSTALL}",
     "fails.service": "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo the disk is on fire >&2; exit 3'\n",
     "missing.service": "[Service]\nType=exec\nExecStart=/no/such/program\n",
+    "enabled-fails.service": f"[Service]\nExecStart=/bin/sh -c 'echo out of ink; exit 3'\nType=oneshot\n{INSTALL}",
+    "slow-loop.service": "[Service]\nExecStart=/bin/sh -c 'echo out of ink; exit 3'\nRestart=always\nRestartSec=600\n",
+    "resting.service": "[Service]\nExecStart=/bin/true\nRestart=always\nRestartSec=600\n",
+    "fast-loop.service": "[Service]\nExecStart=/bin/sh -c 'echo out of ink; exit 3'\nRestart=always\n",
+    "limited.service": "[Unit]\nStartLimitIntervalSec=1h\nStartLimitBurst=2\n"
+    "[Service]\nExecStart=/bin/sh -c '[ -e /run/allowed ] && exec sleep infinity'\n",
     "wrong.service": "[Service]\nExecStart=relative/path\n",
 }
 
@@ -44,7 +50,7 @@ def host(reach: Reach, machine: SshHost) -> Iterator[TestHost]:
 @pytest.fixture(autouse=True)
 def afresh(machine: SshHost) -> None:
     machine.shell("systemctl unmask cron; systemctl disable --now demo many@a")
-    machine.shell("systemctl stop fixed; systemctl reset-failed; rm -f /run/reloaded")
+    machine.shell("systemctl stop fixed slow-loop fast-loop; systemctl reset-failed; rm -f /run/reloaded")
 
 
 def converged(host: TestHost, **parameters: object) -> tuple[Plan, Outcome]:
@@ -137,6 +143,60 @@ def test_a_unit_that_fails_tells_its_last_words(host: TestHost, machine: SshHost
         host.converge(SdService(service="missing", started=True))
     assert states(machine, "fails")[0] == "failed"
     assert host.plan(SdService(service="fails", started=False)).kind is PlanKind.NONE
+
+
+@pytest.mark.parametrize("name", ["slow-loop", "fast-loop"])
+@pytest.mark.parametrize("wanted", [{"started": True}, {"restart": True}])
+def test_a_unit_that_fails_again_and_again_does_not_run(
+    host: TestHost, machine: SshHost, name: str, wanted: dict[str, object]
+) -> None:
+    module = SdService.model_validate({"service": name, **wanted})
+    for _ in range(2):
+        with pytest.raises(TaskError, match=r"(?s)-loop\.service: .*fail.*out of ink"):
+            host.converge(module)
+        # Of a quick one, a look may catch the moment in which it runs.
+        wait_for(lambda: states(machine, name)[0] != "active")
+
+
+def test_a_unit_that_rests_before_its_next_turn_runs(host: TestHost, machine: SshHost) -> None:
+    machine.shell("systemctl start resting")
+    wait_for(lambda: states(machine, "resting")[0] == "activating")
+    assert host.plan(SdService(service="resting", started=True)).kind is PlanKind.NONE
+    converged(host, service="resting", started=False)
+
+
+def test_a_unit_between_two_attempts_is_started_at_once_or_stopped(host: TestHost, machine: SshHost) -> None:
+    machine.shell("systemctl start slow-loop")
+    wait_for(lambda: states(machine, "slow-loop")[0] == "activating")
+    plan = host.plan(SdService(service="slow-loop", started=True))
+    assert [(one.field, one.before, one.after) for one in plan.changes] == [
+        ("state", "activating (auto-restart)", "active")
+    ]
+    machine.write(
+        "/run/systemd/system/slow-loop.service.d/good.conf", b"[Service]\nExecStart=\nExecStart=/bin/sleep 9999\n"
+    )
+    machine.shell("systemctl daemon-reload")
+    converged(host, service="slow-loop", started=True)
+    machine.shell("rm -r /run/systemd/system/slow-loop.service.d; systemctl daemon-reload; systemctl restart slow-loop")
+    wait_for(lambda: states(machine, "slow-loop")[0] == "activating")
+    converged(host, service="slow-loop", started=False)
+    assert states(machine, "slow-loop")[0] == "inactive"
+
+
+def test_a_unit_that_was_started_too_often_is_given_another_chance(host: TestHost, machine: SshHost) -> None:
+    machine.shell("for n in 1 2 3; do systemctl start limited; done; true")
+    wait_for(lambda: states(machine, "limited")[0] == "failed")
+    assert "repeated too quickly" in machine.shell("systemctl start limited 2>&1; systemctl status limited; true")
+    machine.shell("touch /run/allowed")
+    converged(host, service="limited", started=True)
+    machine.shell("systemctl stop limited; rm /run/allowed")
+
+
+def test_what_was_done_before_a_start_failed_is_told(host: TestHost, machine: SshHost) -> None:
+    with pytest.raises(TaskError, match=r"before that, it was enabled(?s:.*)out of ink"):
+        host.converge(SdService(service="enabled-fails", started=True, enabled=True))
+    assert states(machine, "enabled-fails") == ["failed", "enabled"]
+    machine.shell("systemctl disable enabled-fails")
 
 
 def test_a_unit_that_systemd_cannot_read_is_told(host: TestHost) -> None:

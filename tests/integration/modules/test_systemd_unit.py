@@ -27,7 +27,10 @@ PATH = "/etc/systemd/system/written.service"
 def host(reach: Reach, systemd_machine: SshHost) -> Iterator[TestHost]:
     with reach(systemd_machine) as target:
         yield target
-    systemd_machine.shell(f"systemctl stop written 2>/dev/null; rm -f {PATH}; systemctl daemon-reload")
+    systemd_machine.shell(
+        "systemctl stop written 'many-written@*' 2>/dev/null; cd /etc/systemd/system;"
+        "rm -rf written.service written.service.d many-written@.service* cron.service.d; systemctl daemon-reload"
+    )
 
 
 def test_a_unit_is_written_read_changed_and_removed(host: TestHost, systemd_machine: SshHost) -> None:
@@ -67,6 +70,64 @@ def test_a_text_that_systemd_could_not_use_is_not_put_in_place(
     assert not systemd_machine.exists(PATH)
 
 
+def test_a_template_is_written_and_an_instance_of_it_started(host: TestHost, systemd_machine: SshHost) -> None:
+    module = SystemdUnit(unit="many-written@", content="[Service]\nExecStart=/bin/sleep %i\n")
+    host.converge(module)
+    assert host.plan(module).kind is PlanKind.NONE
+    host.converge(SdService(service="many-written@1000", started=True))
+    assert systemd_machine.shell("systemctl is-active many-written@1000") == "active\n"
+    for text, words in (("[Service]\nExecStart=relative %i\n", "relative"), ("[Service]\nExecStat=/x\n", "ExecStat")):
+        with pytest.raises(TaskError, match=words):
+            host.converge(SystemdUnit(unit="many-written@", content=text))
+    assert host.plan(module).kind is PlanKind.NONE
+
+
+def test_a_drop_in_adds_to_a_unit_of_the_system(host: TestHost, systemd_machine: SshHost) -> None:
+    path = "/etc/systemd/system/cron.service.d/more.conf"
+    for text, value in (("[Service]\nEnvironment=A=1\n", "A=1"), ("[Service]\nEnvironment=A=2\n", "A=2")):
+        module = SystemdUnit(unit="cron", dropin="more", content=text)
+        planned = host.plan(module, planning=True)
+        host.frames.clear()
+        plan, _ = host.converge(module)
+        assert (plan.kind, plan.changes) == (planned.kind, planned.changes)
+        assert len(host.frames) <= 4
+        assert host.plan(module).kind is PlanKind.NONE
+        assert value in systemd_machine.shell("systemctl show -P Environment cron")
+    assert systemd_machine.shell(f"stat -c '%a %U' {path} $(dirname {path})") == "644 root\n755 root\n"
+    assert "cron.service" not in systemd_machine.shell("ls /etc/systemd/system").split()
+    removal = SystemdUnit(unit="cron", dropin="more.conf", remove=True)
+    assert host.converge(removal)[0].kind is PlanKind.REMOVE
+    assert host.plan(removal).kind is PlanKind.NONE
+    assert "A=2" not in systemd_machine.shell("systemctl show -P Environment cron")
+
+
+@pytest.mark.parametrize(
+    ("unit", "text", "words"),
+    [
+        ("cron", "[Service]\nNic=3\n", "Nic"),
+        ("cron", "[Service]\nExecStart=/bin/true\n", "cron.service"),
+        ("many-written@", "[Service]\nNice=3\nWrong=yes\n", "Wrong"),
+        ("no-such", "[Service]\nNice=3\n", "no unit no-such.service"),
+    ],
+)
+def test_a_drop_in_that_makes_no_unit_is_not_put_in_place(
+    host: TestHost, systemd_machine: SshHost, unit: str, text: str, words: str
+) -> None:
+    host.converge(SystemdUnit(unit="many-written@", content="[Service]\nExecStart=/bin/sleep %i\n"))
+    before = systemd_machine.shell("ls -R /etc/systemd/system; ls -A /tmp")
+    with pytest.raises(TaskError, match=words):
+        host.converge(SystemdUnit(unit=unit, dropin="more", content=text))
+    assert systemd_machine.shell("ls -R /etc/systemd/system; ls -A /tmp") == before
+
+
+def test_a_drop_in_is_written_before_its_unit_where_that_is_wanted(host: TestHost) -> None:
+    host.converge(SystemdUnit(unit="written", dropin="more", content="[Service]\nNice=3\n", verify_unit=False))
+    host.converge(SystemdUnit(unit="written", content=TEXT % "one"))
+    host.converge(SdService(service="written", started=True))
+    said = host.ask(host.query(["systemctl", "show", "-P", "Nice", "written"]))
+    assert said.stdout == "3\n"
+
+
 def test_a_change_in_between_is_not_lost(host: TestHost, systemd_machine: SshHost) -> None:
     module = SystemdUnit(unit="written", content=TEXT % "mine")
     plan = host.plan(module)
@@ -76,7 +137,10 @@ def test_a_change_in_between_is_not_lost(host: TestHost, systemd_machine: SshHos
     assert b"theirs" in systemd_machine.read(PATH)
 
 
-@pytest.mark.parametrize("parameters", [{}, {"content": ""}, {"content": "[Unit]\n", "remove": "true"}])
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"content": ""}, {"content": "[Unit]\n", "remove": "true"}, {"content": "[Unit]\n", "dropin": "a/b"}],
+)
 def test_what_cannot_be_meant_is_refused(parameters: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         SystemdUnit.model_validate({"unit": "written", **parameters})
