@@ -81,7 +81,7 @@ def access_of(name: str, variables: Mapping[str, object]) -> Access:
 def _url(look: _Variables, name: str, variables: Mapping[str, object]) -> str:
     given = look.text("url")
     address = str(variables.get("jet_ssh_hostname") or name)
-    url = (given or f"https://{f'[{address}]' if ':' in address else address}").rstrip("/")
+    url = (given or f"https://{f'[{address}]' if ':' in address else address}").rstrip("/").removesuffix("/api2/json")
     parts = urlsplit(url)
     try:
         port = parts.port or PORT

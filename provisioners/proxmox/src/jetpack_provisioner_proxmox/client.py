@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jetpack_provisioner_proxmox.access import Access
 
 Parameters = Mapping[str, object]
-_FIRST_DELAY: Final = 0.1
+_FIRST_DELAY: Final = 0.05
 _LONGEST_DELAY: Final = 2.0
 _GROWTH: Final = 1.6
 _BIRTH: Final = 10.0
