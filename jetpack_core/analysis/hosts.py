@@ -55,6 +55,7 @@ class PlayHosts:
         self._hosts: dict[str, HostVariables] = {}
         self._own: dict[str, frozenset[str]] = {}
         self._groups: dict[str, Sequence[str]] | None = None
+        self._shared: dict[tuple[object, ...], dict[str, object]] = {}
 
     def alike(self, texts: TaskTexts, earlier: Sequence[frozenset[str]]) -> Iterable[tuple[str, tuple[str, ...]]]:
         """Yield hosts that must be looked at for some texts, each with those for which the same will be found.
@@ -92,16 +93,26 @@ class PlayHosts:
         :param order: the task's number in the play.
         """
         made = self._made(host, names, order)
-        layers = [
-            Layer(layer.name, made if layer.name == _RESULTS else _part(layer.values, names), layer.lists)
+        own = names & self._names_of(host)
+        rest = names - own
+        key = (self._inventory.hosts[host].groups, id(role), rest, frozenset(made))
+        if key not in self._shared:
+            self._shared[key] = self._merged(host, role, rest, made)
+        found = {**self._magic(host, names), **self._shared[key]}
+        return {**found, **self._merged(host, role, own, made)} if own else found
+
+    def _merged(
+        self, host: str, role: RoleScope | None, names: frozenset[str], made: Mapping[str, object]
+    ) -> dict[str, object]:
+        return flatten(
+            Layer(layer.name, _part(made if layer.name == _RESULTS else layer.values, names), layer.lists)
             for layer in self.layers(host, role)
-        ]
-        return flatten([Layer("built in", self._magic(host, names)), *layers])
+        )
 
     def _made(self, host: str, names: frozenset[str], order: int) -> dict[str, object]:
         """Return what facts and results of earlier tasks may be."""
         found: dict[str, object] = {}
-        for name in names:
+        for name in self._timeline.among(names):
             maker = self._timeline.before(name, self.number, order, host)
             if maker is not None and maker.name is not None:
                 found[name] = Unknown(f"only the task {maker.task.name!r} can tell")

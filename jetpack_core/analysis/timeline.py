@@ -54,6 +54,12 @@ class Timeline:
                     else:
                         self._by_name.setdefault(maker.name, []).append(maker)
 
+    def among(self, names: frozenset[str]) -> Iterator[str]:
+        """Yield those of some variables that tasks make by their names."""
+        for name in names:
+            if name in self._by_name or name.startswith(_OS_RELEASE):
+                yield name
+
     def before(self, name: str, play: int, order: int, host: str) -> Maker | None:
         """Return what makes a variable before a task of a play begins on a host; one that is certain comes first."""
         found = None

@@ -85,7 +85,7 @@ def explain(error: YAMLError, source: Source, problems: Problems) -> None:
         _explain_character(error, source, problems)
         return
     if not isinstance(error, MarkedYAMLError) or (mark := error.problem_mark or error.context_mark) is None:
-        problems.add(Position(source.file, 1, 1), f"this is not YAML: {error}")
+        problems.add(Position(source.file, 1, 1), f"this is not YAML: {error}", code="yaml-syntax")
         return
     problem = str(error.problem)
     if problem in _AT_THE_BEGINNING and error.context_mark is not None:
@@ -101,7 +101,7 @@ def explain(error: YAMLError, source: Source, problems: Problems) -> None:
     if bare is not None:
         position = Position(source.file, position.line, bare.end() - 1)
         message, hint = "a template without quotes is not a YAML value", TEMPLATE_HINT
-    problems.add(position, message, hint)
+    problems.add(position, message, hint, code="yaml-syntax")
 
 
 _UNPRINTABLE: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -113,7 +113,7 @@ def _explain_character(error: ReaderError, source: Source, problems: Problems) -
     shown = f"U+{ord(match[0]):04X}" if match else str(error.reason)
     position = Position(source.file, before.count("\n") + 1, len(before) - before.rfind("\n"))
     message = f"the control character {shown} cannot stand in YAML"
-    problems.add(position, message, r'write it as "\x.." in double quotes')
+    problems.add(position, message, r'write it as "\x.." in double quotes', code="yaml-syntax")
 
 
 def _misplaced(char: str) -> tuple[str, str]:
