@@ -39,7 +39,7 @@ def command(
     identity: tuple[Path, ...],
     **flags: Any,
 ) -> None:
-    """Show the groups and hosts of the inventory.
+    """Show the groups and hosts of the inventory, and what runs have learned of provisioned ones.
 
     With --json the output is in the form of inventory scripts: kept in a file that ends in .json, it can be given
     to -i again.
@@ -64,15 +64,23 @@ def _chosen(
 
 
 def _print_json(inventory: Inventory, hosts: Iterable[str] | None) -> None:
+    from jetpack_core.cli.learned import learned_data
     from jetpack_core.inventory.show import as_data
 
-    click.echo(json.dumps(as_data(inventory, hosts), indent=2, default=str))
+    data = as_data(inventory, hosts)
+    if learned := learned_data(inventory, inventory.hosts if hosts is None else hosts):
+        meta = data.setdefault("_meta", {})
+        if isinstance(meta, dict):
+            meta["learned"] = learned
+    click.echo(json.dumps(data, indent=2, default=str))
 
 
 def _print_text(inventory: Inventory, groups: Sequence[str], hosts: Sequence[str]) -> None:
+    from jetpack_core.cli.learned import learned_lines, learned_note
     from jetpack_core.inventory.show import host_lines, tree
 
-    lines = tree(inventory, groups) if groups or not hosts else []
+    lines = tree(inventory, groups, lambda host: learned_note(inventory, host)) if groups or not hosts else []
     for host in hosts:
-        lines += ["", *host_lines(inventory, host)] if lines else host_lines(inventory, host)
+        described = [*host_lines(inventory, host), *learned_lines(inventory, host)]
+        lines += ["", *described] if lines else described
     click.echo("\n".join(lines))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from jetpack_core.inventory.order import ALL
@@ -96,19 +96,20 @@ def _spelt(value: object) -> object:
     }
 
 
-def tree(inventory: Inventory, groups: Sequence[str] = ()) -> list[str]:
+def tree(inventory: Inventory, groups: Sequence[str] = (), note: Callable[[str], str] = lambda _host: "") -> list[str]:
     """Return groups with their subgroups and hosts, one a line; a group seen before is not drawn again.
 
     :param groups: Where to start; `all` when there are none.
+    :param note: What to say of a host beside its name; it may be empty.
     """
     lines: list[str] = []
     seen: set[str] = set()
     for name in groups or [ALL]:
-        lines += _branch(inventory, name, "", seen)
+        lines += _branch(inventory, name, "", seen, note)
     return lines
 
 
-def _branch(inventory: Inventory, name: str, indent: str, seen: set[str]) -> Iterator[str]:
+def _branch(inventory: Inventory, name: str, indent: str, seen: set[str], note: Callable[[str], str]) -> Iterator[str]:
     count = len(inventory.members(name))
     yield f"{indent}{name} ({count} host{'s' * (count != 1)}{', see above' * (name in seen)})"
     if name in seen:
@@ -116,8 +117,10 @@ def _branch(inventory: Inventory, name: str, indent: str, seen: set[str]) -> Ite
     seen.add(name)
     group = inventory.groups[name]
     for one in group.subgroups:
-        yield from _branch(inventory, one, f"{indent}  ", seen)
-    yield from (f"{indent}  - {host}" for host in group.hosts)
+        yield from _branch(inventory, one, f"{indent}  ", seen, note)
+    for host in group.hosts:
+        said = note(host)
+        yield f"{indent}  - {host}{f'  ({said})' if said else ''}"
 
 
 def host_lines(inventory: Inventory, host: str) -> list[str]:

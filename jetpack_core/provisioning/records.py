@@ -112,10 +112,18 @@ def forget(request: GuestRequest, guest: Guest) -> None:
         _file(request.host, request.wish.type, _cluster(request), guest.id).unlink(missing_ok=True)
 
 
-def records_of(host: str, kind: str, cluster: str) -> tuple[GuestRecord, ...]:
-    """Return what is known of the guests of a host, the latest first."""
+def records_of(host: str, kind: str | None, cluster: str | None) -> tuple[GuestRecord, ...]:
+    """Return what is known of the guests of a host, the latest first.
+
+    :param kind: Their provisioner; any if None.
+    :param cluster: Theirs; any if None.
+    """
     found = (_read(file) for file in record_folder().glob(f"{_prefix(host)}-*.json"))
-    records = [one for one in found if one is not None and (one.host, one.type, one.cluster) == (host, kind, cluster)]
+    records = [
+        one
+        for one in found
+        if one is not None and one.host == host and kind in {None, one.type} and cluster in {None, one.cluster}
+    ]
     return tuple(sorted(records, key=lambda one: one.seen, reverse=True))
 
 

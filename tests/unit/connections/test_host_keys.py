@@ -144,6 +144,20 @@ def test_pinned_keys_replace_known_hosts(known: Path) -> None:
     assert made.preferred_types() == ["ssh-ed25519"]
 
 
+def test_a_host_that_was_just_made_is_met_whatever_had_its_address_before(known: Path) -> None:
+    known.write_text(f"web.example ssh-ed25519 {ONE}\n@revoked * ssh-ed25519 {key('stolen')}\n")
+    met: list[str] = []
+    made = policy(known, meet=met.append)
+    made.verify("ssh-ed25519", TWO)
+    assert met == [f"ssh-ed25519 {TWO}"]
+    with pytest.raises(HostKeyError, match="revoked"):
+        made.verify("ssh-ed25519", key("stolen"))
+    assert known.read_text().count("\n") == 2
+    pinned = policy(known, meet=met.append, pinned_keys=(f"ssh-ed25519 {TWO}",))
+    with pytest.raises(HostKeyError, match="not the one it is known by"):
+        pinned.verify("ssh-ed25519", ONE)
+
+
 def test_many_additions_at_once_lose_nothing(known: Path) -> None:
     known.write_text("first ssh-ed25519 AAAA")
     lines = [f"host{number} ssh-ed25519 {ONE}" for number in range(50)]

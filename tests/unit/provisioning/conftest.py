@@ -103,6 +103,9 @@ class Shelf(Provisioner):
     def addresses(self, guest):
         return ()
 
+    def details(self, guest):
+        return {"node": "first"}
+
     def connection_variables(self, guest):
         return {"jet_connection": "local", "told_by_shelf": guest.id}
 '''
