@@ -26,7 +26,7 @@ from jetpack_provisioner_libvirt.storage import Storage
 KVM: Final = "kvm"
 EMULATED: Final = "qemu"
 _PROBED: Final = "x86_64"
-_PATIENCE: Final = 10.0
+_PATIENCE: Final = 20.0
 """Seconds; on a processor it takes one, most of it the BIOS."""
 _POLL: Final = 0.2
 _BELIEVED: Final = 24 * 3600.0

@@ -11,12 +11,13 @@ import contextlib
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import Element
 
 from jetpack_core.errors import JetpackError
 from jetpack_provisioner_libvirt.acceleration import KVM, Abilities, abilities_of
-from jetpack_provisioner_libvirt.daemon import domain_with, found, parsed, refusals
+from jetpack_provisioner_libvirt.daemon import code_of, domain_with, found, parsed, refusals
 from jetpack_provisioner_libvirt.domain import (
     add_disk,
     cards_of,
@@ -284,14 +285,16 @@ def undefine(domain: Any) -> None:
     """Let libvirt forget a domain, with all that libvirt keeps for it."""
     import libvirt
 
-    flags = (
-        libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-        | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
-        | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-    )
+    flags = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
     if parsed(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)).find("os/nvram") is not None:
         flags |= libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
-    domain.undefineFlags(flags)
+    try:
+        domain.undefineFlags(flags | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA)
+    except libvirt.libvirtError as error:
+        # Hypervisors without checkpoints know no such flag.
+        if code_of(error) != libvirt.VIR_ERR_INVALID_ARG:
+            raise
+        domain.undefineFlags(flags)
 
 
 def check_networks(tools: Tools, wanted: VirtualMachine) -> None:
@@ -299,7 +302,7 @@ def check_networks(tools: Tools, wanted: VirtualMachine) -> None:
     names = {nic.network for nic in wanted.networks if nic.network is not None}
     for name in sorted(names):
         with refusals(f"looking for the network {name}", tools.uri):
-            network = found(lambda name=name: tools.connection.networkLookupByName(name), "VIR_ERR_NO_NETWORK")
+            network = found(partial(tools.connection.networkLookupByName, name), "VIR_ERR_NO_NETWORK")
             if network is None:
                 known = sorted(one.name() for one in tools.connection.listAllNetworks())
                 there = f"there are: {', '.join(known)}" if known else "there is none yet"

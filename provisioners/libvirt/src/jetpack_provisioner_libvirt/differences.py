@@ -92,13 +92,13 @@ class Differences:
             seen, wanted = field.seen(self._view.config), self._values[field.name]
             if not field.same(seen, wanted):
                 change = Change(field.name, _shown(field.name, seen), _shown(field.name, wanted))
-                later = self._view.live is not None and not _can_live(self._view.live, field.name, wanted)
+                later = self._view.live is not None and not can_live(self._view.live, field.name, wanted)
                 yield Difference(change, later and not field.fixed, field.fixed)
 
     def _live_amounts(self, live: Element) -> Iterator[Difference]:
         for name, (see, _) in _LIVE.items():
             seen, wanted = see(live), self._values.get(name)
-            if self._matters(name) and seen != wanted and _can_live(live, name, wanted):
+            if self._matters(name) and seen != wanted and can_live(live, name, wanted):
                 yield Difference(Change(name, _shown(name, seen), _shown(name, wanted)))
 
     # Network cards.
@@ -196,7 +196,7 @@ def _card_differences(name: str, model: str, mac: str, nic: Nic, *, runs: bool) 
         yield Difference(Change(f"{name}.mac", mac, nic.mac), later=runs)
 
 
-def _can_live(live: Element, name: str, wanted: Any) -> bool:
+def can_live(live: Element, name: str, wanted: Any) -> bool:
     """Tell whether a guest can have an amount while it runs."""
     if name not in _LIVE or wanted is None:
         return False

@@ -14,7 +14,7 @@ from jetpack_provisioner_libvirt.fields import XML_FIELDS, devices_of
 from jetpack_provisioner_libvirt.mark import Mark
 from jetpack_provisioner_libvirt.values import Nic
 
-_FREE_SLOTS: Final = 8
+_SLOTS: Final = 16
 _PREFIXES: Final = {"virtio": "vd", "scsi": "sd", "sata": "sd", "ide": "hd"}
 
 
@@ -202,8 +202,9 @@ def new_domain(name: str, identity: str, architecture: str, values: Mapping[str,
         SubElement(system, "boot", dev="network")
     if "q35" in str(values.get("machine")):
         # Cards and disks can be plugged into a running guest only where there are free slots.
-        for _ in range(_FREE_SLOTS):
-            SubElement(devices, "controller", type="pci", model="pcie-root-port")
+        SubElement(devices, "controller", type="pci", index="0", model="pcie-root")
+        for index in range(1, _SLOTS + 1):
+            SubElement(devices, "controller", type="pci", index=str(index), model="pcie-root-port")
     SubElement(SubElement(devices, "rng", model="virtio"), "backend", model="random").text = "/dev/urandom"
     SubElement(devices, "memballoon", model="virtio")
     mark.write(root)

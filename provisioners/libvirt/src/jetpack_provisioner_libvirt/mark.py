@@ -57,10 +57,10 @@ class Mark:
     waits: tuple[int, tuple[str, ...]] = (0, ())
     """The number of a run of the domain, and fields that it takes on only when it is started anew."""
 
-    def element(self) -> Element:
+    def element(self, tag: str = _TAG) -> Element:
         """Return it as XML."""
         register_namespace(PREFIX, NAMESPACE)
-        made = Element(_TAG)
+        made = Element(tag)
         made.text = json.dumps(asdict(self), sort_keys=True)
         return made
 
@@ -74,8 +74,8 @@ class Mark:
         metadata.append(self.element())
 
     def xml(self) -> str:
-        """Return it as text."""
-        return tostring(self.element(), encoding="unicode")
+        """Return it as text without a namespace, which libvirt adds itself."""
+        return tostring(self.element("guest"), encoding="unicode")
 
 
 def mark_of(root: Element) -> Mark | None:

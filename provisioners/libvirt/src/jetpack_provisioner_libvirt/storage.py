@@ -141,7 +141,7 @@ def is_taken(error: JetpackError) -> bool:
     """Tell whether a volume could not be made as there is one of its name."""
     import libvirt
 
-    return code_of(error.__cause__) == libvirt.VIR_ERR_STORAGE_VOL_EXIST
+    return code_of(error.__cause__) == int(libvirt.VIR_ERR_STORAGE_VOL_EXIST)
 
 
 def by_hand(uri: str, pool: str, name: str) -> str:

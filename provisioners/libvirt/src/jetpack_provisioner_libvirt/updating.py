@@ -6,13 +6,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
 
 from jetpack_core.errors import JetpackError
 from jetpack_provisioner_libvirt.creation import add_volume, check_networks
 from jetpack_provisioner_libvirt.daemon import refusals
-from jetpack_provisioner_libvirt.differences import Differences
+from jetpack_provisioner_libvirt.differences import Differences, can_live
 from jetpack_provisioner_libvirt.domain import (
     cards_of,
     disk_at,
@@ -178,11 +179,11 @@ class Update:
         import libvirt
 
         flag = libvirt.VIR_DOMAIN_AFFECT_LIVE
-        memory, vcpus = self._values.get("memory"), self._values.get("vcpus")
-        if self._matters("memory") and memory != seen_memory(live):
-            self._try(lambda: self._domain.setMemoryFlags(memory >> 10, flag))
-        if self._matters("vcpus") and vcpus != seen_vcpus(live):
-            self._try(lambda: self._domain.setVcpusFlags(vcpus, flag))
+        memory, vcpus = self._wanted.memory, self._wanted.vcpus
+        if self._matters("memory") and memory != seen_memory(live) and can_live(live, "memory", memory):
+            self._try(partial(self._domain.setMemoryFlags, memory >> 10, flag))
+        if self._matters("vcpus") and vcpus != seen_vcpus(live) and can_live(live, "vcpus", vcpus):
+            self._try(partial(self._domain.setVcpusFlags, vcpus, flag))
         if self._matters("networks"):
             self._change_cards(root, live, flag)
         if self._matters("extra_disks"):
@@ -205,20 +206,20 @@ class Update:
         then = {card.mac: card for card in cards_of(root)}
         for mac, element in there.items():
             if mac not in wanted:
-                self._try(lambda element=element: self._domain.detachDeviceFlags(text_of(element), flag))
+                self._try(partial(self._domain.detachDeviceFlags, text_of(element), flag))
             elif now[mac].source != then[mac].source and then[mac].source in sources:
                 moved = copy.deepcopy(element)
                 plug_elsewhere(moved, sources[then[mac].source])
-                self._try(lambda moved=moved: self._domain.updateDeviceFlags(text_of(moved), flag))
+                self._try(partial(self._domain.updateDeviceFlags, text_of(moved), flag))
         for mac, element in wanted.items():
             if mac not in there:
-                self._try(lambda element=element: self._domain.attachDeviceFlags(text_of(element), flag))
+                self._try(partial(self._domain.attachDeviceFlags, text_of(element), flag))
 
     def _plug_disks(self, root: Element, live: Element, flag: int) -> None:
         for disk in self._wanted.extra_disks:
             element = disk_with_serial(root, disk.name)
             if element is not None and disk_at(live, source_of(element)) is None:
-                self._try(lambda element=element: self._domain.attachDeviceFlags(text_of(element), flag))
+                self._try(partial(self._domain.attachDeviceFlags, text_of(element), flag))
 
     def _noted(self) -> Guest:
         """Write down what waits for the next start, and return the guest."""
