@@ -68,6 +68,9 @@ class Apk(UpgradingTransaction):
         if any("*" in part.version or part.operator == "!=" for one in self.requests() for part in one.constraints):
             message = "apk knows =, <, <=, > and >= only"
             raise ValueError(message)
+        if any(len(one.constraints) > 1 for one in self.requests()):
+            message = "apk keeps one condition for a package, so that two of them cannot be given"
+            raise ValueError(message)
         if any(one.is_file for one in self.requests()):
             message = "package files are not supported; put them into a repository"
             raise ValueError(message)

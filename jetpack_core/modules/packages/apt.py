@@ -15,7 +15,6 @@ from jetpack_core.contracts.operations import Operation, Run, Stat
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.packages.apt_output import (
     FORMAT,
-    REFRESH_HINT,
     find_package,
     hint_for,
     package_in,
@@ -26,7 +25,7 @@ from jetpack_core.modules.packages.apt_output import (
 )
 from jetpack_core.modules.packages.foresight import Foreseen, Package, State, Work, as_results, last_words
 from jetpack_core.modules.packages.holds import HoldingTransaction
-from jetpack_core.modules.packages.names import Request
+from jetpack_core.modules.packages.names import REFRESH_HINT, Request
 from jetpack_core.modules.packages.versions import DEBIAN
 from jetpack_core.records import CommandResult, FileStat
 

@@ -10,13 +10,12 @@ from typing import Final
 from jetpack_core.contracts.operations import Run
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.packages.foresight import Package, Step
-from jetpack_core.modules.packages.names import HOLD_HINT
+from jetpack_core.modules.packages.names import HOLD_HINT, REFRESH_HINT
 
 FORMAT: Final = r"${Package}\t${Architecture}\t${db:Status-Want}\t${db:Status-Status}\t${Version}\n"
 _STEP: Final = re.compile(r"(Inst|Conf|Remv|Purg) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?")
 _INSTALLED: Final = frozenset({"installed", "triggers-awaited", "triggers-pending"})
 _PARTLY: Final = frozenset({"half-installed", "unpacked", "half-configured"})
-REFRESH_HINT: Final = "an old package index may be why; `refresh: true` renews it"
 
 
 def query(*argv: str) -> Run:

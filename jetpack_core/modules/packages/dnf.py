@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
-from jetpack_core.modules.packages.foresight import Work, as_results, last_words
+from jetpack_core.modules.packages.foresight import State, Work, as_results, last_words
 from jetpack_core.modules.packages.names import Request
 from jetpack_core.modules.packages.rpm import RpmTransaction, shown
 from jetpack_core.records import CommandResult
@@ -94,14 +94,14 @@ class Dnf(RpmTransaction):
     index_path: ClassVar[str] = "/var/cache/dnf"
     source_paths: ClassVar[tuple[str, ...]] = ("/etc/yum.repos.d",)
 
-    def simulated(self, todo: Sequence[Request]) -> Run | None:
+    def simulated(self, todo: Sequence[Request], state: State | None) -> Run | None:
         """Return the transaction, answered with no."""
-        words = self._words(todo)
+        words = self._words(todo, state)
         return None if words is None else self._dnf("--assumeno", *words)
 
     def transaction(self, work: Work) -> Run:
         """Return the transaction."""
-        run = self._dnf("--assumeyes", "--setopt=exit_on_lock=True", *(self._words(work.todo) or ()))
+        run = self._dnf("--assumeyes", "--setopt=exit_on_lock=True", *(self._words(work.todo, work.state) or ()))
         return self.as_allowed(run, work.todo, work.state)
 
     def across_holds(self, run: Run) -> Run:
@@ -149,12 +149,21 @@ class Dnf(RpmTransaction):
         known = [needed for words, needed in _RESTART_WORDS.items() if words in said]
         return {"reboot_required": known[0]} if known else {}
 
-    def _words(self, todo: Sequence[Request]) -> tuple[str, ...] | None:
+    def offer_query(self, names: Sequence[str]) -> Run:
+        """Return the question for the versions that repositories have."""
+        return replace(self._dnf("--quiet", "repoquery", "--queryformat", r"%{name}\t%{evr}\n", *names), read_only=True)
+
+    def offers(self, ended: CommandResult) -> Sequence[tuple[str, str]]:
+        """Return names and versions."""
+        rows = [line.partition("\t") for line in ended.stdout.splitlines()]
+        return [(name, shown(version)) for name, tab, version in rows if tab]
+
+    def _words(self, todo: Sequence[Request], state: State | None) -> tuple[str, ...] | None:
         if self.upgrade is not None:
             return ("upgrade", "--security") if self.upgrade == "security" else ("upgrade",)
         if not todo:
             return None
-        names = [word for one in todo for word in self._specs(one)]
+        names = [self._spec(one, state) for one in todo]
         if self.remove:
             clean = f"--setopt=clean_requirements_on_remove={self.autoremove}"
             return ("remove", clean, *names)
@@ -163,16 +172,13 @@ class Dnf(RpmTransaction):
         unsigned = ("--nogpgcheck",) if self.allow_unsigned else ()
         return ("install", *best, *unsigned, *names)
 
-    def _specs(self, request: Request) -> list[str]:
-        if not request.constraints:
-            return [request.name]
-        found = []
-        for one in request.constraints:
-            if one.operator == "!=" or ("*" in one.version and one.operator != "="):
-                raise TaskError(f"dnf cannot be asked for {request.name} {one}")
-            exact = f"{request.name}-{one.version}"
-            found.append(exact if one.operator == "=" else f"{request.name} {one.operator} {one.version}")
-        return found
+    def _spec(self, request: Request, state: State | None) -> str:
+        one = self.asked_for(request, state)
+        if one is None:
+            return request.name
+        return (
+            f"{request.name}-{one.version}" if one.operator == "=" else f"{request.name} {one.operator} {one.version}"
+        )
 
     def _dnf(self, *words: str) -> Run:
         script = 'program=dnf; command -v dnf >/dev/null || program=dnf5; exec "$program" "$@"'

@@ -118,14 +118,14 @@ class ListedTransaction(UpgradingTransaction):
 
     def simulation(self, todo: Sequence[Request], state: State | None) -> Sequence[Operation[object]]:
         """Return the simulation, and the list that its steps are compared to."""
-        simulated = self.simulated(todo)
+        simulated = self.simulated(todo, state)
         if simulated is None:
             return ()
         listed = Run(("/bin/sh", "-c", f"{self.listing} | LC_ALL=C sort"), read_only=True)
         return [replace(simulated, read_only=True), listed]
 
     @abstractmethod
-    def simulated(self, todo: Sequence[Request]) -> Run | None:
+    def simulated(self, todo: Sequence[Request], state: State | None) -> Run | None:
         """Return the command that tells what would be done; None where there is nothing."""
 
     @abstractmethod

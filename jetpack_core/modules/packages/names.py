@@ -153,6 +153,7 @@ def _valid_version(value: str) -> str:
 VersionText = Annotated[str, BeforeValidator(_version), AfterValidator(_valid_version)]
 """A version, or conditions on it such as `>= 1.2, < 2`."""
 
+REFRESH_HINT: Final = "an old package index may be why; `refresh: true` renews it"
 HOLD_HINT: Final = "give `hold: true` or `hold: false` to change a package that is on hold"
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}

@@ -159,7 +159,7 @@ class Pacman(LockingTransaction):
         rows = [line.replace("\t", " ").split(" ") for line in reply.stdout.splitlines()]
         return {row[0]: Package(row[0], row[1]) for row in rows if len(row) == len(("name", "version"))}
 
-    def simulated(self, todo: Sequence[Request]) -> Run | None:
+    def simulated(self, todo: Sequence[Request], state: State | None) -> Run | None:
         """Return the transaction, printed rather than made."""
         # pacman does not print with this option, which makes no difference to what is printed.
         words = [word for word in self._words(todo) or () if word != "--nosave"]

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cmp_to_key
 from typing import ClassVar, Final, Self
 
 from pydantic import model_validator
@@ -13,7 +15,7 @@ from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.packages.foresight import Package, State, as_results, last_words
 from jetpack_core.modules.packages.holds import LockingTransaction
-from jetpack_core.modules.packages.names import Request
+from jetpack_core.modules.packages.names import REFRESH_HINT, Constraint, Request
 from jetpack_core.modules.packages.versions import RPM
 from jetpack_core.records import CommandResult
 
@@ -73,13 +75,45 @@ class RpmTransaction(LockingTransaction):
         found: list[Operation[object]] = [self.versions_query(names)] if names else []
         if files:
             found.append(Run(("/bin/sh", "-c", _FILES_SCRIPT, "files", _FORMAT, *files), read_only=True))
+        if chosen := self._chosen():
+            found.append(self.offer_query([one.name for one in chosen]))
         return [*self.lock_queries(), *found, *self.index_queries()]
+
+    def _chosen(self) -> list[Request]:
+        """Return the requests of which a version must be chosen here; of a range, the programs take one end alone."""
+        return [one for one in self.requests() if len(one.constraints) > 1 or any(map(_is_open, one.constraints))]
+
+    @abstractmethod
+    def offer_query(self, names: Sequence[str]) -> Run:
+        """Return the question for the versions that repositories have."""
+
+    @abstractmethod
+    def offers(self, ended: CommandResult) -> Sequence[tuple[str, str]]:
+        """Return names and versions from the reply to `offer_query`."""
+
+    def asked_for(self, request: Request, state: State | None) -> Constraint | None:
+        """Return the one condition that the program is asked for. Raises TaskError where no version will do."""
+        if request not in self._chosen():
+            return request.constraints[0] if request.constraints else None
+        known = () if state is None else state.available.get(self.plain_name(request.name), ())
+        for version in known:
+            if request.accepts(version, self.order):
+                return Constraint("=", version)
+        there = f"the repositories have {', '.join(known)}" if known else "the repositories have none"
+        raise TaskError(f"no version of {request.name} is {request.wanted}: {there}", hint=REFRESH_HINT)
+
+    @property
+    def foresees_at_once(self) -> bool:
+        """Tell whether the program can be asked before anything is known."""
+        return not self._chosen() and super().foresees_at_once
 
     def state(self, replies: Sequence[object]) -> State:
         """Return the state of the packages."""
         index, locks = self.index_queries(), len(self.lock_queries())
         own = replies[locks : len(replies) - len(index)]
-        lines = [line.split("\t") for result in as_results(own) for line in result.stdout.splitlines()]
+        results = as_results(own)
+        offered = self._newest_first(self.offers(results.pop())) if self._chosen() else {}
+        lines = [line.split("\t") for result in results for line in result.stdout.splitlines()]
         contents = {row[1]: row[2:] for row in lines if row[0] == "file"}
         packages: dict[str, Package] = {}
         versions: dict[str, str] = {}
@@ -94,7 +128,15 @@ class RpmTransaction(LockingTransaction):
                 packages[request.name] = found
         age = self.index_age(replies[locks + len(own) :]) if index else None
         held = self.locks(replies[:locks])
-        return State(packages, index_age=age, in_files=versions, names=names, locks=held)
+        return State(packages, offered, index_age=age, in_files=versions, names=names, locks=held)
+
+    def _newest_first(self, offers: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, version in dict.fromkeys(offers):
+            found.setdefault(name, []).append(version)
+        for versions in found.values():
+            versions.sort(key=cmp_to_key(self.order.compare), reverse=True)
+        return found
 
     @staticmethod
     def plain_name(name: str) -> str:
@@ -131,6 +173,10 @@ class RpmTransaction(LockingTransaction):
 
 
 _COLUMNS: Final = 3
+
+
+def _is_open(constraint: Constraint) -> bool:
+    return constraint.operator == "!=" or "*" in constraint.version
 
 
 def _contents(path: str, told: Sequence[str]) -> tuple[str, str]:

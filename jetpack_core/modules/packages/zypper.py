@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation, Run
 from jetpack_core.errors import TaskError
-from jetpack_core.modules.packages.foresight import Work, as_results, last_words
+from jetpack_core.modules.packages.foresight import State, Work, as_results, last_words
 from jetpack_core.modules.packages.names import Request
 from jetpack_core.modules.packages.rpm import RpmTransaction, shown
 from jetpack_core.records import CommandResult
@@ -74,14 +74,14 @@ class Zypper(RpmTransaction):
     index_path: ClassVar[str] = "/var/cache/zypp/raw"
     source_paths: ClassVar[tuple[str, ...]] = ("/etc/zypp/repos.d",)
 
-    def simulated(self, todo: Sequence[Request]) -> Run | None:
+    def simulated(self, todo: Sequence[Request], state: State | None) -> Run | None:
         """Return the transaction as a simulation."""
-        words = self._words(todo, simulated=True)
+        words = self._words(todo, state, simulated=True)
         return None if words is None else self._zypper("--xmlout", "--no-refresh", words=words)
 
     def transaction(self, work: Work) -> Run:
         """Return the transaction."""
-        run = self._zypper("--no-refresh", words=self._words(work.todo) or ())
+        run = self._zypper("--no-refresh", words=self._words(work.todo, work.state) or ())
         return self.as_allowed(run, work.todo, work.state)
 
     def across_holds(self, run: Run) -> Run:
@@ -104,7 +104,19 @@ class Zypper(RpmTransaction):
             verb = "addlock" if self.hold else "removelock"
             await self.set_holds(host, self._zypper(words=(verb, *names)), f"zypper {verb}")
 
-    def _words(self, todo: Sequence[Request], *, simulated: bool = False) -> tuple[str, ...] | None:
+    def offer_query(self, names: Sequence[str]) -> Run:
+        """Return the question for the versions that repositories have."""
+        words = ("search", "--details", "--match-exact", "--type", "package", *names)
+        return replace(self._zypper("--xmlout", "--no-refresh", words=words), read_only=True)
+
+    def offers(self, ended: CommandResult) -> Sequence[tuple[str, str]]:
+        """Return names and versions."""
+        found = [dict(_ATTRIBUTE.findall(tag[2])) for tag in _TAG.finditer(ended.stdout)]
+        return [(one["name"], shown(one["edition"])) for one in found if {"name", "edition"} <= one.keys()]
+
+    def _words(
+        self, todo: Sequence[Request], state: State | None, *, simulated: bool = False
+    ) -> tuple[str, ...] | None:
         dry = ("--dry-run",) if simulated else ()
         agree = ("--auto-agree-with-licenses",)
         if self.upgrade is not None:
@@ -113,13 +125,17 @@ class Zypper(RpmTransaction):
             return (*(patch if self.upgrade == "security" else ("update",)), *dry, *agree)
         if not todo:
             return None
-        names = [word for one in todo for word in _specs(one)]
+        names = [self._spec(one, state) for one in todo]
         if self.remove:
             return ("remove", *dry, "--clean-deps" if self.autoremove else "--no-clean-deps", *names)
         back = ("--oldpackage",) if simulated or self.downgrade else ()
         more = () if self.recommends is None else ("--recommends" if self.recommends else "--no-recommends",)
         unsigned = ("--allow-unsigned-rpm",) if self.allow_unsigned else ()
         return ("install", *dry, *agree, *back, *more, *unsigned, *names)
+
+    def _spec(self, request: Request, state: State | None) -> str:
+        one = self.asked_for(request, state)
+        return request.name if one is None else f"{request.name}{one.operator}{one.version}"
 
     def _zypper(self, *options: str, words: Sequence[str]) -> Run:
         return Run(("zypper", "--non-interactive", *options, *words), env=self.environment)
@@ -177,12 +193,6 @@ class Zypper(RpmTransaction):
     def refresh_words(self) -> tuple[str, ...]:
         """Return the command that refreshes the index."""
         return ("zypper", "--non-interactive", "refresh")
-
-
-def _specs(request: Request) -> list[str]:
-    if any("*" in one.version or one.operator == "!=" for one in request.constraints):
-        raise TaskError(f"zypper cannot be asked for {request.name} {request.wanted}")
-    return [f"{request.name}{one.operator}{one.version}" for one in request.constraints] or [request.name]
 
 
 def _about_name(lock: Mapping[str, str]) -> bool:

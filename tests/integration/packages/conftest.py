@@ -27,6 +27,7 @@ class Bench:
 
     machine: SshHost
     host: TestHost
+    endpoint: Endpoint
 
     def shell(self, script: str) -> str:
         """Return what a script printed on the host."""
@@ -91,7 +92,7 @@ def make_bench(fleet: Fleet) -> Iterator[Callable[..., Bench]]:
         )
         host = TestHost(SshConnection(endpoint), name=machine.name)
         host.__enter__()
-        made.append(Bench(machine, host))
+        made.append(Bench(machine, host, endpoint))
         return made[-1]
 
     yield make

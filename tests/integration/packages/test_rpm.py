@@ -85,6 +85,39 @@ def test_versions_exact_and_by_conditions(bench: Bench, make: Callable[..., RpmT
     assert made["jet-app"] == ("1.1-1", "2.0-1")
 
 
+@pytest.mark.parametrize(
+    ("version", "now", "then"),
+    [
+        (">= 1.0, < 2", None, "1.1"),
+        ("> 1.0, < 2", "1.0", "1.1"),
+        (">= 1.0, < 2", "1.0", "1.0"),
+        ("!= 2.0", None, "1.1"),
+        ("1.*", None, "1.1"),
+        ("1.*", "1.0", "1.0"),
+    ],
+)
+def test_conditions_choose_the_newest_version_that_will_do(
+    bench: Bench, make: Callable[..., RpmTransaction], version: str, now: str | None, then: str
+) -> None:
+    if now is not None:
+        have(bench, f"jet-app-{now}", "jet-lib-1.0")
+    bench.converge(make(package="jet-app", version=version))
+    assert f"jet-app-{then}" in installed(bench)
+
+
+def test_a_range_without_a_version_is_told_with_what_there_is(
+    bench: Bench, make: Callable[..., RpmTransaction]
+) -> None:
+    with pytest.raises(
+        TaskError, match=r"no version of jet-app is > 1\.1, < 2: the repositories have 2\.0-1, 1\.1-1, 1\.0-1"
+    ):
+        bench.plan(make(package="jet-app > 1.1, < 2"))
+    with pytest.raises(TaskError, match="the repositories have none"):
+        bench.plan(make(package="jet-nonesuch > 1.1, < 2"))
+    made, _ = bench.converge(make(package=["jet-app > 1.0, < 2", "jet-other"], update=True))
+    assert made["jet-app"] == (None, "1.1-1")
+
+
 def test_downgrade_happens_only_where_it_is_allowed(bench: Bench, make: Callable[..., RpmTransaction]) -> None:
     have(bench, "jet-app-2.0", "jet-lib-2.0")
     for version in ("1.1", "< 2"):
