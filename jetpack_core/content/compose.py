@@ -156,11 +156,12 @@ class _Composer:
         return False
 
     def _report_twins(self, node: Mapping) -> None:
-        seen: dict[str, Scalar] = {}
-        for key, _ in node.pairs:
-            first = seen.setdefault(key.text, key)
+        seen: dict[str, tuple[Scalar, Node]] = {}
+        for key, value in node.pairs:
+            first, kept = seen.setdefault(key.text, (key, value))
             if first is not key:
                 self._problems.add(key, *twice(key.text, first.position), code="duplicate-key")
+                self._problems.conceal_with(kept, value)
         pairs = {key.text: (key, value) for key, value in reversed(node.pairs)}
         node.pairs = list(reversed(pairs.values()))
 

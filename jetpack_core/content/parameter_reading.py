@@ -9,7 +9,7 @@ from jetpack_core.content.fields import ARGV, EXPRESSION, RAW, SHELL, TEMPLATE, 
 from jetpack_core.content.hints import TASK_KEYS
 from jetpack_core.content.model import Parameter
 from jetpack_core.content.nodes import Scalar
-from jetpack_core.content.problems import suggest
+from jetpack_core.content.problems import nearest, suggest
 from jetpack_core.content.values import locate, sentence, validate
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class ParameterReader:
         for key, node in pairs:
             field = fields.by_name.get(key.text)
             if field is None:
+                if _means_secret(key.text, fields):
+                    self._problems.conceal(node)
                 hint = TASK_KEYS.get(key.text) or suggest(key.text, fields.shown)
                 self._problems.add(key, f"!{module} has no parameter `{key.text}`", hint, code="unknown-parameter")
             elif field.name in given:
@@ -104,3 +106,9 @@ def code_of(fault: Fault) -> str:
     if fault.missing:
         return "missing-parameter"
     return "missing-file" if fault.message.startswith("no file ") else "wrong-value"
+
+
+def _means_secret(name: str, fields: Fields) -> bool:
+    """Tell whether an unknown name is most likely that of a parameter that holds a secret."""
+    near = nearest(name, fields.shown)
+    return near is not None and fields.by_name[near].reading.secret

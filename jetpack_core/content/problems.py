@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from jetpack_core.content.nodes import Node, Source
+from jetpack_core.content.nodes import Mapping, Node, Scalar, Sequence, Source
 from jetpack_core.errors import ContentError, Problem
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Problems:
         self._vault = vault
         self._found: dict[Problem, None] = {}
         self._sources: dict[str, Source] = {}
+        self._concealed: set[tuple[str, int]] = set()
+        self._twins: dict[int, list[Node]] = {}
 
     def __len__(self) -> int:
         return len(self._found)
@@ -67,6 +70,28 @@ class Problems:
         line = "" if hidden else self._source(where.file).line(where.line)
         self._found[Problem(where, message, hint, line, code)] = None
 
+    def conceal(self, node: Node) -> None:
+        """See that the lines of a value that should be secret are shown with no problem, whatever it is."""
+        for twin in self._twins.pop(id(node), ()):
+            self.conceal(twin)
+        if isinstance(node, Scalar):
+            first = node.position
+            lines = range(first.line, first.line + len(node.text.splitlines()) + 1)
+            # What stands on one line is told from what goes on below it, so that no other excerpt is lost.
+            one = "\n" not in node.text and node.text in self._line_of(node)
+            self._concealed |= {(first.file, line) for line in (lines[:1] if one else lines)}
+            return
+        inner = [value for _, value in node.pairs] if isinstance(node, Mapping) else []
+        for value in node.items if isinstance(node, Sequence) else inner:
+            self.conceal(value)
+
+    def conceal_with(self, node: Node, twin: Node) -> None:
+        """Note a value that is dropped in favour of another of the same key, and is as secret as that one."""
+        self._twins.setdefault(id(node), []).append(twin)
+
+    def _line_of(self, node: Node) -> str:
+        return node.source.line(node.position.line)
+
     def extend(self, error: ContentError) -> None:
         """Take over what another load found."""
         for problem in error.problems:
@@ -77,7 +102,12 @@ class Problems:
         """Raise ContentError with everything noted, file by file from top to bottom."""
         if self._found:
             order = {file: number for number, file in enumerate(self._sources)}
-            raise ContentError(sorted(self._found, key=lambda problem: _place(problem, order)))
+            found = sorted(self._found, key=lambda problem: _place(problem, order))
+            raise ContentError(map(self._without_secrets, found))
+
+    def _without_secrets(self, problem: Problem) -> Problem:
+        place = (problem.position.file, problem.position.line)
+        return replace(problem, source_line="") if place in self._concealed else problem
 
     def _source(self, file: str) -> Source:
         if file not in self._sources:
@@ -100,12 +130,17 @@ def _text_of(path: Path) -> str:
         return ""
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the name that was most likely meant by one that does not exist, or None."""
+    return next(iter(difflib.get_close_matches(name.lower(), sorted(known), n=1)), None)
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return the hint for a name that does not exist: the nearest one that does, or all of a few."""
     names = sorted(known)
-    near = difflib.get_close_matches(name.lower(), names, n=1)
+    near = nearest(name, names)
     if near:
-        return f"did you mean `{near[0]}`?"
+        return f"did you mean `{near}`?"
     return f"known here: {', '.join(names)}" if 0 < len(names) <= _LISTED else ""
 
 

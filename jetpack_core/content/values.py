@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from jetpack_core.contracts.fields import ParameterContext
 
 Path = tuple[str | int, ...]
+# A template holds no secret itself, and an error in it is best shown.
+_ONLY_TEMPLATE: Final = re.compile(r"\s*\{\{[^'\"{}]*\}\}\s*")
 
 
 class ValueReader:
@@ -42,6 +45,8 @@ class ValueReader:
         if node.tag == AGE_TAG:
             self.templated.append(path)
             return to_secret(node, self._problems)
+        if reading.secret and not (isinstance(node, Scalar) and _ONLY_TEMPLATE.fullmatch(node.text)):
+            self._problems.conceal(node)
         if isinstance(node, Scalar):
             return self._scalar(node, reading, path)
         if not check_tag(node, self._problems):
