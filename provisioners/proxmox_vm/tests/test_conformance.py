@@ -47,6 +47,8 @@ class TestMachines(ProvisionerConformance):
             "authorized_keys": KEY,
             "password": "correct horse",
             "pin_host_key": False,
+            "agent": False,
+            "ip": "198.18.0.77/24",
             **more,
         }
         return attached(ProxmoxMachine.model_validate(given), self.cluster, self.folder)
