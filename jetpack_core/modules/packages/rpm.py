@@ -60,6 +60,9 @@ class RpmTransaction(LockingTransaction):
         if self.autoremove and not self.remove:
             message = "`autoremove` goes with `remove`"
             raise ValueError(message)
+        if self.remove and any(one.name.startswith("@") for one in self.requests()):
+            message = "a group can only be installed; name the packages that are to go"
+            raise ValueError(message)
         return self
 
     @property

@@ -29,6 +29,8 @@ createrepo_c --quiet /srv/rpm-more
 for name in jet-lib jet-app; do
     for version in 1.0 2.0; do build rpm-patched $name $version; done
 done
+# dnf's plugin needs-restarting takes this name for one that needs a restart.
+build rpm-patched linux-firmware 1.0
 # notice ID TYPE NAME [MORE]: a notice that version 2.0 is about
 notice() {
     cat <<XML

@@ -257,6 +257,18 @@ def test_a_transaction_that_fails_half_way_says_what_it_changed(bench: Bench) ->
     assert installed(bench)["jet-broken"] == "1.0"
 
 
+def test_a_dpkg_that_was_cut_off_is_told_with_what_to_do(bench: Bench) -> None:
+    bench.shell("touch /var/lib/dpkg/updates/0001")
+    module = apt(package="jet-other")
+    try:
+        outcome = bench.host.apply(module, bench.plan(module))
+    finally:
+        bench.shell("rm -f /var/lib/dpkg/updates/0001")
+    assert (outcome.failed, outcome.changed, installed(bench)) == (True, False, {})
+    assert "'dpkg --configure -a'" in outcome.msg
+    assert outcome.msg.endswith("no package was changed")
+
+
 def test_a_lock_is_waited_for_and_its_holder_named(bench: Bench) -> None:
     module = apt(package="jet-other", lock_timeout=1)
     script = f"python3 -c '{_PIN_LOCK}' %s >/tmp/holder 2>&1 & echo $!; until grep -q held /tmp/holder; do :; done"

@@ -139,5 +139,11 @@ def test_a_signed_repository_needs_its_key(bench: Bench, tmp_path: Path) -> None
     ]
     plan = apply(bench, apt_repository(trusted=False, key=good))
     assert set(changes(plan)) == {"/etc/apt/keyrings/jet.asc", "/etc/apt/sources.list.d/jet.sources"}
-    apply(bench, apt_repository(remove=True))
-    assert not bench.machine.exists("/etc/apt/keyrings/jet.asc")
+    # The same key in its other form takes the place of the first.
+    binary = tmp_path / "good.gpg"
+    binary.write_bytes(bench.machine.exec(["gpg", "--dearmor"], stdin=good.read_bytes()).stdout)
+    apply(bench, apt_repository(trusted=False, key=binary))
+    assert bench.shell("ls /etc/apt/keyrings").split() == ["jet.gpg"]
+    plan = apply(bench, apt_repository(remove=True))
+    assert set(changes(plan)) == {"/etc/apt/keyrings/jet.gpg", "/etc/apt/sources.list.d/jet.sources"}
+    assert bench.shell("ls /etc/apt/keyrings") == ""

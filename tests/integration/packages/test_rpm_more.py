@@ -141,8 +141,18 @@ def test_security_upgrade_leaves_everything_else_alone(bench: Bench, module: typ
     assert made == done(outcome) == {"jet-lib": ("1.0-1", "2.0-1")}
     assert installed(bench) == {"jet-lib-2.0", "jet-app-1.0"}
     # The patch asks for a restart, which zypper says by its exit code 102 and by nothing else.
-    assert outcome.result.get("reboot_required", False) is (module is Zypper)
+    assert outcome.result["reboot_required"] is (module is Zypper)
     assert changes(bench.plan(make(upgrade="all"))) == {"jet-app": ("1.0-1", "2.0-1")}
+
+
+def test_an_upgrade_by_dnf_tells_whether_a_restart_is_needed(bench: Bench) -> None:
+    bench.host.converge(repository(Dnf, "rpm-patched"))
+    have(bench, "rpm-patched/jet-lib-1.0")
+    _, outcome = bench.converge(Dnf.model_validate({"upgrade": "all"}), round_trips=2)
+    assert outcome.result["reboot_required"] is False
+    have(bench, "rpm-patched/linux-firmware-1.0")
+    plan = bench.plan(Dnf.model_validate({"upgrade": "all"}), round_trips=1)
+    assert (plan.kind, plan.outcome.result["reboot_required"]) == (PlanKind.NONE, True)
 
 
 @pytest.fixture

@@ -3,11 +3,12 @@
 apt-get update --quiet >&2
 apt-get install --yes --quiet --no-install-recommends apt-utils createrepo-c dnf libarchive-tools makepkg \
     pacman-package-manager python3-pip python3-venv rpm zypper zstd >&2
-# Debian lets nobody have all plugins of dnf beside zypper: the one that keeps packages at a version is unpacked alone.
+# Debian lets nobody have all plugins of dnf beside zypper: those for holds and for restarts are unpacked alone.
 (cd /tmp && apt-get download --quiet dnf-plugins-core >&2)
 plugins=usr/lib/python3/dist-packages
 dpkg-deb --fsys-tarfile /tmp/dnf-plugins-core_*.deb | tar -x -C / ./etc/dnf/plugins/versionlock.conf \
-    ./etc/dnf/plugins/versionlock.list ./$plugins/dnf-plugins/versionlock.py ./$plugins/dnfpluginscore
+    ./etc/dnf/plugins/versionlock.list ./$plugins/dnf-plugins/versionlock.py \
+    ./$plugins/dnf-plugins/needs_restarting.py ./$plugins/dnfpluginscore
 rm /tmp/dnf-plugins-core_*.deb
 # No repository but those that tests make is known, and no index is left.
 rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /var/lib/apt/lists/* /var/cache/apt/*.bin

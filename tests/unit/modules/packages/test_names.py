@@ -8,10 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from jetpack_core.contracts.module import Module
+from jetpack_core.errors import TaskError
+from jetpack_core.modules.packages.apk import Apk
 from jetpack_core.modules.packages.apt import Apt
+from jetpack_core.modules.packages.dnf import Dnf
 from jetpack_core.modules.packages.names import Duration, Request, parse_request, span_text
+from jetpack_core.modules.packages.package import Package
 from jetpack_core.modules.packages.pip import Pip
 from jetpack_core.modules.packages.versions import DEBIAN, PACMAN, RPM, compare_debian, compare_pacman, compare_rpm
+from jetpack_core.testing.host import TestHost
 
 _UNSAFE = set(" \t\n'\"`$;&|<>(){}[]*?!#\\,%^")
 
@@ -95,6 +101,52 @@ def test_extras_belong_to_pip_alone() -> None:
     assert Pip.model_validate({"package": "psycopg[binary]>=3", "python": "/usr/bin/python3"}).requests()
     with pytest.raises(ValidationError):
         Apt.model_validate({"package": "psycopg[binary]"})
+
+
+def test_compatible_releases_belong_to_pip_alone() -> None:
+    for text in ("psycopg~=3.1", "psycopg ~= 3.1", "psycopg >= 3, ~= 3.1"):
+        module = Pip.model_validate({"package": text, "python": "/usr/bin/python3"})
+        assert [one.name for one in module.requests()] == ["psycopg"]
+        assert "~= 3.1" in module.requests()[0].wanted
+        with pytest.raises(ValidationError, match="known to pip alone"):
+            Apt.model_validate({"package": text})
+
+
+@pytest.mark.parametrize(
+    ("module", "parameters", "words"),
+    [
+        (Apk, {"package": "nginx >= 1, < 2"}, "one condition"),
+        (
+            Pip,
+            {"package": "psycopg[binary]", "remove": True, "python": "/usr/bin/python3"},
+            "name those that are to go",
+        ),
+        (Dnf, {"package": "@development", "remove": True}, "a group can only be installed"),
+    ],
+)
+def test_what_a_manager_cannot_do_is_refused(module: type[Module], parameters: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        module.model_validate(parameters)
+
+
+@pytest.mark.parametrize(
+    ("manager", "parameters", "words"),
+    [
+        ("brew", {"package": "jq", "hold": True}, "brew keeps no package on hold"),
+        ("apk", {"package": "jq", "hold": False}, "apk keeps no package on hold"),
+        ("brew", {"package": "jq >= 1"}, "!homebrew, the module for this host, does not take that: Homebrew has one"),
+        ("apt-get", {"package": "Nginx"}, "!apt, .* 'Nginx' is not the name of a package"),
+        ("winget", {"package": "jq"}, "no module for the package manager 'winget'"),
+    ],
+)
+def test_package_says_what_the_manager_of_a_host_cannot_do(
+    manager: str, parameters: dict[str, object], words: str
+) -> None:
+    with (
+        TestHost(variables={"jet_package_manager": manager}) as host,
+        pytest.raises(TaskError, match=words),
+    ):
+        host.plan(Package.model_validate(parameters))
 
 
 @pytest.mark.parametrize(
