@@ -41,6 +41,7 @@ def jetpack_register_modules() -> list[Reference]:
             "group": ("access.group:Group", "See that a group exists, or does not"),
             "homebrew": ("packages.homebrew:Homebrew", "Manage packages of Homebrew"),
             "hostname": ("system.hostname:Hostname", "Give the host its name"),
+            "instantiate": ("fleet.instantiate:Instantiate", "Write the hosts of a fleet into an inventory"),
             "line": ("files.line:Line", "Keep a line in a text file"),
             "link": ("files.link:Link", "See that a link exists and where it points"),
             "locale": ("system.locale:Locale", "See that locales are there, and say which one logins begin with"),

@@ -70,7 +70,7 @@ PLAY_KEYS: Final = {
     "tags": "tags belong to roles and tasks",
     "import_playbook": "name several playbooks with -p",
     "vars_prompt": "give values with -e",
-    "instantiate": "hosts are made by a `provision:` map in their variables",
+    "instantiate": "the task !instantiate writes a fleet into an inventory; `provision:` in its variables makes it",
 }
 
 MODULES: Final = {
