@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from jetpack_core.engine.host_view import HostView
+from jetpack_core.engine.host_view import EngineHost
 from jetpack_core.errors import StaleError, TaskError
 from jetpack_core.modules.fleet.instantiate import Instantiate
 from jetpack_core.records import PlanKind
@@ -151,7 +151,7 @@ def test_the_inventory_that_is_written_is_one(run_jetpack: CommandLine, tmp_path
 
 
 def test_a_secret_is_not_written_in_clear(host: TestHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HostView, "secretive", property(lambda _self: True))
+    monkeypatch.setattr(EngineHost, "secretive", property(lambda _self: True))
     with pytest.raises(TaskError, match="a secret went into `vars`"):
         host.plan(fleet(tmp_path / "fleet", vars={"password": "hunter2"}))
     assert not (tmp_path / "fleet").exists()
