@@ -15,19 +15,21 @@ TYPED := $(wildcard jetpack_core tests benchmarks plugins/*/src plugins/*/tests 
 CAN_COMPILE = pkg-config --exists libvirt && command -v cc && $(PYTHON) -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'
 LEFT_OUT = $(shell { $(CAN_COMPILE); } >/dev/null 2>&1 || echo --no-install-package libvirt-python --no-install-package jetpack-provisioner-libvirt)
 WORKERS ?= 2
+# What needs no server, no root, and few seconds; where every test is required, all are run.
+QUICK := not slow and not docker and not ssh and not root
 ARGS ?=
 
 # uv installs into the environment made here, and never fetches a Python of its own.
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: help venv demo test images check format bench clean
+.PHONY: help venv demo test test-all images check format bench clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
 	@echo 'Needs: make, Python 3.11 or newer with its venv module (Debian: apt install make python3-venv).'
-	@echo 'Tests on real hosts also need, as root: docker, debootstrap and the OpenSSH client; else they are skipped.'
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo 'test-all also needs, as root: docker, debootstrap and the OpenSSH client; what finds none is skipped.'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 venv: $(STAMP) ## Make or renew .venv with everything locked in uv.lock
 
@@ -44,7 +46,10 @@ $(STAMP): $(PROJECTS)
 demo: $(STAMP) ## Run the demonstration playbook, twice, on this machine
 	JETPACK="$(CURDIR)/$(BIN)/jetpack" examples/demo/run.sh
 
-test: $(STAMP) ## Run every test; those that need a server it does not find are skipped with the reason
+test: $(STAMP) ## Run the tests that need no server, no root and no patience
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(if $(filter 1,$(JETPACK_REQUIRE_ALL)),,-m '$(QUICK)') $(ARGS)
+
+test-all: $(STAMP) ## Run every test; those that need a server it does not find are skipped with the reason
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 images: $(STAMP) ## Make the images of the test hosts now rather than in the first test that needs one

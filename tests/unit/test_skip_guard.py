@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SKIPPING = "import pytest\n\ndef test_one():\n    pytest.skip('no server')\n\ndef test_two():\n    pass\n"
 SKIPPED_MODULE = "import pytest\n\npytest.skip('no such system', allow_module_level=True)\n"
 EXPECTED_FAILURE = "import pytest\n\n@pytest.mark.xfail\ndef test_one():\n    assert False\n"

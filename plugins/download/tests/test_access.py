@@ -24,6 +24,8 @@ from jetpack_core.testing.sandbox import Sandbox
 from plugins.download.tests.conftest import Maker
 from plugins.download.tests.server import Fault, Site, make_authority, make_client, serving
 
+pytestmark = pytest.mark.slow
+
 LOGIN = "Basic " + base64.b64encode(b"ada:s3cret").decode()
 
 

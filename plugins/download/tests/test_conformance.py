@@ -15,6 +15,8 @@ from jetpack_core.testing.modules import Case, ModuleConformance
 from jetpack_core.testing.sandbox import Sandbox
 from plugins.download.tests.server import serving
 
+pytestmark = pytest.mark.slow
+
 BODY = b"x" * 300_000
 SHA256 = hashlib.sha256(BODY).hexdigest()
 NONE, CREATE, MODIFY = PlanKind.NONE, PlanKind.CREATE, PlanKind.MODIFY

@@ -19,6 +19,8 @@ from jetpack_core.testing.sandbox import Sandbox
 from plugins.download.tests.conftest import Maker
 from plugins.download.tests.server import Fault, Site
 
+pytestmark = pytest.mark.slow
+
 BIG = bytes(range(256)) * 4096
 MIB = 1 << 20
 

@@ -17,6 +17,8 @@ from jetpack_core.testing.sandbox import Sandbox
 from plugins.download.tests.conftest import Maker
 from plugins.download.tests.server import Site, make_authority, serving
 
+pytestmark = pytest.mark.slow
+
 PRIVATE = ("Authorization", "X-Api-Key", "Cookie")
 
 

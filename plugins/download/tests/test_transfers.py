@@ -18,6 +18,8 @@ from plugins.download.tests.conftest import Maker
 from plugins.download.tests.server import Fault, Site
 from plugins.download.tests.test_download import BIG, MIB, leftovers, sha256
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_interrupted_transfer_goes_on_where_it_ended(
     site: Site, box: Sandbox, host: TestHost, download: Maker, via: str

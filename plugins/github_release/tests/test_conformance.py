@@ -16,6 +16,8 @@ from plugins.github_release.tests.conftest import REPO, GitHub
 from plugins.github_release.tests.programs import tar
 from plugins.github_release.tests.test_github_release import HERE, PROGRAM
 
+pytestmark = pytest.mark.slow
+
 CREATE, PASSIVE = PlanKind.CREATE, PlanKind.PASSIVE
 
 

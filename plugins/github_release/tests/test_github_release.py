@@ -20,6 +20,8 @@ from jetpack_core.testing.sandbox import Sandbox
 from plugins.github_release.tests.conftest import GitHub, Maker, reset_in
 from plugins.github_release.tests.programs import elf, tar
 
+pytestmark = pytest.mark.slow
+
 HERE = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
 OTHER = "aarch64" if HERE == "x86_64" else "x86_64"
 PROGRAM = elf(HERE, b"one")

@@ -15,6 +15,8 @@ from jetpack_core.errors import StaleError
 from jetpack_core.testing.host import TestHost
 from plugins.move.tests.making import make_tree, move, names, tree_of
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 6
 
 

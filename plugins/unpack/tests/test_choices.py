@@ -22,6 +22,8 @@ from plugins.unpack.tests.making import MTIME, directory, file, tar
 from plugins.unpack.tests.tasks import APP_TREE, tree, unpack
 from plugins.unpack.tests.zip_crypto import encrypted
 
+pytestmark = pytest.mark.slow
+
 NONE, CREATE, MODIFY = PlanKind.NONE, PlanKind.CREATE, PlanKind.MODIFY
 
 

@@ -19,6 +19,8 @@ from jetpack_core.testing.no_python import ShellConnection
 from jetpack_core.testing.sandbox import Sandbox
 from plugins.unpack.tests import making
 
+pytestmark = pytest.mark.slow
+
 CREATE, MODIFY, NONE = PlanKind.CREATE, PlanKind.MODIFY, PlanKind.NONE
 Step = Callable[[Sandbox], object]
 SITE = making.zipped(("index.html", "<p>hello</p>\n"), ("css/main.css", "p {}\n"))

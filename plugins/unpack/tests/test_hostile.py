@@ -36,6 +36,8 @@ from plugins.unpack.tests.making import (
     zipped,
 )
 
+pytestmark = pytest.mark.slow
+
 EVIL = b"evil\n"
 
 

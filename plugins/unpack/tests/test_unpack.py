@@ -22,6 +22,8 @@ from plugins.unpack.tests import making
 from plugins.unpack.tests.making import COMPRESSORS, MTIME, directory, file, link, tar, zip_info, zipped
 from plugins.unpack.tests.tasks import APP, APP_TREE, tree, unpack
 
+pytestmark = pytest.mark.slow
+
 NONE, CREATE, MODIFY = PlanKind.NONE, PlanKind.CREATE, PlanKind.MODIFY
 
 

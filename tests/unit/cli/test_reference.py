@@ -12,6 +12,8 @@ from jetpack_core.cli.plugin_reference import API, KIT
 from jetpack_core.cli.reference import pages
 from jetpack_core.registry import Kind, Registry
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parents[3] / "docs" / "reference"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ from jetpack_core.events import HostResult
 from jetpack_core.inventory.load import load_inventory
 from jetpack_core.registry import Registry
 from tests.unit.engine.conftest import Recorder
+
+pytestmark = pytest.mark.slow
 
 NAMES = ("a", "b", "d", "d/a", "d/e", "d/e/a", "l", "l/a")
 TEXTS = ("", "one\n", "one\ntwo\n", "{{ item | default('x') }}\n")

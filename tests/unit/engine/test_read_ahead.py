@@ -14,6 +14,8 @@ from jetpack_core.contracts.operations import Stat
 from tests.unit.engine.conftest import Play, Ran
 from tests.unit.engine.memory import MemoryHost, MemoryWorld
 
+pytestmark = pytest.mark.slow
+
 World = Callable[[str], MemoryHost]
 
 PATHS = st.sampled_from(["/a", "/b", "/c"])

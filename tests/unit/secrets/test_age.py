@@ -19,6 +19,8 @@ from jetpack_core.secrets.age import DamagedError, NoMatchingKeyError, Truncated
 from jetpack_core.secrets.identities import parse_recipient
 from tests.unit.secrets.conftest import PASSPHRASE, Find, MakeKey
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("x25519", "ed25519", "rsa")
 PLAIN = b"first\nsecond \xff\0 line\n"
 

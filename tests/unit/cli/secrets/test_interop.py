@@ -11,6 +11,8 @@ import pytest
 from jetpack_core.secret_files.document import Document
 from tests.unit.cli.secrets.conftest import JETPACK, Key, Project, Type, age_key, ssh_key
 
+pytestmark = pytest.mark.slow
+
 SECRET = "geheim: ünïcode\n second line\n"
 
 

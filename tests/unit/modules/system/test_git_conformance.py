@@ -16,6 +16,8 @@ from jetpack_core.testing.modules import Case, ModuleConformance
 from jetpack_core.testing.no_python import ShellConnection
 from jetpack_core.testing.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 # $1: the directory above that of the test, as no address of a repository has a line break.
 # Two commits, a tag on the first and a branch that stays there.
 _ORIGIN = """

@@ -20,6 +20,8 @@ from jetpack_core.records import PlanKind
 from jetpack_core.testing.host import TestHost
 from tests.unit.modules.system.test_git import changes, commit, git, host, origin, settings, where
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["host", "origin", "settings", "where"]
 
 
