@@ -198,7 +198,8 @@ def _reason(error: Exception) -> str:
             break
         inner = deeper
     text = getattr(inner, "verify_message", None) or getattr(inner, "strerror", None) or str(inner)
-    return str(text).rpartition(">: ")[2] or type(error).__name__
+    words = str(text).rpartition(">: ")[2]
+    return words.rpartition("] ")[2] if "[Errno" in words else words or type(error).__name__
 
 
 def _plain(value: object) -> object:

@@ -211,7 +211,7 @@ class Maker:
     def _left(self, place: Place, error: JetpackError, what: str) -> JetpackError:
         command = f"{self._kind.command} destroy {place.vmid} --purge"
         hint = f"the {self._kind.noun} {place.vmid} on {place.node} {what}: run it again, or remove it there: {command}"
-        return JetpackError(error.message, hint=f"{error.hint}\n{hint}" if error.hint else hint)
+        return JetpackError(error.message, hint=f"{error.hint}; {hint}" if error.hint else hint)
 
     # Changing.
 

@@ -25,12 +25,12 @@ def parse(text: str, default_key: str = "") -> dict[str, str]:
     :param default_key: The key that a value without one belongs to; there is none if empty.
     """
     found: dict[str, str] = {}
-    for part in text.split(","):
-        if not part.strip():
-            continue
-        key, equals, value = part.strip().partition("=")
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    for number, part in enumerate(parts):
+        key, equals, value = part.partition("=")
         if not equals:
-            if not default_key:
+            # Where the key is not known yet, only the first value can do without.
+            if not default_key or (default_key == BARE and number):
                 raise ValueError(f"{key!r} needs a key, such as KEY={key}")
             key, value = default_key, key
         if default_key == "model" and key in MODELS:

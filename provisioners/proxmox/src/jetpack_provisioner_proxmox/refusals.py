@@ -107,7 +107,7 @@ def _worded(reason: str, errors: object) -> str:
 def task_failed(what: str, who: str, status: str, log: str) -> ApiError:
     """Return the error of a task that began and failed, with the end of its log."""
     error = refused(what, who, 500, f"{status}\n{log}" if _PERMISSION.search(log) else status, None)
-    told = f"the end of the task's log:\n{log}" if log else ""
-    hint = "\n".join(part for part in (error.hint, told) if part)
+    told = "the end of the task's log: " + " | ".join(log.splitlines()) if log else ""
+    hint = "; ".join(part for part in (error.hint, told) if part)
     message = error.message if "\n" not in error.message else f"{what}: {status}"
     return ApiError(message, hint=hint, status=500, text=f"{status}\n{log}")
