@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioners.proxmox.tests.cluster import formats
@@ -31,6 +32,11 @@ def schema_file() -> Path:
 @pytest.fixture(scope="module")
 def published(schema_file: Path) -> Mapping[str, Call]:
     return read_schema(schema_file)
+
+
+@pytest.fixture(scope="module")
+def published_formats(schema_file: Path) -> Mapping[str, Mapping[str, Any]]:
+    return read_formats(schema_file)
 
 
 def test_every_call_of_the_table_is_played_and_no_other() -> None:
@@ -98,20 +104,24 @@ def test_parameters_are_counted_as_the_published_schema_counts_them(schema_file:
 
 
 @pytest.mark.parametrize("name", sorted(formats.PATTERNS))
-def test_formats_are_refused_in_the_published_words(schema_file: Path, name: str) -> None:
-    theirs = read_formats(schema_file)[name]
+def test_formats_are_refused_in_the_published_words(
+    published_formats: Mapping[str, Mapping[str, Any]], name: str
+) -> None:
+    theirs = published_formats[name]
     if "error" in theirs:
         with pytest.raises(formats.FormatError) as caught:
             formats.check_format(name, "\u2192 no ;")
         assert str(caught.value) == theirs["error"].replace("{value}", "\u2192 no ;")
 
 
+# How long one example takes is the machine's affair.
+@settings(deadline=None, max_examples=50)
 @given(data=st.data())
 @pytest.mark.parametrize("name", sorted(formats.PATTERNS))
 def test_formats_accept_what_the_published_expressions_accept(
-    schema_file: Path, name: str, data: st.DataObject
+    published_formats: Mapping[str, Mapping[str, Any]], name: str, data: st.DataObject
 ) -> None:
-    theirs = read_formats(schema_file)[name]
+    theirs = published_formats[name]
     if "regex" not in theirs:
         return
     flags = re.IGNORECASE if theirs.get("flags") == "i" else re.NOFLAG

@@ -192,8 +192,10 @@ REFUSED = {
     ),
     "net1": (
         {"net1": "name=eth1,ip=10.0.0.1"},
-        "invalid format - format error\n"
-        "net1.ip: invalid format - value does not look like a valid ipv4 network configuration\n",
+        (
+            "invalid format - format error\n"
+            "net1.ip: invalid format - value does not look like a valid ipv4 network configuration\n"
+        ),
     ),
     "net2": (
         {"net2": "name=eth2,name=eth3"},
@@ -238,8 +240,10 @@ REFUSED_FOR_MACHINES = {
     "scsi31": ({"scsi31": "local-lvm:1"}, UNKNOWN),
     "ostype": (
         {"ostype": "arch"},
-        "value 'arch' does not have a value in the enumeration"
-        " 'other, wxp, w2k, w2k3, w2k8, wvista, win7, win8, win10, win11, l24, l26, solaris'",
+        (
+            "value 'arch' does not have a value in the enumeration"
+            " 'other, wxp, w2k, w2k3, w2k8, wvista, win7, win8, win10, win11, l24, l26, solaris'"
+        ),
     ),
     "cores": ({"cores": 0}, "value must have a minimum value of 1"),
     "serial0": ({"serial0": "pipe"}, "value does not match the regex pattern"),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -21,12 +22,14 @@ class Controls:
         self._cluster = cluster
         self._world = cluster.world
         self._faults = faults
+        self._first_settings = cluster.settings.to_json()
         self._operations: dict[str, Callable[..., Any]] = {
             "calls": self._calls,
             "fail_call": self._faults.add_call,
             "fail_task": self._faults.add_task,
             "clear_faults": lambda _values: self._faults.clear(),
             "settings": self._change_settings,
+            "reset": lambda _values: self._reset(),
             "guests": lambda _values: [self._show(guest) for guest in list(self._world.guests.values())],
             "add_guest": self._add_guest,
             "change_guest": self._change_guest,
@@ -42,6 +45,15 @@ class Controls:
         """Do one operation, raising KeyError for an unknown one."""
         with self._world.lock:
             return self._operations[operation](values)
+
+    def _reset(self) -> None:
+        self._faults.clear()
+        self._faults.recorded.clear()
+        self._change_settings(json.loads(self._first_settings))
+        for vmid in self._world.guests:
+            self._cluster.machines.remove(vmid)
+        self._cluster.tasks.known.clear()
+        self._world.reset()
 
     def _calls(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         return list(self._faults.recorded)[values.get("since", 0) :]

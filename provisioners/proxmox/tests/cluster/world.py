@@ -183,6 +183,11 @@ class World:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.lock = threading.RLock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Make everything anew from the settings."""
+        settings = self.settings
         self.nodes = {name: Node(name, **values) for name, values in settings.nodes.items()}
         self.storages = {
             name: Storage(

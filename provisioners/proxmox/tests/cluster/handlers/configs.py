@@ -10,8 +10,6 @@ from provisioners.proxmox.tests.cluster.errors import ApiError
 from provisioners.proxmox.tests.cluster.handlers.privileges import check_options, needed_privileges
 from provisioners.proxmox.tests.cluster.options import (
     given_options,
-    guest_parameters,
-    show_option,
     show_options,
     store_option,
 )
@@ -61,14 +59,13 @@ def show_config(request: Request) -> dict[str, Any]:
 
 
 def show_pending(request: Request) -> list[dict[str, Any]]:
-    """Return a guest's options with what waits for its next start."""
+    """Return a guest's options as texts, with what waits for its next start."""
     guest = request.guest()
     shown = show_options(request, guest, guest.config)
-    parameters = guest_parameters(request, guest.kind)
-    entries = {name: {"key": name, "value": value} for name, value in shown.items()}
+    entries: dict[str, dict[str, Any]] = {name: {"key": name, "value": str(value)} for name, value in shown.items()}
     for name, value in guest.pending.items():
         entry = entries.setdefault(name, {"key": name})
-        entry |= {"delete": 1} if value is None else {"pending": show_option(parameters, guest.kind, name, value)}
+        entry |= {"delete": 1} if value is None else {"pending": "*" * 10 if name == "cipassword" else value}
     return list(entries.values())
 
 

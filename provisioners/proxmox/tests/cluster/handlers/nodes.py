@@ -31,10 +31,14 @@ def _listed(node: Node) -> dict[str, Any]:
 def show_node(request: Request) -> dict[str, Any]:
     """Return the state of a node."""
     node = request.world.node(request.node)
+    free = node.memory - node.used
     return {
         "uptime": 4711,
-        "memory": {"total": node.memory, "used": node.used, "free": node.memory - node.used},
-        "cpuinfo": {"cpus": node.cores, "sockets": 1, "cores": node.cores},
+        "cpu": 0.01,
+        "memory": {"total": node.memory, "used": node.used, "free": free, "available": free},
+        "cpuinfo": {"cpus": node.cores, "sockets": 1, "cores": node.cores, "model": "Test CPU"},
+        "boot-info": {"mode": "efi", "secureboot": 0},
+        "current-kernel": {"sysname": "Linux", "release": "6.14.0-1-pve", "version": "#1", "machine": "x86_64"},
         "pveversion": f"pve-manager/{request.cluster.settings.version}/0000000000000000",
         "loadavg": ["0.10", "0.10", "0.10"],
         "rootfs": {"total": 100 << 30, "used": 10 << 30, "free": 90 << 30, "avail": 90 << 30},
