@@ -18,8 +18,11 @@ from jetpack_core.modules.packages.rpm import RpmTransaction, shown
 from jetpack_core.records import CommandResult
 
 _LOCKED: Final = 7
+# libzypp then takes no lock: who only asks need not wait for others, nor make them wait.
+_READING: Final = {"ZYPP_LOCK_TIMEOUT": "0", "ZYPP_READONLY_HACK": "1"}
 # zypper(8): 100 to 103 only tell of patches and restarts; 106 that a repository was left out.
 _REBOOT, _RESTART, _LEFT_OUT = 102, 103, 106
+_NOTHING_FOUND: Final = 104
 _FINE: Final = frozenset({0, 100, 101, _REBOOT, _RESTART, _LEFT_OUT})
 _TAG: Final = re.compile(r"<(to-[a-z-]+|solvable)\b([^>]*)>")
 _ATTRIBUTE: Final = re.compile(r'([a-z-]+)="([^"]*)"')
@@ -77,7 +80,7 @@ class Zypper(RpmTransaction):
     def simulated(self, todo: Sequence[Request], state: State | None) -> Run | None:
         """Return the transaction as a simulation."""
         words = self._words(todo, state, simulated=True)
-        return None if words is None else self._zypper("--xmlout", "--no-refresh", words=words)
+        return None if words is None else self._asking(words)
 
     def transaction(self, work: Work) -> Run:
         """Return the transaction."""
@@ -107,10 +110,12 @@ class Zypper(RpmTransaction):
     def offer_query(self, names: Sequence[str]) -> Run:
         """Return the question for the versions that repositories have."""
         words = ("search", "--details", "--match-exact", "--type", "package", *names)
-        return replace(self._zypper("--xmlout", "--no-refresh", words=words), read_only=True)
+        return self._asking(words)
 
     def offers(self, ended: CommandResult) -> Sequence[tuple[str, str]]:
-        """Return names and versions."""
+        """Return names and versions. Raises TaskError where zypper cannot even be asked."""
+        if ended.rc not in _FINE | {_NOTHING_FOUND}:
+            raise TaskError(f"zypper: {self.last_words(ended)}")
         found = [dict(_ATTRIBUTE.findall(tag[2])) for tag in _TAG.finditer(ended.stdout)]
         return [(one["name"], shown(one["edition"])) for one in found if {"name", "edition"} <= one.keys()]
 
@@ -136,6 +141,9 @@ class Zypper(RpmTransaction):
     def _spec(self, request: Request, state: State | None) -> str:
         one = self.asked_for(request, state)
         return request.name if one is None else f"{request.name}{one.operator}{one.version}"
+
+    def _asking(self, words: Sequence[str]) -> Run:
+        return replace(self._zypper("--xmlout", "--no-refresh", words=words), env=_READING, read_only=True)
 
     def _zypper(self, *options: str, words: Sequence[str]) -> Run:
         return Run(("zypper", "--non-interactive", *options, *words), env=self.environment)
