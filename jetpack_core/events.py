@@ -73,6 +73,8 @@ class TaskStarted(Event):
     line: int = 0
     hosts: tuple[str, ...] = ()
     planned: bool = False
+    task_id: str = ""
+    """`PLAY.TASK` by their numbers in the run, with an `h` before a handler's; the same in every run of the content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,7 @@ class TaskFinished(Event):
     line: int = 0
     planned: bool = False
     statuses: Mapping[str, int] = field(default_factory=dict)
+    task_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,7 @@ class HostResult(Event):
     """The line of the parameter that is wrong, where it is one."""
     duration: float = 0.0
     """Seconds."""
+    task_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

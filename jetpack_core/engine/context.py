@@ -94,6 +94,8 @@ class RunContext:
     hostvars: OtherHosts
     progress: Progress
     questions: Questions
+    task_ids: Mapping[Task, str]
+    """What events call each task."""
     hosts: dict[str, HostRun] = field(default_factory=dict)
     overlays: dict[str, Overlay] = field(default_factory=dict)
     _shapes: dict[Task, TaskShape] = field(default_factory=dict)

@@ -164,6 +164,7 @@ class PlayRun:
             msg=f"runs only if a task that notifies {handler.subscribe!r} changes something",
             file=handler.position.file,
             line=handler.position.line,
+            task_id=self._context.task_ids.get(handler, ""),
         )
 
     async def _walk(
@@ -267,6 +268,7 @@ class PlayRun:
                 line=task.position.line,
                 planned=self._planning,
                 statuses={status.value: number for status, number in tally.items()},
+                task_id=self._context.task_ids.get(task, ""),
             )
         )
 
@@ -298,6 +300,7 @@ class PlayRun:
                 line=task.position.line,
                 hosts=tuple(host.name for host in hosts),
                 planned=self._planning,
+                task_id=self._context.task_ids.get(task, ""),
             )
         )
 

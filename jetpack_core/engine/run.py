@@ -29,7 +29,7 @@ from jetpack_core.variables.templates import Templates
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from jetpack_core.content.model import Play, Playbook
+    from jetpack_core.content.model import Play, Playbook, Task
     from jetpack_core.contracts.view import View
     from jetpack_core.engine.settings import RunSettings
     from jetpack_core.inventory.model import Inventory
@@ -101,6 +101,7 @@ class _Run:
             groups={name: inventory.members(name) for name in inventory.groups},
             hostvars=OtherHosts(self._variables, inventory),
             progress=progress,
+            task_ids=dict(_task_ids(playbooks)),
             questions=Questions(events, settings.ask, yes=settings.yes, step=settings.step and not settings.planning),
         )
         if settings.lock_timeout is not None and not settings.planning:
@@ -233,6 +234,13 @@ class _Run:
         if self._settings.planning and self._settings.exit_on_change and changes:
             return EXIT_CHANGES
         return EXIT_OK
+
+
+def _task_ids(playbooks: Sequence[Playbook]) -> Iterator[tuple[Task, str]]:
+    plays = (play for playbook in playbooks for play in playbook.plays)
+    for number, play in enumerate(plays, 1):
+        yield from ((task, f"{number}.{place}") for place, task in enumerate(play.tasks, 1))
+        yield from ((task, f"{number}.h{place}") for place, task in enumerate(play.handlers, 1))
 
 
 def _told(error: Exception | None) -> str:

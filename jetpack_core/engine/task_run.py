@@ -372,6 +372,7 @@ class TaskRun:
             line=task.position.line,
             fault_line=failure.line if failure is not None else 0,
             duration=duration,
+            task_id=self._context.task_ids.get(task, ""),
         )
 
     def _found_out(self, ended: Ended) -> Mapping[str, object]:
