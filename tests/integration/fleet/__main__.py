@@ -7,6 +7,9 @@ import sys
 
 from tests.integration.fleet.engine import EngineError, why_no_engine
 from tests.integration.fleet.images import IMAGES, ImageUnavailableError, ensure_image
+from tests.integration.provisioners.machines.daemon import why_no_daemon
+from tests.integration.provisioners.machines.image import NoImageError
+from tests.integration.provisioners.machines.image import ensure_image as ensure_machine
 
 
 def main() -> int:
@@ -18,7 +21,9 @@ def main() -> int:
     try:
         for name in (*IMAGES, "packages", "shells", "systemd", "openrc"):
             print(ensure_image(name))
-    except (EngineError, ImageUnavailableError) as error:
+        if why_no_daemon() is None:
+            print(ensure_machine().disk)
+    except (EngineError, ImageUnavailableError, NoImageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -84,7 +84,7 @@ def _make_base(tag: str) -> None:
         raise ImageUnavailableError("debootstrap is not installed")
     target = tempfile.mkdtemp(prefix="jetpack-fleet-")
     try:
-        _run("sh", str(_RECIPES / "base.sh"), target, _mirror(), SUITE)
+        _run("sh", str(_RECIPES / "base.sh"), target, mirror(), SUITE)
         _import_tree(target, tag)
     finally:
         subprocess.run(["rm", "-rf", "--one-file-system", target], check=False)
@@ -98,7 +98,7 @@ def _run(*argv: str) -> str:
     return done.stdout
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """Return the mirror this machine's own apt uses for the suite, where it has one."""
     if shutil.which("apt-get") is None:
         return DEFAULT_MIRROR

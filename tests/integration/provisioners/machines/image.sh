@@ -33,14 +33,12 @@ printf 'datasource_list: [NoCloud, None]\n' >/etc/cloud/cloud.cfg.d/90_datasourc
 # Modules of cloud-init that a test has no use for; each costs a second of emulation.
 cat >/etc/cloud/cloud.cfg.d/95_machine.cfg <<'CLOUD'
 cloud_init_modules: [seed_random, growpart, resizefs, write-files, set_hostname, update_hostname, users-groups, ssh]
-cloud_config_modules: [runcmd]
-cloud_final_modules: [scripts-user, final-message]
 CLOUD
 systemctl enable systemd-networkd.service
-systemctl mask systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer \
+systemctl mask cloud-config.service cloud-final.service systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer \
     e2scrub_reap.service fstrim.timer dpkg-db-backup.timer systemd-timesyncd.service systemd-binfmt.service \
     systemd-pstore.service systemd-journal-flush.service getty@tty1.service systemd-rfkill.service
-systemctl disable cloud-init-hotplugd.socket 2>/dev/null || true
+systemctl mask cloud-init-hotplugd.socket
 systemctl set-default multi-user.target
 printf '/dev/vda / ext4 defaults 0 1\n' >/etc/fstab
 rm -f /etc/machine-id /etc/hostname
