@@ -14,7 +14,7 @@ from jetpack_core.connections.framed import FramedClient
 from jetpack_core.connections.payload import helper_payload
 from jetpack_core.connections.pipe import ProcessPipe
 from jetpack_core.connections.remote.helper import boot
-from jetpack_core.contracts.operations import Become, Put, Request
+from jetpack_core.contracts.operations import Become, Put, Request, Run
 
 # What runs as "the other user" needs no privileges here: it is only another process.
 OTHER = Become("somebody", "env {{ jet_command }}")
@@ -61,3 +61,24 @@ def test_content_that_comes_with_its_request_reaches_the_other_user(size: int, t
     asyncio.run(scenario())
     for number in range(3):
         assert (tmp_path / str(number)).read_bytes() == (tmp_path / "source").read_bytes()
+
+
+def test_signs_of_life_wait_until_the_other_user_is_logged_in() -> None:
+    slow = Become("somebody", 'sh -c \'sleep 1; exec "$0" "$@"\' {{ jet_command }}')
+
+    async def scenario() -> None:
+        payload = helper_payload()
+        pipe = await ProcessPipe.start(
+            [sys.executable, "-ISc", boot.CODE, "nonce" + boot.PYTHON_MARK, str(len(payload))]
+        )
+        client = FramedClient(pipe)
+        client.ping_every = 0.02
+        await pipe.write(payload)
+        await client.start(b"nonce")
+        async with asyncio.timeout(60):
+            (reply,) = await client.execute([Request(Run(("echo", "there")), slow)])
+        assert reply.error is None
+        assert reply.value is not None
+        await client.close()
+
+    asyncio.run(scenario())

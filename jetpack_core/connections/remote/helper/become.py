@@ -46,6 +46,7 @@ class Child:
         self._forget()
 
     def _forget(self) -> None:
+        self.listening = False
         self.parser = wire.Parser()
         self.outbox = bytearray()
         self.said = bytearray()
@@ -109,6 +110,7 @@ class Child:
 
             tty.setraw(self.slave)
         self.outbox += self.payload
+        self.listening = True
 
     def _log_in(self, helper: "Helper", nonce: bytes) -> None:
         end = time.monotonic() + PATIENCE
@@ -166,8 +168,8 @@ class Child:
     # Working.
 
     def ping(self) -> None:
-        """Keep an idle child alive."""
-        if self.input >= 0:
+        """Keep an idle child alive. One that is still logging in would take this for a password, or for its program."""
+        if self.listening:
             self.outbox += wire.encode(wire.PING, 0)
             try:
                 del self.outbox[: os.write(self.input, self.outbox)]
@@ -260,6 +262,7 @@ class Child:
         for fd in (self.input, self.output, self.error, self.slave):
             if fd >= 0:
                 os.close(fd)
+        self.listening = False
         self.input = self.output = self.error = self.slave = -1
         if self.pid:
             pid, self.pid = self.pid, 0
