@@ -42,6 +42,7 @@ def client() -> Iterator[RawClient]:
         client.do("POST", "/nodes/pve1/lxc", vmid=100, start=1, pool="p", tags="a", **new)
         machine = {"vmid": 101, "scsi0": "local-lvm:1", "ide2": "local-lvm:cloudinit", "agent": "1", "ciuser": "me"}
         client.do("POST", "/nodes/pve1/qemu", machine, start=1, pool="p")
+        client.call("POST", "/nodes/pve1/qemu/101/agent/exec", command=["true"])
         client.do("POST", "/nodes/pve1/lxc/100/snapshot", snapname="before")
         yield client
 
@@ -68,7 +69,8 @@ def test_reading_calls_answer_in_the_published_shape(
     upid = client.cluster.tasks[0]["upid"]
     values = {"node": "pve1", "vmid": "100" if "/lxc/" in name else "101", "storage": "local-lvm", "poolid": "p"}
     path = name.removeprefix("GET ").format(**values, upid=upid, volume="local-lvm:vm-100-disk-0")
-    query = {"type": "user"} if path.endswith("/dump") else {}
+    queries: dict[str, dict[str, object]] = {"dump": {"type": "user"}, "exec-status": {"pid": 1000}}
+    query = queries.get(path.rpartition("/")[2], {})
     answer = client.call("GET", path, query)
     assert answer.status == 200, answer
     # The number comes as text, as from the real one.

@@ -92,6 +92,11 @@ def test_a_machine_has_its_cloud_init_user_and_its_static_address(client: RawCli
         time.sleep(0.1)
     card = answer.data["result"][1]
     assert card["ip-addresses"][0] == {"ip-address": address, "prefix": 24, "ip-address-type": "ipv4"}
+    began = client.call("POST", f"{QEMU}/101/agent/exec", {"command": ["sh", "-c", "cat; id -un"], "input-data": "in "})
+    while not (ended := client.get(f"{QEMU}/101/agent/exec-status", pid=began.data["pid"]))["exited"]:
+        assert time.monotonic() < deadline, ended
+        time.sleep(0.1)
+    assert ended == {"exited": 1, "exitcode": 0, "out-data": "in root\n"}
     assert run(keys, "admin", address, "hostname; id -un; sudo id -un").split() == ["vm", "admin", "root"]
 
 

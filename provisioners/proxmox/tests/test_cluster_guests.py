@@ -40,12 +40,12 @@ def client(cluster: Cluster) -> RawClient:
     return RawClient.by_token(cluster)
 
 
-def create(client: RawClient, vmid: int = 100, **more: object) -> RawAnswer:
+def create(client: RawClient, vmid: int = 100, /, **more: object) -> RawAnswer:
     values = {"vmid": vmid, "ostemplate": TEMPLATE, "rootfs": "local-lvm:8", "hostname": f"ct{vmid}"}
     return client.call("POST", LXC, {**values, **more})
 
 
-def make(client: RawClient, vmid: int = 100, **more: object) -> None:
+def make(client: RawClient, vmid: int = 100, /, **more: object) -> None:
     ended = client.finish(create(client, vmid, **more))
     assert ended == "OK", ended
 
@@ -301,7 +301,7 @@ def test_the_list_of_resources_is_late(cluster: Cluster, client: RawClient) -> N
     assert client.get(f"{LXC}/100/status/current")["status"] == "running"
 
 
-def create_machine(client: RawClient, vmid: int = 100, **more: object) -> None:
+def create_machine(client: RawClient, vmid: int = 100, /, **more: object) -> None:
     values = {"vmid": vmid, "name": "vm", "scsi0": f"local-lvm:0,import-from={IMAGE}", "ide2": "local-lvm:cloudinit"}
     client.do("POST", QEMU, {**values, "net0": "virtio,bridge=vmbr0,tag=20", "agent": "enabled=1", **more})
 
@@ -338,6 +338,9 @@ def test_the_agent_answers_when_it_is_wanted_and_up(cluster: Cluster, client: Ra
     cluster.change_settings(boot_seconds=0.0)
     card = client.get(path)["result"][1]
     assert {"ip-address": "10.9.8.7", "prefix": 24, "ip-address-type": "ipv4"} in card["ip-addresses"]
+    began = client.call("POST", f"{QEMU}/100/agent/exec", command=["sh", "-c", "true"])
+    assert client.get(f"{QEMU}/100/agent/exec-status", pid=began.data["pid"])["exited"] in {0, 1}
+    assert client.call("GET", f"{QEMU}/100/agent/exec-status", pid=1).status == 500
     cluster.change_guest(100, agent_works=False)
     assert refusal(client.call("GET", path)) == (500, "QEMU guest agent is not running")
 

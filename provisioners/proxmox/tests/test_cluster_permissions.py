@@ -45,7 +45,7 @@ def token(cluster: Cluster, name: str) -> RawClient:
     return RawClient.by_token(cluster, f"{name}={cluster.settings.tokens[name]['secret']}")
 
 
-def denied(client: RawClient, method: str, path: str, **values: object) -> str:
+def denied(client: RawClient, method: str, path: str, /, **values: object) -> str:
     answer = client.call(method, path, values)
     assert answer.status == 403, answer
     assert answer.errors == {}

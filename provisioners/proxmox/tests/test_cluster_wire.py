@@ -167,7 +167,7 @@ def test_nodes_that_are_unknown_or_off_are_told_apart(cluster: Cluster) -> None:
     assert (off.status, off.reason) == (595, "No route to host")
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "ostemplate": ({"ostemplate": None}, MISSING),
     "nothing": ({"nothing": 1}, UNKNOWN),
     "net32": ({"net32": "name=eth0"}, UNKNOWN),
@@ -227,7 +227,7 @@ def test_wrong_parameters_are_refused_in_the_real_words(checking: RawClient, nam
     assert checking.cluster.guests == {}
 
 
-REFUSED_FOR_MACHINES = {
+REFUSED_FOR_MACHINES: dict[str, tuple[dict[str, object], str]] = {
     "sshkeys": ({"sshkeys": "ssh-ed25519 AAAA me"}, "invalid format - invalid urlencoded string: ssh-ed25519 AAAA me"),
     "ipconfig0": (
         {"ipconfig0": "ip=10.0.0.5"},

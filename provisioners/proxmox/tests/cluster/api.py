@@ -15,7 +15,7 @@ from provisioners.proxmox.tests.cluster.errors import ApiError, ForeignCallError
 from provisioners.proxmox.tests.cluster.handlers import all_handlers
 from provisioners.proxmox.tests.cluster.pages import Page
 from provisioners.proxmox.tests.cluster.parameters import check_parameters, find_parameter
-from provisioners.proxmox.tests.cluster.request import Cluster, Request
+from provisioners.proxmox.tests.cluster.request import ARRAY_MARK, Cluster, Request
 
 # Calls that older versions do not have, and the one privilege that stood for those of the agent.
 SINCE = {"GET /nodes/{node}/lxc/{vmid}/interfaces": (8, 0)}
@@ -103,12 +103,13 @@ class Api:
         joined = {}
         for name, values in arrival.parameters.items():
             known = find_parameter(call.parameters, name)
+            is_array = known is not None and known.type == "array"
             is_list = known is not None and (known.format or "").endswith("-list")
-            if len(values) > 1 and not is_list:
+            if len(values) > 1 and not is_list and not is_array:
                 raise refuse_parameters(
                     {name: f"type check ('{known.type if known else 'string'}') failed - got ARRAY"}
                 )
-            joined[name] = ",".join(values)
+            joined[name] = (ARRAY_MARK if is_array else ",").join(values)
         return joined
 
     @staticmethod

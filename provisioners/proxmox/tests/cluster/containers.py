@@ -11,11 +11,12 @@ import socket
 import subprocess
 import time
 import uuid
+from collections.abc import Sequence
 from urllib.parse import unquote
 
 from provisioners.proxmox.tests.cluster.errors import ApiError
 from provisioners.proxmox.tests.cluster.machines import Machines, wanted_address
-from provisioners.proxmox.tests.cluster.world import Guest
+from provisioners.proxmox.tests.cluster.world import Ended, Guest
 
 DOCKER_SECONDS = 120
 SSHD_SECONDS = 60
@@ -88,6 +89,12 @@ class ContainerMachines(Machines):
     def address(self, guest: Guest) -> str:
         """Return the address the engine gave."""
         return self._addresses.get(guest.vmid, "")
+
+    def execute(self, guest: Guest, argv: Sequence[str], stdin: str) -> Ended:
+        """Run a command in a guest's container."""
+        command = ["docker", "exec", "--interactive", self._containers[guest.vmid], *argv]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=DOCKER_SECONDS)
+        return Ended(done.returncode, done.stdout, done.stderr)
 
     def close(self) -> None:
         """Remove every container and the network."""

@@ -6,11 +6,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from provisioners.proxmox.tests.cluster.properties import read_properties
-from provisioners.proxmox.tests.cluster.world import Guest
+from provisioners.proxmox.tests.cluster.world import Ended, Guest
 
 _MAC = re.compile(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
+_NO_SUCH_COMMAND = 127
 _SIMULATED_NETWORK = ipaddress.ip_network("198.18.0.0/15")
 
 
@@ -37,6 +39,10 @@ class Machines(ABC):
         """Return a running guest's IPv4 address with its prefix, empty while it has none."""
 
     @abstractmethod
+    def execute(self, guest: Guest, argv: Sequence[str], stdin: str) -> Ended:
+        """Run a command as root in a running guest, as its agent does."""
+
+    @abstractmethod
     def close(self) -> None:
         """Take away everything that is left."""
 
@@ -54,6 +60,10 @@ class SimulatedMachines(Machines):
 
     def remove(self, vmid: int) -> None:
         """Do nothing."""
+
+    def execute(self, guest: Guest, argv: Sequence[str], stdin: str) -> Ended:
+        """Find no such command: there is nothing that could run it."""
+        return Ended(_NO_SUCH_COMMAND, "", f"{argv[0]}: not found\n")
 
     def close(self) -> None:
         """Do nothing."""

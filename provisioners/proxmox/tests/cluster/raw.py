@@ -58,7 +58,7 @@ class RawClient:
         cookie = f"PVEAuthCookie={quote(data['ticket'], safe='')}"
         return cls(cluster, {"Cookie": cookie, "CSRFPreventionToken": data["CSRFPreventionToken"]})
 
-    def call(self, method: str, path: str, values: Mapping[str, object] | None = None, **more: object) -> RawAnswer:
+    def call(self, method: str, path: str, values: Mapping[str, object] | None = None, /, **more: object) -> RawAnswer:
         """Make a call and return its answer, whatever it is."""
         encoded = urlencode({**(values or {}), **more}, doseq=True)
         in_body = method in {"POST", "PUT"}
@@ -80,7 +80,7 @@ class RawClient:
             connection.close()
         return RawAnswer(answer.status, answer.reason, json.loads(content) if content else {})
 
-    def get(self, path: str, **values: object) -> Any:
+    def get(self, path: str, /, **values: object) -> Any:
         """Return what a reading call returns, raising AssertionError when it is refused."""
         answer = self.call("GET", path, values)
         assert answer.status == http.client.OK, answer
@@ -98,7 +98,7 @@ class RawClient:
         exitstatus: str = status["exitstatus"]
         return exitstatus
 
-    def do(self, method: str, path: str, values: Mapping[str, object] | None = None, **more: object) -> None:
+    def do(self, method: str, path: str, values: Mapping[str, object] | None = None, /, **more: object) -> None:
         """Make a call that begins a task and wait for its good end."""
         ended = self.finish(self.call(method, path, values, **more))
         assert ended == "OK", ended

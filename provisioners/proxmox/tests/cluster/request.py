@@ -15,6 +15,9 @@ from provisioners.proxmox.tests.cluster.settings import Settings
 from provisioners.proxmox.tests.cluster.tasks import Tasks, Work
 from provisioners.proxmox.tests.cluster.world import Guest, World
 
+# Stands between the parts of an array; no text of a form holds it.
+ARRAY_MARK = "\0"
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -64,6 +67,10 @@ class Request:
     def text(self, name: str, default: str = "") -> str:
         """Return a parameter as text."""
         return self.arguments.get(name, default)
+
+    def parts(self, name: str) -> list[str]:
+        """Return the parts of an array."""
+        return self.arguments[name].split(ARRAY_MARK)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """Return a boolean parameter."""

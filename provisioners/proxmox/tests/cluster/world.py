@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from provisioners.proxmox.tests.cluster.errors import ApiError, refuse_parameters
@@ -30,6 +31,15 @@ class Snapshot:
     description: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended, and what it wrote."""
+
+    exitcode: int
+    out: str
+    err: str
+
+
 @dataclass(slots=True)
 class Guest:
     """A container or a virtual machine, its configuration as it is stored."""
@@ -48,6 +58,8 @@ class Guest:
     password: str = ""
     agent_works: bool = True
     ignores_shutdown: bool = False
+    # What the agent was told to run, by process number.
+    processes: dict[int, Future[Ended]] = field(default_factory=dict)
 
     @property
     def word(self) -> str:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,8 +12,9 @@ from provisioners.proxmox.tests.cluster.errors import ApiError
 from provisioners.proxmox.tests.cluster.machines import first_mac
 from provisioners.proxmox.tests.cluster.properties import read_properties
 from provisioners.proxmox.tests.cluster.request import Handler, Request
-from provisioners.proxmox.tests.cluster.world import Guest
+from provisioners.proxmox.tests.cluster.world import Ended, Guest
 
+_FIRST_PROCESS = 1000
 _CLOUD_INIT_OPTIONS = (
     "citype",
     "ciuser",
@@ -86,6 +89,32 @@ def ping(request: Request) -> dict[str, Any]:
     return {"result": {}}
 
 
+def execute(request: Request) -> dict[str, int]:
+    """Let a VM's agent run a command and return its process number at once."""
+    guest, argv, stdin = _answering(request), request.parts("command"), request.text("input-data")
+    pid, ended = _FIRST_PROCESS + len(guest.processes), Future[Ended]()
+
+    def run() -> None:
+        ended.set_result(request.cluster.machines.execute(guest, argv, stdin))
+
+    guest.processes[pid] = ended
+    threading.Thread(target=run, daemon=True).start()
+    return {"pid": pid}
+
+
+def show_execution(request: Request) -> dict[str, Any]:
+    """Return whether a command that the agent was told to run has ended, and how."""
+    guest, pid = _answering(request), int(request.text("pid"))
+    if pid not in guest.processes:
+        raise ApiError(f"Agent error: PID {pid} does not exist")
+    process = guest.processes[pid]
+    if not process.done():
+        return {"exited": 0}
+    ended = process.result()
+    written = {"out-data": ended.out, "err-data": ended.err}
+    return {"exited": 1, "exitcode": ended.exitcode} | {name: text for name, text in written.items() if text}
+
+
 def show_agent_interfaces(request: Request) -> dict[str, Any]:
     """Return a VM's interfaces as its agent tells them."""
     guest = _answering(request)
@@ -132,6 +161,8 @@ HANDLERS: dict[str, Handler] = {
     "GET /nodes/{node}/lxc/{vmid}/interfaces": show_interfaces,
     "POST /nodes/{node}/qemu/{vmid}/agent/ping": ping,
     "GET /nodes/{node}/qemu/{vmid}/agent/network-get-interfaces": show_agent_interfaces,
+    "POST /nodes/{node}/qemu/{vmid}/agent/exec": execute,
+    "GET /nodes/{node}/qemu/{vmid}/agent/exec-status": show_execution,
     "GET /nodes/{node}/qemu/{vmid}/cloudinit": show_cloud_init,
     "PUT /nodes/{node}/qemu/{vmid}/cloudinit": renew_cloud_init,
     "GET /nodes/{node}/qemu/{vmid}/cloudinit/dump": dump_cloud_init,
