@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError, UnknownValueError
-from jetpack_core.modules.commands.chain import NO_SUCH_PROGRAM, chain, last_words
+from jetpack_core.modules.commands.chain import NO_SUCH_PROGRAM, before_that, chain, done, last_words
 from jetpack_core.records import AccountEffect, CommandResult
 
 if TYPE_CHECKING:
@@ -130,6 +130,17 @@ def explain_getent(error: OperationError) -> Exception:
     return error
 
 
+# What each tool has done, where a later one fails.
+_TOLD: Final = {
+    "useradd": "the user was made",
+    "usermod": "the user was changed",
+    "chpasswd": "the password was set",
+    "groupadd": "the group was made",
+    "groupmod": "the gid was changed",
+}
+_OF_SHADOW: Final = frozenset(f"{kind}{verb}" for kind in ("user", "group") for verb in ("add", "mod", "del"))
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a chain of account tools is about, so that its failure can be told."""
@@ -139,7 +150,7 @@ class Tools:
     stale: frozenset[int] = frozenset()
     """Exit codes that say the plan no longer holds, for the first tool."""
     hints: Mapping[int, str] | None = None
-    """What to do, by exit code."""
+    """What to do, by exit code of the tools of shadow."""
     tolerated: frozenset[int] = frozenset()
     """Exit codes that are no failure."""
 
@@ -147,7 +158,7 @@ class Tools:
 async def use_tools(host: Host, commands: Sequence[Sequence[str]], tools: Tools, stdin: bytes = b"") -> CommandResult:
     """Run account tools in order, in one round trip.
 
-    Raises TaskError with the tool's own words, and StaleError where somebody was faster.
+    Raises TaskError with the tool's own words and what was done before, and StaleError where somebody was faster.
     """
     try:
         ended = await host.run(chain(commands), stdin=stdin)
@@ -157,7 +168,12 @@ async def use_tools(host: Host, commands: Sequence[Sequence[str]], tools: Tools,
         raise TaskError(f"{tools.subject}: the host has no {commands[0][0]}", hint=_TOOLS_HINT) from error
     if ended.ok or ended.rc in tools.tolerated:
         return ended
-    if ended.rc in tools.stale:
+    failed = done(ended)
+    if ended.rc in tools.stale and not failed:
         raise StaleError(tools.subject, last_words(ended))
-    hint = _TOOLS_HINT if ended.rc == NO_SUCH_PROGRAM else (tools.hints or {}).get(ended.rc, "")
-    raise TaskError(f"{tools.subject}: {last_words(ended)}", hint=hint)
+    program = commands[failed][0]
+    hint = (tools.hints or {}).get(ended.rc, "") if program in _OF_SHADOW else ""
+    if ended.rc == NO_SUCH_PROGRAM and program in {*_OF_SHADOW, *_TOLD, "gpasswd"}:
+        hint = _TOOLS_HINT
+    told = before_that(ended, [_TOLD.get(command[0], "") for command in commands])
+    raise TaskError(f"{tools.subject}: {last_words(ended)}{told}", hint=hint)

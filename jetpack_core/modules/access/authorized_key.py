@@ -13,7 +13,7 @@ from jetpack_core.contracts.attributes import prefixed, seen
 from jetpack_core.contracts.fields import HostPath, Mode
 from jetpack_core.contracts.module import Module
 from jetpack_core.contracts.paths import explained, refuse_in_the_way
-from jetpack_core.errors import OperationError, TaskError, UnknownValueError
+from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError, UnknownValueError
 from jetpack_core.modules.access.accounts import AccountName, UserEntry, explain_getent, getent, parse_users
 from jetpack_core.modules.access.keys import Key, parse_key, parse_options, with_keys, without_keys
 from jetpack_core.modules.files.document import Document
@@ -179,7 +179,12 @@ class AuthorizedKey(Module):
         """Put the file in place, in one round trip."""
         steps = cast("tuple[Operation[object], ...]", plan.data)
         with explained(self._file("~")):
-            await host.gather(steps)
+            try:
+                await host.gather(steps)
+            except OperationError as error:
+                if error.code is OperationCode.EXISTS:
+                    raise StaleError(error.subject, "somebody made it meanwhile") from error
+                raise
         return Outcome()
 
 

@@ -89,6 +89,7 @@ def plan_new(module: User, state: UserState) -> Plan:
     options += [*(["-G", ",".join(groups)] if groups else []), *(["-r"] if module.system else []), *_fields(module)]
     if module.password_lock is False and module.password is None:
         raise TaskError(f"{module.user} is new and has no password to be unlocked", hint="give `password`")
+    _require_keygen(module, state)
     locked = module.password_lock is True
     commands = [("useradd", *options, module.user), *([_CHPASSWD] if module.password is not None else [])]
     return Plan(
@@ -126,6 +127,14 @@ def _require_groups(state: UserState, names: Sequence[str]) -> None:
     missing = [name for name in names if name not in state.groups]
     if missing:
         raise TaskError(f"there is no group {', '.join(missing)}", hint="make it first, with !group")
+
+
+def _require_keygen(module: User, state: UserState) -> None:
+    if module.generate_ssh_key and not state.can_make_keys:
+        hint = (
+            "install openssh-client on Debian, openssh-clients on Fedora and SUSE, openssh on Arch, or openssh-keygen"
+        )
+        raise TaskError(f"the host has no ssh-keygen to make a key for {module.user}", hint=hint)
 
 
 def _new_changes(module: User, own: str | None, groups: list[str]) -> tuple[Change, ...]:
@@ -173,6 +182,7 @@ def plan_existing(module: User, host: Host, state: UserState, entry: UserEntry) 
     sets_password, locked = _add_shadow(module, state, options, changes)
     make_key = module.generate_ssh_key and state.key is None
     if make_key:
+        _require_keygen(module, state)
         changes.append(Change("ssh_key", None, f"{entry.home}/.ssh/id_ed25519"))
     if not changes:
         return Plan(PlanKind.NONE, outcome=Outcome(_result(entry, state)))

@@ -30,11 +30,16 @@ _SMALL_FILE: Final = 65536
 _SKELETON: Final = "/etc/skel"
 _EPOCH: Final = dt.date(1970, 1, 1)
 
-# $1: the user. Prints "present" where the key is there, then its public half.
-_FIND_KEY: Final = (
-    'home=$(getent passwd "$1" | cut -d: -f6); [ -n "$home" ] && [ -e "$home/.ssh/id_ed25519" ] '
-    '&& { echo present; cat "$home/.ssh/id_ed25519.pub" 2>/dev/null; }'
-)
+# $1: the user. Prints "present" where the key is there, then its public half; or that there is nothing to make one.
+_FIND_KEY: Final = """
+home=$(getent passwd "$1" | cut -d: -f6)
+if [ -n "$home" ] && [ -e "$home/.ssh/id_ed25519" ]; then
+  echo present
+  cat "$home/.ssh/id_ed25519.pub" 2>/dev/null
+elif ! command -v ssh-keygen >/dev/null; then
+  echo impossible
+fi
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ class UserState:
     home_mode: int
     key: str | None
     """The public half of the user's ssh key; None where there is no key."""
+    can_make_keys: bool = True
+    """Whether there is a program for it, where that was asked."""
     skeleton_has_keys: bool = False
     """Whether a new home comes with a directory .ssh, or may."""
 
@@ -112,6 +119,7 @@ async def read_user(host: Host, name: str, home: str | None, *, with_key: bool) 
         there,
         _home_mode(login),
         _key(texts[3:]),
+        texts[3:] != ["impossible\n"],
         keys.exists or skeleton != _SKELETON,
     )
 

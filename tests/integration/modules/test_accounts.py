@@ -275,6 +275,40 @@ def test_a_taken_uid_is_refused_with_the_tools_words(host: TestHost, machine: Ss
     assert line(machine, "passwd", "alice") == [""]
 
 
+def test_what_was_done_before_a_tool_failed_is_told(host: TestHost, machine: SshHost) -> None:
+    machine.shell("mv /usr/bin/gpasswd /usr/bin/gpasswd.away; mv /usr/sbin/chpasswd /usr/sbin/chpasswd.away")
+    try:
+        with pytest.raises(TaskError, match=r"gpasswd.*\(before that, the group was made\)") as caught:
+            host.converge(Group(group="web", users=["ops"]))
+        assert "passwd on Debian" in caught.value.hint
+        with pytest.raises(TaskError, match=r"chpasswd.*\(before that, the user was made\)"):
+            host.converge(User.model_validate({"user": "alice", "password": HASH}))
+    finally:
+        machine.shell("mv /usr/bin/gpasswd.away /usr/bin/gpasswd; mv /usr/sbin/chpasswd.away /usr/sbin/chpasswd")
+    assert line(machine, "group", "web")[3] == ""
+    converged(host, Group(group="web", users=["ops"]))
+    converged(host, User.model_validate({"user": "alice", "password": HASH}))
+
+
+def test_a_key_that_cannot_be_made_is_told(host: TestHost, machine: SshHost) -> None:
+    machine.shell("mv /usr/bin/ssh-keygen /usr/bin/ssh-keygen.away")
+    try:
+        with pytest.raises(TaskError, match="no ssh-keygen to make a key for alice") as caught:
+            host.converge(User(user="alice", generate_ssh_key=True))
+        assert "openssh-client " in caught.value.hint
+        assert line(machine, "passwd", "alice") == [""]
+    finally:
+        machine.shell("mv /usr/bin/ssh-keygen.away /usr/bin/ssh-keygen")
+    # What nobody could foresee: something is where the directory of the keys is to be.
+    machine.shell("touch /etc/skel/.ssh")
+    try:
+        with pytest.raises(TaskError, match=r"/home/alice/\.ssh.*\(before that, the user was made\)") as caught:
+            host.converge(User(user="alice", generate_ssh_key=True))
+        assert caught.value.hint == ""
+    finally:
+        machine.shell("rm /etc/skel/.ssh")
+
+
 def test_who_may_not_is_told_what_to_do(fleet: Fleet, machine: SshHost) -> None:
     with reached(fleet, machine, DEPLOY_USER) as host:
         for module in (Group(group="web"), User(user="alice")):
