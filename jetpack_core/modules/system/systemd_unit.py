@@ -14,7 +14,7 @@ from jetpack_core.contracts.attributes import Attributes, for_secrets, new_state
 from jetpack_core.contracts.fields import Mode
 from jetpack_core.contracts.module import Module
 from jetpack_core.contracts.paths import explained, refuse_in_the_way
-from jetpack_core.errors import OperationCode, OperationError, TaskError
+from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
 from jetpack_core.modules.commands.chain import last_words
 from jetpack_core.modules.files.content import FileWork, compare, operation, plan_new
 from jetpack_core.modules.files.payload import content_limit, payload_of_bytes
@@ -163,12 +163,20 @@ class SystemdUnit(Module):
                 if work.make_directory:
                     steps.append(host.make_directory(posixpath.dirname(self._path), mode=_DIRECTORY_MODE, parents=True))
                 steps.append(operation(host, work.file))
-            replies = await host.gather([*steps, host.run(systemctl("system", "daemon-reload"))])
+            replies = await self._done(host, [*steps, host.run(systemctl("system", "daemon-reload"))])
         ended = cast("CommandResult", replies[-1])
         if not ended.ok:
             done = "gone" if plan.kind is PlanKind.REMOVE else "in place"
             raise TaskError(f"{self._path} is {done}, and systemd did not read its units anew: {last_words(ended)}")
         return Outcome()
+
+    async def _done(self, host: Host, steps: list[Operation[object]]) -> list[object]:
+        try:
+            return list(await host.gather(steps))
+        except OperationError as error:
+            if error.code is OperationCode.EXISTS:
+                raise StaleError(error.subject, "somebody made it meanwhile") from error
+            raise
 
     async def _check(self, host: Host) -> str:
         """Let systemd judge a private copy; returns the directory that is to be removed."""
