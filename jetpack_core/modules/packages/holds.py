@@ -78,6 +78,10 @@ class HoldingTransaction(IndexedTransaction):
         """Return the plan behind a refresh, holds included."""
         return self.with_holds(super().plan_refresh(state, todo), Work(state, todo, refresh=True))
 
+    def plan_behind_refresh(self, state: State, todo: tuple[Request, ...]) -> Plan:
+        """Return the plan behind an earlier task's refresh, holds included."""
+        return self.with_holds(super().plan_behind_refresh(state, todo), Work(state, todo))
+
     def with_holds(self, plan: Plan, work: Work) -> Plan:
         """Return a plan with what becomes of holds."""
         names = [hold_of(name) for name in self.to_mark(work.state)]

@@ -60,7 +60,7 @@ class Transaction(ManagedPackages):
         if not todo and not self.has_other_work():
             return self.finish_plan(host, Work(state, ()))
         if INDEX in planned:
-            return self._plan_behind_refresh(state, todo)
+            return self.plan_behind_refresh(state, todo)
         if self.refresh_due(state):
             return self.plan_refresh(state, todo)
         if at_once and len(todo) == len(self.requests()):
@@ -141,7 +141,7 @@ class Transaction(ManagedPackages):
         effects = [PackageEffect(self.keeper, INDEX, ""), *(PackageEffect(self.keeper, one.name, "") for one in todo)]
         return Plan(self._kind(work), tuple(changes), effects=tuple(effects), data=work)
 
-    def _plan_behind_refresh(self, state: State, todo: tuple[Request, ...]) -> Plan:
+    def plan_behind_refresh(self, state: State, todo: tuple[Request, ...]) -> Plan:
         """Plan mode: an earlier task would refresh the index, so that what is missing will come from a newer one.
 
         Raises UnknownValueError where only the new index can tell whether anything is to be done.

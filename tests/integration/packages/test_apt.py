@@ -355,6 +355,9 @@ def test_plan_mode_knows_no_versions_behind_a_refresh(bench: Bench) -> None:
     plans = bench.host.plan_all([first, apt(package=["jet-other", "jet-lib"]), apt(package="jet-app", refresh=True)])
     assert [plan.kind for plan in plans] == [PlanKind.CREATE, PlanKind.NONE, PlanKind.CREATE]
     assert changes(plans[2]) == {"jet-app": (None, "the newest that the refreshed index has")}
+    held = bench.host.plan_all([first, apt(package="jet-app", hold=True), apt(package="jet-app", hold=True)])
+    assert changes(held[1])["hold of jet-app"] == (False, True)
+    assert changes(held[2]) == {}
     with pytest.raises(UnknownValueError, match="an earlier task would refresh"):
         bench.host.plan_all([first, apt(package="jet-lib", update=True)])
     bench.shell("touch /var/lib/apt/lists")

@@ -24,7 +24,7 @@ _FORGET = "rm -rf /var/cache/zypp/solv/@System"
 _EMPTY = f"""
 rpm -e gpg-pubkey 2>/dev/null
 names=$(rpm -qa | grep -v jet-base); [ -z "$names" ] || rpm -e --nodeps $names 2>/dev/null
-rm -rf {" ".join(f"{folder}/*" for folder in _FOLDERS.values())} /etc/pki/rpm-gpg/*
+rm -rf {" ".join(f"{folder}/*" for folder in _FOLDERS.values())} /etc/pki/rpm-gpg/* /var/cache/zypp/*
 {_FORGET}
 """
 Make = Callable[..., RpmTransaction]
@@ -163,17 +163,18 @@ def keys(prepared: Bench, tmp_path: Path) -> dict[str, Path]:
     return found
 
 
-@pytest.mark.parametrize("given", ["key", "gpgkey"])
+@pytest.mark.parametrize("given", ["key", "gpgkey", "key without a try"])
 def test_a_signed_repository_is_known_by_its_key(
     bench: Bench, module: type[RpmTransaction], make: Make, keys: dict[str, Path], given: str
 ) -> None:
-    key = {"key": keys["test"]} if given == "key" else {"gpgkey": "file:///srv/test.asc"}
-    signed = repository(module, "rpm-signed", gpgcheck=True, **key)
+    key = {"gpgkey": "file:///srv/test.asc"} if given == "gpgkey" else {"key": keys["test"]}
+    signed = repository(module, "rpm-signed", gpgcheck=True, refresh="try" not in given, **key)
     _, outcome = bench.host.converge(signed)
     assert not outcome.failed
     assert bench.plan(signed, round_trips=1).kind is PlanKind.NONE
-    made, outcome = bench.converge(make(package="jet-app"))
-    assert made == done(outcome) == {"jet-app": (None, "1.0-1")}
+    bench.shell("touch -d '3 days ago' /var/cache/zypp/raw /var/cache/dnf")
+    _, outcome = bench.converge(make(package="jet-app", refresh=True), round_trips=4)
+    assert done(outcome) == {"jet-app": (None, "1.0-1")}
     assert "test@example.org" in bench.shell("rpm -q gpg-pubkey --qf '%{PACKAGER}\\n'")
 
 
