@@ -190,6 +190,13 @@ def test_addresses_that_are_given_need_not_be_asked_for() -> None:
 
 
 def test_the_newest_template_is_not_the_last_by_alphabet() -> None:
-    names = ["debian-12-standard_12.7-1_amd64.tar.zst", "debian-12-standard_12.12-1_amd64.tar.zst", "debian-120-x"]
-    assert newest(names, "debian-12") == names[1]
+    old, new = "debian-12-standard_12.7-1_amd64.tar.zst", "debian-12-standard_12.12-1_amd64.tar.zst"
+    names = [new, old, "debian-120-standard_1-1.tar.zst", "debian-12-turnkey-wordpress_18.2-1_amd64.tar.gz"]
+    assert newest(names, "debian-12") == new
+    assert newest(names, "debian-12-standard") == new
+    assert newest(names, old) == old
     assert newest(names, "debian-13") is None
+    assert newest(names, "debian-12-turnkey-wordpress") == names[-1]
+    assert newest(["alpine-3.9-default_2.tar.xz", "alpine-3.20-default_1.tar.xz"], "alpine-3") == (
+        "alpine-3.20-default_1.tar.xz"
+    )

@@ -23,7 +23,8 @@ _BIRTH: Final = 10.0
 """Seconds in which a task that was just begun may not be known yet."""
 _LAST_WORDS: Final = 15
 """Lines of a failed task's log that are told."""
-_PROXIED: Final = range(595, 600)
+_SECRET: Final = frozenset({"password", "cipassword"})
+"""Parameters that are never repeated."""
 
 
 class Client:
@@ -44,6 +45,7 @@ class Client:
         self.around = around
         self._lock_timeout = lock_timeout
         self._api: Any = None
+        self._secrets = {secret for secret in (access.password, access.token) if secret}
 
     # Calls.
 
@@ -135,6 +137,7 @@ class Client:
         from proxmoxer.core import ResourceException
 
         data = {key: _plain(value) for key, value in parameters.items() if value is not None}
+        self._secrets |= {str(data[key]) for key in _SECRET & data.keys()}
         segments = [quote(str(segment), safe="") for segment in path]
         try:
             if self._api is None:
@@ -152,9 +155,8 @@ class Client:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             message = f"{what}: {self.access.where} does not answer as Proxmox does: {type(error).__name__}"
             raise ApiError(message, hint="is jet_proxmox_url right?", status=-1) from None
-        raise ApiError(
-            self._clean(answer.message), hint=self._clean(answer.hint), status=answer.status, text=answer.text
-        ) from None
+        message, hint, text = (self._clean(one) for one in (answer.message, answer.hint, answer.text))
+        raise ApiError(message, hint=hint, status=answer.status, text=text) from None
 
     def _silent(self, what: str, error: Exception) -> ApiError:
         """Return the error of a call that got no answer; the words of the libraries are long, and name no host."""
@@ -165,9 +167,8 @@ class Client:
 
     def _clean(self, text: str) -> str:
         """Return a text without our secrets, should anybody repeat them."""
-        for secret in (self.access.password, self.access.token):
-            if secret:
-                text = text.replace(secret, "***")
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
         return text
 
 

@@ -186,6 +186,17 @@ def versioned(name: str) -> tuple[tuple[int, int | str], ...]:
 
 
 def newest(names: list[str], wanted: str) -> str | None:
-    """Return the newest of the names that are a name, or begin with it and `-` or `_`; None where none does."""
-    fit = [name for name in names if name == wanted or name.startswith((f"{wanted}-", f"{wanted}_", f"{wanted}."))]
-    return max(fit, key=versioned, default=None)
+    """Return the newest template that a name means; None where it means none.
+
+    `debian-12` is the package `debian-12-standard`, and none of the appliances that are built upon it.
+    """
+    usual = {wanted, f"{wanted}-standard", f"{wanted}-default"}
+    plain = [name for name in names if "-turnkey-" not in name and name.startswith((f"{wanted}-", f"{wanted}."))]
+    for fit in (
+        [name for name in names if name == wanted],
+        [name for name in names if name.partition("_")[0] in usual],
+        plain,
+    ):
+        if fit:
+            return max(fit, key=versioned)
+    return None

@@ -11,6 +11,7 @@ from jetpack_core.records import Change
 from jetpack_provisioner_proxmox.client import Pause
 from jetpack_provisioner_proxmox.cluster import Place
 from jetpack_provisioner_proxmox.comparison import change_of, configured, parameters
+from jetpack_provisioner_proxmox.guests import check_removable
 from jetpack_provisioner_proxmox.marks import Mark, marked, read_mark
 from jetpack_provisioner_proxmox.notebook import Note
 from jetpack_provisioner_proxmox.planning import tag_setting
@@ -279,6 +280,7 @@ class Maker:
         wanted, place = self._wanted, found.place
         if found.mark is None:
             raise JetpackError(f"{host} ({place.vmid}) was not made by Jetpack")
+        check_removable(self._kind, place, host, found.mark, found.config)
         self._source(found)
         if found.running:
             self._guests.stop(place, host, wanted.shutdown_timeout)

@@ -144,9 +144,17 @@ class ProxmoxGuest(Provisioner):
         """Return the configuration as it is to be; disks, tags, description and pool apart."""
 
     def settings_for(self, config: Config) -> list[Setting]:
-        """Return the settings that depend on what a guest has; of one that is not there yet, nothing is configured."""
-        del config
-        return []
+        """Return the settings that depend on what a guest has; of one that is not there yet, nothing is configured.
+
+        Interfaces that are not among those said are to go; where none is said, others than the first are left alone.
+        """
+        if all(getattr(self, f"net{number}") is None for number in range(NETWORKS)):
+            return []
+        wanted = {str(number) for number in self.networks} | {key[3:] for key in self.config if key[:3] == "net"}
+        there = [
+            (key, "net" + key.removeprefix(stem)) for stem in ("net", "ipconfig") for key in config if _is(stem, key)
+        ]
+        return [Setting(key, net, None) for key, net in there if net[3:] not in wanted]
 
     @abstractmethod
     def disks_of(self) -> tuple[Disk, ...]:
@@ -354,3 +362,7 @@ class ProxmoxGuest(Provisioner):
         identity = found.mark.id if found.mark is not None else ""
         self.notebook.write(Note(guest.name, self.client.access.url, found.place.vmid, identity, keys, source))
         return keys
+
+
+def _is(stem: str, key: str) -> bool:
+    return key.startswith(stem) and key.removeprefix(stem).isdecimal()

@@ -74,14 +74,14 @@ def refused(what: str, who: str, status: int, reason: str, errors: object) -> Ap
 def _forbidden(what: str, who: str, status: int, text: str, permission: re.Match[str]) -> ApiError:
     path, privilege = permission["path"], permission["privilege"]
     if not path or not privilege:
-        return ApiError(f"{what}: {who} may not do that: {text}", hint=_GRANT, status=status, text=text)
+        hint = _hint(text, status) or "`pveum user permissions` shows what it may do"
+        return ApiError(f"{what}: {who} may not do that: {text}", hint=hint, status=status, text=text)
     needed = " or ".join(privilege.replace("|", ",").replace(",", " ").split())
     kind = "--tokens" if "!" in who else "--users"
     hint = f"grant it: pveum acl modify {path} {kind} '{who}' --roles ROLE, with a role that has {needed}"
     return ApiError(f"{what}: {who} lacks the privilege {needed} on {path}", hint=hint, status=status, text=text)
 
 
-_GRANT: Final = "`pveum user permissions` shows what it may do"
 _HINTS: Final = (
     (_ROOT_ONLY, "only root@pam itself may do that, logged in with a password: no token counts as root@pam"),
     (_LOCKED, "another task is at work on it, or was killed; `lock_timeout` waits longer"),

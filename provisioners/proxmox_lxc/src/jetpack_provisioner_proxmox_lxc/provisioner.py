@@ -62,7 +62,7 @@ class ProxmoxContainer(ProxmoxGuest):
     template_storage: str = "local"
     """The storage of templates."""
     unprivileged: bool = True
-    """Let root in it be nobody on the node; fixed once it is made."""
+    """Let root in it be nobody on the node; fixed once it is made, and with `clone` that of the template."""
     swap: Memory | None = None
     """MiB of swap; 512 if not said."""
     cpulimit: Annotated[float, Field(ge=0)] | None = None
@@ -70,7 +70,7 @@ class ProxmoxContainer(ProxmoxGuest):
     cpuunits: Annotated[int, Field(ge=0)] | None = None
     """Its weight among others."""
     features: Properties | None = None
-    """`{nesting: true, keyctl: true, fuse: true}`; `nesting` alone if not said and it is unprivileged."""
+    """`{nesting: true, keyctl: true, fuse: true}`; `nesting` alone if not said, it is unprivileged and no clone."""
     tun: bool = False
     """Give it /dev/net/tun, as VPNs need; only root@pam with a password may."""
     mp0: Properties | None = None
@@ -129,16 +129,23 @@ class ProxmoxContainer(ProxmoxGuest):
         return [
             *plain,
             Setting("memory", "memory", str(self.memory), absent="512"),
-            Setting("unprivileged", "unprivileged", str(int(self.unprivileged)), fixed=True, absent="0"),
+            *self._privileges(),
             *self._features(),
             *self._interfaces(),
             *others,
         ]
 
+    def _privileges(self) -> list[Setting]:
+        """Return whether it is unprivileged; a clone is what its template is, unless the map says it."""
+        if self.clone is not None and "unprivileged" not in self.model_fields_set:
+            return []
+        return [Setting("unprivileged", "unprivileged", str(int(self.unprivileged)), fixed=True, absent="0")]
+
     def _features(self) -> list[Setting]:
         """Return the features; an empty one would be refused to all but root."""
         if self.features is None:
-            return [Setting("features", "features", "nesting=1", partial=True)] if self.unprivileged else []
+            plain = self.unprivileged and self.clone is None
+            return [Setting("features", "features", "nesting=1", partial=True)] if plain else []
         text = property_text(LXC, "features", self.features)
         return [Setting("features", "features", text or None)]
 
@@ -202,9 +209,10 @@ class ProxmoxContainer(ProxmoxGuest):
         return given
 
     def settings_for(self, config: Mapping[str, object]) -> list[Setting]:
-        """Return what depends on what the container has: the number under which it gets its device."""
-        if not self.tun:
-            return []
+        """Return what depends on what the container has, such as the number under which it gets its device."""
+        return [*super().settings_for(config), *(self._tun(config) if self.tun else [])]
+
+    def _tun(self, config: Mapping[str, object]) -> list[Setting]:
         devices = {key: str(config[key]) for key in config if LXC.family(key) == "dev" and key != "dev"}
         if any(properties_of(LXC, key, text).get("path") == _TUN for key, text in devices.items()):
             return []

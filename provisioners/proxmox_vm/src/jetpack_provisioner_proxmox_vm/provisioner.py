@@ -186,14 +186,15 @@ class ProxmoxMachine(ProxmoxGuest):
         return [*found, *cloud.settings()]
 
     def settings_for(self, config: Config) -> list[Setting]:
-        """Return what a machine without them gets: its CD drives."""
+        """Return what depends on what the machine has, such as the CD drives that it lacks."""
         wanted: dict[str, tuple[str, str]] = {}
         cloud = self.cloud
         if cloud is not None and not any("cloudinit" in str(text) for text in config.values()):
             wanted[cloud.drive] = ("cloud_init", f"{cloud.storage or self.disk_storage}:cloudinit")
         if self.iso is not None and properties_of(QEMU, "ide3", str(config.get("ide3", ""))).get("file") != self.iso:
             wanted["ide3"] = ("iso", f"{self.iso},media=cdrom")
-        return [Setting(key, field, text) for key, (field, text) in wanted.items()]
+        drives = [Setting(key, field, text) for key, (field, text) in wanted.items()]
+        return [*super().settings_for(config), *drives]
 
     def disks_of(self) -> tuple[Disk, ...]:
         """Return the first disk and the others."""
