@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import io
-import os
 import tarfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,25 +18,12 @@ from jetpack_provisioner_docker.provisioner import Container
 from jetpack_core.contracts.provisioner import GuestAction, Surroundings
 from jetpack_core.errors import JetpackError
 from jetpack_core.provisioning.locks import named_lock
-from jetpack_core.testing.provisioners import ProvisionerConformance
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 MIB = 1 << 20
 Unused = Callable[[], str]
 SLEEP = ("/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 60 & wait $!; done")
-
-
-class TestContainers(ProvisionerConformance):
-    guest_name = f"jetpack-kit-{os.getpid()}"
-
-    @pytest.fixture
-    def provisioner(self, busybox_image: str) -> Container:
-        return Container(image=busybox_image, command=SLEEP, memory=64 * MIB, restart="no")
-
-    @pytest.fixture
-    def changed(self, busybox_image: str) -> Container:
-        return Container(image=busybox_image, command=SLEEP, memory=96 * MIB, restart="always", cpus=0.5, pids_limit=50)
 
 
 @pytest.fixture
@@ -73,12 +59,13 @@ def test_everything_said_is_what_the_engine_has(engine: DockerClient, make: Make
     guest = wanted.create(name)
     container = engine.containers.get(guest.id)
     said = container.exec_run(
-        ["/bin/sh", "-c", "hostname; echo $MODE; ulimit -n; grep other /etc/hosts; df /scratch /data /dev/shm | wc -l"]
+        ["/bin/sh", "-c", "hostname; echo $MODE; ulimit -Hn; grep other /etc/hosts; df /scratch /data /dev/shm | wc -l"]
     ).output
     assert isinstance(said, bytes)
-    assert said.decode().split() == ["inside", "test", "100", "192.0.2.1", "other", "4"]
+    assert said.decode().split() == ["inside", "test", "200", "192.0.2.1", "other", "4"]
     assert container.labels["team"] == "web"
     assert container.attrs["HostConfig"]["CapAdd"] in (["NET_ADMIN"], ["CAP_NET_ADMIN"])
+    assert container.attrs["HostConfig"]["Ulimits"] == [{"Name": "nofile", "Soft": 100, "Hard": 200}]
     assert "db" in container.attrs["NetworkSettings"]["Networks"][network]["Aliases"]
     assert container.attrs["NetworkSettings"]["Ports"]["8080/tcp"][0]["HostIp"] == "127.0.0.1"
     assert wanted.plan(name, wanted.find(name)).action is GuestAction.NONE

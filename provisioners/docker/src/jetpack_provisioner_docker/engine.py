@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from jetpack_core.errors import JetpackError
+from jetpack_provisioner_docker.ssh import SshRelay
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -34,30 +36,48 @@ class Tls(BaseModel):
     key: str | None = None
     """File with our private key."""
 
+    @model_validator(mode="after")
+    def _pair(self) -> Tls:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("`cert` and `key` belong together")
+        return self
+
 
 def connect(address: str | None, tls: Tls | None) -> DockerClient:
     """Return a client of an engine; nothing is asked of it yet. Raises JetpackError.
 
     :param address: `unix://`, `tcp://` or `ssh://`; DOCKER_HOST or this machine's engine if None.
     """
-    import docker
     from docker.errors import DockerException
     from docker.tls import TLSConfig
 
+    from jetpack_provisioner_docker.client import SoberClient
+
     try:
         if address is None:
-            return docker.from_env(timeout=TIMEOUT)
+            return SoberClient.from_env(timeout=TIMEOUT)
+        if address.startswith("ssh://"):
+            relay = SshRelay(address)
+            client = SoberClient(base_url=relay.address, timeout=TIMEOUT)
+            relay.close_with(client)
+            return client
         config = None
         if tls is not None:
+            _check_files(tls)
             pair = (tls.cert, tls.key) if tls.cert and tls.key else None
-            config = TLSConfig(client_cert=pair, ca_cert=tls.ca, verify=tls.ca or True)
-        # The system's own ssh knows the user's keys, jump hosts and known hosts.
-        over_ssh = address.startswith("ssh://")
-        return docker.DockerClient(base_url=address, tls=config or False, timeout=TIMEOUT, use_ssh_client=over_ssh)
+            config = TLSConfig(client_cert=pair, ca_cert=tls.ca, verify=True)
+        return SoberClient(base_url=address, tls=config or False, timeout=TIMEOUT)
     except (DockerException, OSError, ValueError) as error:
         where = address or "the Docker Engine"
         hint = "is it running, and may this user talk to it? `engine` names another one"
         raise JetpackError(f"{where} cannot be reached: {words(error)}", hint=hint) from error
+
+
+def _check_files(tls: Tls) -> None:
+    for name, file in tls.model_dump(exclude_none=True).items():
+        if not Path(file).is_file():
+            message = f"`tls.{name}`: there is no file {file}"
+            raise JetpackError(message, hint="it is a file of this machine, relative to the working directory")
 
 
 @contextlib.contextmanager
@@ -80,15 +100,14 @@ def refusals(what: str) -> Iterator[None]:
 
 def _cause(error: BaseException) -> str:
     """Return what the system said in the end; what libraries make of it on the way helps nobody."""
-    inner = next((one for one in reversed(error.args) if isinstance(one, BaseException)), None)
-    reason = getattr(error, "reason", None)
-    if isinstance(reason, BaseException):
-        return _cause(reason)
+    inner = getattr(error, "reason", None)
+    if not isinstance(inner, BaseException):
+        inner = next((one for one in reversed(error.args) if isinstance(one, BaseException)), None)
     if inner is not None:
         return _cause(inner)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return str(error).rpartition("object at 0x")[2].partition(">: ")[2] or str(error) or type(error).__name__
+    return str(error).rpartition(">: ")[2] or type(error).__name__
 
 
 def words(error: Exception) -> str:
@@ -96,7 +115,9 @@ def words(error: Exception) -> str:
     explanation = getattr(error, "explanation", None)
     if isinstance(explanation, bytes):
         explanation = explanation.decode("utf-8", "replace")
-    return str(explanation or error).strip() or type(error).__name__
+    # The SDK wraps what went wrong on the first call of all.
+    inner = error.__cause__ if isinstance(error.__cause__, OSError) else None
+    return str(explanation or (_cause(inner) if inner is not None else error)).strip() or type(error).__name__
 
 
 def found(look: Callable[[], T]) -> T | None:
