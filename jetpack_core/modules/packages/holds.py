@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Self
@@ -67,11 +67,9 @@ class HoldingTransaction(IndexedTransaction):
 
     def finish_plan(self, host: Host, work: Work) -> Plan:
         """Return the plan, holds included. Raises UnknownValueError where an earlier task frees a package."""
-        steps = {step.name for step in work.steps}
-        freed = {name for name, held in work.state.planned_holds.items() if not held and name not in steps}
-        concerned = freed if self.has_transaction() else freed & {self.own_name(one, work.state) for one in work.todo}
-        for name in concerned:
-            raise UnknownValueError(f"an earlier task would take {name} off hold")
+        if self.has_transaction():
+            steps = {step.name for step in work.steps}
+            _check_freed({name for name in work.state.planned_holds if name not in steps}, work.state)
         return self.with_holds(super().finish_plan(host, work), work)
 
     def plan_refresh(self, state: State, todo: tuple[Request, ...]) -> Plan:
@@ -92,6 +90,10 @@ class HoldingTransaction(IndexedTransaction):
         effects = [PackageEffect(self.keeper, name, "held" if self.hold else None) for name in names]
         changed = replace(plan, changes=(*plan.changes, *changes), effects=(*plan.effects, *effects))
         return replace(changed, kind=kind, data=work)
+
+    def check_todo(self, todo: Sequence[Request], state: State) -> None:
+        """Raise UnknownValueError where the manager still sees a hold that an earlier task would take away."""
+        _check_freed({self.own_name(one, state) for one in todo}, state)
 
     def check_steps(self, steps: Sequence[Step], state: State) -> None:
         """Raise UnknownValueError where only the run can tell what becomes of what is on hold by then."""
@@ -126,6 +128,12 @@ class HoldingTransaction(IndexedTransaction):
         ended = await self.patiently(host, lambda: run_alone(run), "what is on hold was not changed")
         if not ended.ok:
             raise TaskError(f"{title}: {self.last_words(ended)}")
+
+
+def _check_freed(names: Collection[str], state: State) -> None:
+    for name, held in state.planned_holds.items():
+        if name in names and not held:
+            raise UnknownValueError(f"an earlier task would take {name} off hold")
 
 
 class LockingTransaction(HoldingTransaction, ListedTransaction):

@@ -63,6 +63,7 @@ class Transaction(ManagedPackages):
             return self.plan_behind_refresh(state, todo)
         if self.refresh_due(state):
             return self.plan_refresh(state, todo)
+        self.check_todo(todo, state)
         if at_once and len(todo) == len(self.requests()):
             foreseen = self.foresee(replies[second:], state)
         else:
@@ -112,6 +113,9 @@ class Transaction(ManagedPackages):
             return Plan(PlanKind.NONE, outcome=Outcome(result=found, variables=self.renewed(host, found)))
         effects = tuple(PackageEffect(self.keeper, step.name, step.after) for step in work.steps)
         return Plan(self._kind(work), changes, effects=effects, data=work)
+
+    def check_todo(self, todo: Sequence[Request], state: State) -> None:
+        """Raise UnknownValueError where an earlier task would change what the manager is about to be asked of."""
 
     def check_steps(self, steps: Sequence[Step], state: State) -> None:
         """Raise TaskError where a package would go back to an older version and the task does not allow that."""
