@@ -30,6 +30,8 @@ from jetpack_core.records import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jetpack_core.contracts.host import Host
     from jetpack_core.contracts.operations import Operation
 
@@ -153,7 +155,8 @@ class AuthorizedKey(Module):
             states = replies[1:]
             if self.path is None and entry.home != guess:
                 states = await host.gather(self._looks(host, entry.home))
-        directory, file = (cast("FileStat", state) for state in states)
+        directory, file, *above = (cast("FileStat", state) for state in states)
+        _refuse_led_astray(above)
         return entry, directory, file
 
     def _file(self, home: str) -> str:
@@ -161,7 +164,10 @@ class AuthorizedKey(Module):
 
     def _looks(self, host: Host, home: str) -> list[Operation[object]]:
         path = self._file(home)
-        return [host.stat(posixpath.dirname(path)), host.stat(path, checksum=True, content=_LIMIT)]
+        directory = posixpath.dirname(path)
+        ways = [] if self.path is not None else [one for one in _ancestors(directory) if one != "/"]
+        found = [host.stat(directory), host.stat(path, checksum=True, content=_LIMIT)]
+        return [*found, *(host.stat(way) for way in ways)]
 
     def _compare(self, host: Host, entry: UserEntry, directory: FileStat, file: FileStat, content: bytes) -> Plan:
         owned = _directory_part(host, entry, directory) if self.path is None else Part()
@@ -186,6 +192,22 @@ class AuthorizedKey(Module):
                     raise StaleError(error.subject, "somebody made it meanwhile") from error
                 raise
         return Outcome()
+
+
+def _ancestors(path: str) -> list[str]:
+    """Return the directories that a path is in, from below."""
+    found = [posixpath.dirname(path)]
+    while found[-1] not in {"/", ""}:
+        found.append(posixpath.dirname(found[-1]))
+    return found
+
+
+def _refuse_led_astray(above: Sequence[FileStat]) -> None:
+    """Raise TaskError for a link on the way to the home that others than root could point anywhere."""
+    for way in above:
+        if way.kind is FileKind.SYMLINK and way.uid > 0:
+            hint = "make it a directory, or let root own the link"
+            raise TaskError(f"{way.path} is a link that belongs to {way.owner or way.uid}, not to root", hint=hint)
 
 
 def _planned(host: Host, entry: UserEntry | None, name: str) -> UserEntry | None:

@@ -44,6 +44,7 @@ count "$point"
 exit "$code"
 """
 _NOT_ROOT: Final = re.compile("superuser|must be root|not permitted|denied")
+_NO_HELPER: Final = re.compile("unknown filesystem type|helper program")
 # systemd makes units of fstab, and would go on with those it knows.
 _RELOAD: Final = "[ -d /run/systemd/system ] || exit 0; exec systemctl daemon-reload"
 
@@ -209,5 +210,7 @@ class Mount(Module):
             raise StaleError(self.path, "something was mounted or unmounted meanwhile")
         what = f"{self.src} on {self.path}" if self.wanted else self.path
         hint = "act as root, such as `with: {sudo: root}`" if _NOT_ROOT.search(ended.stderr) else ""
+        if _NO_HELPER.search(ended.stderr):
+            hint = f"install what mounts {self.fstype}, such as nfs-common or nfs-utils for nfs, or cifs-utils for cifs"
         verb = "mounted" if self.wanted else "unmounted"
         raise TaskError(f"{what} cannot be {verb}, and fstab stays as it is: {last_words(ended)}", hint=hint)

@@ -204,7 +204,7 @@ class SystemdUnit(Module):
     def _refused(self, ended: CommandResult, temporary: str) -> TaskError:
         if self.dropin is not None and ended.rc == _UNKNOWN:
             hint = "see the spelling, install what brings the unit, or say `verify_unit: false` to write it even so"
-            return TaskError(f"systemd knows no unit {self.unit} that {self.dropin} could be added to", hint=hint)
+            return TaskError(f"there is no unit {self.unit}, or it is masked: {self.dropin} adds to nothing", hint=hint)
         said = last_words(ended).replace(temporary, "")
         what = f"{self.unit} is no unit" if self.dropin is None else f"with {self.dropin}, {self.unit} is no unit"
         return TaskError(f"{what} that systemd could use, so nothing was changed: {said}")

@@ -152,3 +152,27 @@ def test_a_key_added_in_between_is_not_lost(host: TestHost, machine: SshHost, ke
 def test_an_unknown_user_is_named(host: TestHost, key: Path) -> None:
     with pytest.raises(TaskError, match="no user nobody-here"):
         host.plan(AuthorizedKey(user="nobody-here", key=[public(key)]))
+
+
+def test_links_of_a_user_lead_nobody_astray(host: TestHost, machine: SshHost, key: Path) -> None:
+    """Whoever owns a home could otherwise have root hand over, or write, what belongs to others."""
+    before = machine.shell("find /root -ls | sort -k 11")
+    traps = (
+        "mkdir /home/alice/.ssh; ln -s /root/mine /home/alice/.ssh/authorized_keys; chown -hR alice /home/alice/.ssh",
+        "ln -s /root/.ssh /home/alice/.ssh; chown -h alice /home/alice/.ssh",
+        "mv /home/alice /home/other; ln -s /root /home/alice; chown -h alice /home/alice",
+    )
+    try:
+        for trap in traps:
+            machine.shell(f"rm -rf /home/alice/.ssh; {trap}")
+            with pytest.raises(TaskError, match=r"is a link|no directory of alice's own"):
+                host.converge(AuthorizedKey(user="alice", key=[public(key)]))
+            assert machine.shell("find /root -ls | sort -k 11") == before
+    finally:
+        machine.shell("rm -f /home/alice; mv /home/other /home/alice")
+    machine.shell("mv /home/alice /home/other; ln -s /home/other /home/alice")
+    try:
+        host.converge(AuthorizedKey(user="alice", key=[public(key)]))
+        assert machine.shell("stat -c %U /home/other/.ssh") == "alice\n"
+    finally:
+        machine.shell("rm /home/alice; mv /home/other /home/alice")

@@ -107,7 +107,7 @@ def test_a_drop_in_adds_to_a_unit_of_the_system(host: TestHost, systemd_machine:
         ("cron", "[Service]\nNic=3\n", "Nic"),
         ("cron", "[Service]\nExecStart=/bin/true\n", "cron.service"),
         ("many-written@", "[Service]\nNice=3\nWrong=yes\n", "Wrong"),
-        ("no-such", "[Service]\nNice=3\n", "no unit no-such.service"),
+        ("no-such", "[Service]\nNice=3\n", "no unit no-such.service, or"),
     ],
 )
 def test_a_drop_in_that_makes_no_unit_is_not_put_in_place(
