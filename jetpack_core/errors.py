@@ -153,11 +153,13 @@ class HeldError(JetpackError):
     """Another run holds the host.
 
     :param path: The file on the host that says so.
+    :param owner: The user of the host to whom the file belongs; empty where that is not known.
     :param line: What the holder wrote into it: data from the host, to be trusted by nobody.
     """
 
-    def __init__(self, path: str, line: str) -> None:
+    def __init__(self, path: str, owner: str = "", line: str = "") -> None:
         self.path = path
+        self.owner = owner
         self.line = line
         super().__init__("another run holds the host")
 

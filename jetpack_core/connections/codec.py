@@ -192,6 +192,6 @@ def failure(code: str, subject: str, detail: str) -> JetpackError:
     if code == "STALE":
         return StaleError(subject, detail)
     if code == "HELD":
-        path, _, line = detail.partition(" ")
-        return HeldError(path, line)
+        path, owner, line = [*detail.split(" ", 2), "", ""][:3]
+        return HeldError(path, owner, line)
     return OperationError(OperationCode[code], subject, detail)

@@ -76,10 +76,11 @@ class _Patience:
     async def wait(self, error: HeldError) -> None:
         """Pause before the host is asked again. Raises HostUnreachableError when time is up."""
         waited = time.monotonic() - self._began
-        holder = describe(error.line)
+        holder = describe(error.line, error.owner)
         if waited >= self._timeout:
             hint = (
-                f"wait for it, or longer with --lock-timeout; if there is no such run, remove {error.path} on the host"
+                "wait for it, or longer with --lock-timeout; if there is no such run, "
+                f"remove {error.path} on the host, or run with --lock-timeout off"
             )
             message = f"held by {holder}" + (f"; it was waited for, {self._timeout:g} s" if self._timeout else "")
             raise HostUnreachableError(message, hint=hint) from error
@@ -91,13 +92,18 @@ class _Patience:
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
 
 
-def describe(line: str) -> str:
-    """Return the words for a holder, by the line in its lock file, which anybody may have written."""
+def describe(line: str, user: str) -> str:
+    """Return the words for a holder.
+
+    :param line: What its lock file says, which whoever made it may have invented.
+    :param user: The user of the host to whom the file belongs, which nobody can.
+    """
+    there = f", as {_plain(user)} on the host" if user else ""
     found = _OWNER.fullmatch(line)
     if found is None:
-        return "another run"
+        return f"another run{there}"
     run, since, pid, owner = found.groups()
-    return f"a run of {owner} since {_clock(int(since))} (run {run[:8]}, process {pid})"
+    return f"a run of {owner} since {_clock(int(since))} (run {run[:8]}, process {pid}){there}"
 
 
 def _clock(since: int) -> str:

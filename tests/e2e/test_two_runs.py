@@ -128,7 +128,9 @@ def test_who_waits_too_long_is_told_for_whom_and_nothing_was_done(
     assert ran.code == 4
     (lost,) = [event for event in ran.events if event["event"] == "host_unreachable"]
     assert f"held by a run of {getpass.getuser()}@" in str(lost["msg"])
+    assert ", as deploy on the host" in str(lost["msg"])
     assert "jetpack.lock" in str(lost["hint"])
+    assert "--lock-timeout off" in str(lost["hint"])
     assert not host.exists("/tmp/never")
     assert (planned.code, off.code) == (0, 0), planned.out + off.out
 
@@ -167,7 +169,7 @@ def test_a_clock_that_outlives_its_killed_shell_holds_nothing(new_host: NewHost,
     try:
         wait_until(lambda: host.exists("/tmp/begun"))
         (file,) = lock_files(host)
-        host.exec(["sh", "-c", f"kill -9 $(cut -d' ' -f2 {file})"])
+        host.exec(["sh", "-c", f"kill -9 $(head -n 1 {file} | cut -d ' ' -f 2)"])
         process.communicate(timeout=60)
         wait_until(lambda: made.run(*ad_hoc("--lock-timeout", "0", *LOOK)).code == 0)
     finally:
@@ -181,7 +183,7 @@ def test_what_a_killed_helper_leaves_stops_nobody(new_host: NewHost, project: Ma
     made = project([host])
     with under_way(made, host) as first:
         (path,) = lock_files(host)
-        host.shell(f"kill -9 $(cut -d ' ' -f 2 {path})")
+        host.shell(f"kill -9 $(head -n 1 {path} | cut -d ' ' -f 2)")
         first.communicate(timeout=60)
         assert first.returncode == 4
         # The file is another user's, who alone could remove it; to hold it is enough.
@@ -211,6 +213,20 @@ def test_a_host_that_is_delegated_to_is_held_and_removing_the_file_breaks_the_lo
     finally:
         first.kill()
         first.communicate()
+
+
+@pytest.mark.parametrize("mode", ["1777", "3777"])
+def test_a_shell_and_the_helper_agree_on_the_place(new_host: NewHost, project: MakeProject, mode: str) -> None:
+    host = new_host("debian")
+    made = project([host])
+    host.shell(f"chmod 755 /run/lock 2>/dev/null; chmod {mode} /tmp")
+    with_python(host, there=False)
+    with under_way(made, host, "-u", "deploy"):
+        assert lock_files(host) == ["/tmp/jetpack.lock"]
+        with_python(host, there=True)
+        ran = made.run(*ad_hoc("-u", "root", "--lock-timeout", "0", *LOOK))
+        assert ran.code == 4
+        assert ", as deploy on the host" in ran.out
 
 
 def test_a_link_in_the_place_of_the_lock_is_not_followed(new_host: NewHost, project: MakeProject) -> None:

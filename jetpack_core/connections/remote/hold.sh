@@ -5,7 +5,10 @@
 jplace_of_lock() { # set JL to the path of the file
     JL=
     for jx in /run/lock /tmp /var/tmp /dev/shm; do
-        [ -d "$jx" ] && [ -w "$jx" ] && [ "$(stat -L -c '%a %u' -- "$jx")" = '1777 0' ] && JL=$jx/jetpack.lock && return
+        [ -d "$jx" ] && [ -w "$jx" ] || continue
+        case $(stat -L -c '%a %u' -- "$jx") in
+        [1357]777' 0') JL=$jx/jetpack.lock && return ;;
+        esac
     done
 }
 
@@ -24,6 +27,7 @@ jlives() { # pid
 
 jheld() { # run: ours is joined; E says by whom it is held otherwise
     jline=$(head -c 400 <&9 | head -n 1)
+    jy=$(stat -L -c %U /proc/self/fd/9 || stat -c %U "$JL") jy=${jy%%[!-a-zA-Z0-9._@]*}
     exec 9<&-
     jx=${jline#* }
     jpid=${jx%% *}
@@ -32,7 +36,7 @@ jheld() { # run: ours is joined; E says by whom it is held otherwise
     else
         jline=
     fi
-    E="HELD $JL $jline"
+    E="HELD $JL ${jy:-?} $jline"
     JL=
 }
 

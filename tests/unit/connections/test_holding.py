@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,14 +20,20 @@ from jetpack_core.connections.remote.helper.failures import Fail
 from jetpack_core.connections.remote.helper.holding import RunLock
 
 HOLDER = """
-import sys
+import select, sys
 from jetpack_core.connections.remote.helper import holding
 holding.shared_place = lambda: sys.argv[1].encode()
-lock = holding.RunLock()
+holding._RENEW_EVERY = 0.1
+lock = holding.RunLock(renewing=len(sys.argv) > 2)
 print(lock.take("aaaa", "the other one"), flush=True)
+while not select.select([sys.stdin], [], [], 0.2)[0]:
+    lock.renew()
 sys.stdin.read()
+print(lock.lost(), flush=True)
 lock.release()
 """
+EXPIRY = 3.0
+ME = pwd.getpwuid(os.getuid()).pw_name
 
 
 @pytest.fixture
@@ -33,15 +42,40 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "jetpack.lock"
 
 
-@pytest.fixture
-def holder(place: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the place."""
-    argv = [sys.executable, "-c", HOLDER, str(place.parent)]
+@contextmanager
+def holding_process(place: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    argv = [sys.executable, "-c", HOLDER, str(place.parent), *arguments]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "\n"
         yield process
         process.kill()
+
+
+@pytest.fixture
+def holder(place: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the place."""
+    with holding_process(place) as process:
+        yield process
+
+
+@pytest.fixture
+def renewing(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the place, and touches its file as long as it is well."""
+    monkeypatch.setattr(holding, "EXPIRY", EXPIRY)
+    with holding_process(place, "renewing") as process:
+        yield process
+
+
+def refused_for(lock: RunLock, seconds: float) -> bool:
+    """Tell whether a lock is refused all the time; it is taken as soon as it is not."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with suppress(Fail):
+            assert lock.take("bbbb", "me") == ""
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def test_one_holds_and_leaves_nothing(place: Path) -> None:
@@ -60,7 +94,7 @@ def test_another_run_is_refused_and_told_who_holds(place: Path, holder: subproce
     with pytest.raises(Fail) as refused:
         lock.take("bbbb", "me")
     assert refused.value.code == "HELD"
-    assert refused.value.detail == f"{place} aaaa {holder.pid} the other one"
+    assert refused.value.detail == f"{place} {ME} aaaa {holder.pid} the other one"
     holder.communicate("", timeout=30)
     assert lock.take("bbbb", "me") == ""
     lock.release()
@@ -123,3 +157,57 @@ def test_the_place_is_one_that_every_user_of_the_host_agrees_on() -> None:
     assert place in holding.PLACES
     info = Path(os.fsdecode(place)).stat()
     assert (info.st_uid, info.st_mode & 0o1777) == (0, 0o1777)
+
+
+def test_a_holder_that_is_well_keeps_its_lock(renewing: subprocess.Popen[str]) -> None:
+    assert refused_for(RunLock(), 3 * EXPIRY)
+    out, _ = renewing.communicate("", timeout=30)
+    assert out == "\n"
+
+
+def test_a_holder_that_is_stopped_loses_its_lock_and_learns_of_it(place: Path, renewing: subprocess.Popen[str]) -> None:
+    renewing.send_signal(signal.SIGSTOP)
+    try:
+        lock = RunLock()
+        began = time.monotonic()
+        assert not refused_for(lock, 60)
+        assert time.monotonic() - began > EXPIRY
+        assert place.read_text() == f"bbbb {os.getpid()} me\n"
+        assert lock.lost() == ""
+    finally:
+        renewing.send_signal(signal.SIGCONT)
+    out, _ = renewing.communicate("", timeout=30)
+    assert out == f"{place}\n"
+    assert place.read_text().startswith("bbbb ")
+    lock.release()
+    assert not place.exists()
+
+
+def test_a_holder_that_promised_no_sign_of_life_is_not_succeeded(
+    holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "EXPIRY", 0.5)
+    assert holder.poll() is None
+    assert refused_for(RunLock(), 3)
+
+
+def test_of_many_who_wait_for_a_silent_holder_one_succeeds(place: Path, renewing: subprocess.Popen[str]) -> None:
+    renewing.send_signal(signal.SIGSTOP)
+    locks = [RunLock() for _ in range(4)]
+    taken: list[int] = []
+    try:
+        end = time.monotonic() + 60
+        while not taken and time.monotonic() < end:
+            for number, lock in enumerate(locks):
+                try:
+                    assert lock.take(f"run{number}", "me") == ""
+                except Fail:
+                    continue
+                taken.append(number)
+            time.sleep(0.05)
+    finally:
+        renewing.send_signal(signal.SIGCONT)
+    assert len(taken) == 1
+    assert [lock.lost() for lock in locks] == [""] * 4
+    assert place.read_text().startswith(f"run{taken[0]} ")
+    locks[taken[0]].release()

@@ -3,12 +3,17 @@
 
 The file lies where every user of the host may make files, so that runs of different login users exclude each other.
 It is made under a name of its own, written and locked, and only then given its name by a hard link: whoever finds it
-finds it locked and complete, and nobody ever writes to a file of somebody else. Python 3.6.
+finds it locked and complete, and nobody ever writes to a file of somebody else.
+
+A holder that is stopped or stuck keeps its lock. So it touches the file as long as it hears from its control side, and
+whoever waits takes over once that has not happened for long: by what it saw itself, since clocks may jump. The one
+who was silent finds the file gone before its next step, and does nothing more. Python 3.6.
 """
 
 import binascii
 import os
 import stat
+import time
 
 from jetpack_core.connections.remote.helper.failures import Fail
 from jetpack_core.connections.remote.helper.files import to_text
@@ -17,6 +22,11 @@ PLACES = (b"/run/lock", b"/tmp", b"/var/tmp", b"/dev/shm")
 NAME = b"jetpack.lock"
 LINE_LIMIT = 400
 """Bytes of the file that are read; it may be anybody's."""
+EXPIRY = 90.0
+"""Seconds for which a holder that touches its file may leave that; it hears from its control side every 15 s."""
+_RENEWED = b"renewed"
+"""The second line of a file that is touched."""
+_RENEW_EVERY = 5.0
 _ATTEMPTS = 20
 _READ_ONLY = getattr(os, "ST_RDONLY", 1)
 _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -26,14 +36,19 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 class RunLock:
     """This process's hold on the host."""
 
-    def __init__(self) -> None:
+    def __init__(self, renewing: bool = False) -> None:
+        self.renewing = renewing
+        """Whether `renew` is going to be called time and again."""
         self._fd = -1
         self._path = b""
+        self._renewed = 0.0
+        self._seen = ()  # type: tuple[int, ...]
+        self._since = 0.0
 
     def take(self, run: str, owner: str) -> str:
         """Hold the host for a run; return why it cannot be held, or nothing.
 
-        Raises Fail HELD, its detail the path of the file and the line in it.
+        Raises Fail HELD, its detail the path of the file, the user it belongs to, and the line in it.
         """
         if self._fd >= 0:
             return ""
@@ -42,7 +57,8 @@ class RunLock:
             return "no directory is there that all users may write to"
         self._path = os.path.join(place, NAME)
         try:
-            return self._take(run, "{} {} {}\n".format(run, os.getpid(), owner).encode("utf-8", "replace"))
+            line = "{} {} {}\n".format(run, os.getpid(), owner).encode("utf-8", "replace")
+            return self._take(run, line + _RENEWED + b"\n" if self.renewing else line)
         except OSError as error:
             return "{}: {}".format(to_text(self._path), (error.strerror or "it cannot be used").lower())
 
@@ -99,12 +115,51 @@ class RunLock:
                 os.close(fd)
 
     def _join(self, fd: int, run: str) -> bool:
-        line = os.read(fd, LINE_LIMIT).split(b"\n", 1)[0]
+        line, _, rest = os.read(fd, LINE_LIMIT).partition(b"\n")
         words = line.split(b" ")
         alive = len(words) > 1 and _lives(words[1])
         if alive and words[0] == run.encode():
             return True
-        raise Fail("HELD", "", "{} {}".format(to_text(self._path), to_text(line) if alive else "").strip())
+        # Who holds the file of somebody who is dead cannot touch it.
+        if alive and rest.startswith(_RENEWED + b"\n") and self._is_silent(fd) and self._made_free(fd):
+            return False
+        shown = to_text(line) if alive else ""
+        raise Fail("HELD", "", "{} {} {}".format(to_text(self._path), _user(os.fstat(fd).st_uid), shown).strip())
+
+    def _is_silent(self, fd: int) -> bool:
+        """Tell whether a holder has not touched its file for as long as we look."""
+        info = os.fstat(fd)
+        seen = (info.st_dev, info.st_ino, info.st_mtime_ns, info.st_ctime_ns)
+        if seen != self._seen:
+            self._seen, self._since = seen, time.monotonic()
+        return time.monotonic() - self._since > EXPIRY
+
+    def _made_free(self, fd: int) -> bool:
+        """Remove the file of a silent holder, where that is ours to do; one at a time, lest it be the successor's."""
+        try:
+            place = os.open(os.path.dirname(self._path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            return _lock(place) and (not _is_at(fd, self._path) or _unlinked(self._path))
+        finally:
+            os.close(place)
+
+    def renew(self) -> None:
+        """Touch the file, as a sign of life; never raises."""
+        now = time.monotonic()
+        if self._fd < 0 or not self.renewing or now - self._renewed < _RENEW_EVERY:
+            return
+        self._renewed = now
+        try:
+            os.utime(self._fd)
+        except OSError:
+            # It is another user's, or the file system is read-only by now.
+            return
+
+    def lost(self) -> str:
+        """Return the path of the file where it is not ours any more, or nothing."""
+        return to_text(self._path) if self._fd >= 0 and not _is_at(self._fd, self._path) else ""
 
     def release(self) -> None:
         """Give the host free; never raises."""
@@ -153,6 +208,17 @@ def _unlinked(path: bytes) -> bool:
     except OSError:
         return False
     return True
+
+
+def _user(uid: int) -> str:
+    """Return a user's name, or the number where there is none that is one word."""
+    import pwd
+
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = ""
+    return str(uid) if not name or " " in name else name
 
 
 def _lives(pid: bytes) -> bool:

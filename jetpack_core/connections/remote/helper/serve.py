@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SILENCE = 60.0
 """Seconds without a message after which the control side counts as dead."""
+TAKEN = "the host was taken from this run, which was silent for too long, or whose lock somebody removed"
 FLUSH = 4 << 20
 """Bytes of replies that are held back to travel together."""
 
@@ -67,6 +68,8 @@ class Helper(requests.Work):
             if not data:
                 raise wire.Gone("end of input")
             self.heard = time.monotonic()
+            if self.lock is not None:
+                self.lock.renew()
             self.parser.feed(data)
             self._sort()
         elif time.monotonic() - self.heard > SILENCE:
@@ -153,6 +156,11 @@ class Helper(requests.Work):
             self.send(wire.REPLIES, b"[]", b"", wire.LAST | wire.STOPPED)
             return
         replies = []  # type: list[object]
+        taken = self._taken()
+        if taken is not None:
+            self.stopped = frame
+            self._flush([taken], wire.LAST | wire.STOPPED)
+            return
         try:
             if user:
                 goes_on = self.children[user].relay(self, message, replies)
@@ -174,13 +182,20 @@ class Helper(requests.Work):
         self.blob = blob
         self.showing = set(body[1])
         for index, request in enumerate(body[0]):
-            reply, goes_on = requests.carry_out(self, index, request)
+            # Between any two of them this process may have been stopped for long.
+            taken = self._taken()
+            reply, goes_on = requests.carry_out(self, index, request) if taken is None else (taken, False)
             replies.append(reply)
             if not goes_on:
                 return False
             if self.attached_size > FLUSH:
                 self._flush(replies)
         return True
+
+    def _taken(self) -> "list[object] | None":
+        """Return the reply to whatever is asked once the lock is not ours any more, or None."""
+        path = self.lock.lost() if self.lock is not None else ""
+        return [0, "OTHER", path, TAKEN] if path else None
 
     # What operations use.
 
@@ -221,7 +236,7 @@ class Helper(requests.Work):
         if self.lock is None:
             from jetpack_core.connections.remote.helper.holding import RunLock
 
-            self.lock = RunLock()
+            self.lock = RunLock(True)
         return self.lock.take(run, owner)
 
     def run(self, index: int, *arguments: "Any") -> object:
