@@ -18,6 +18,7 @@ from jetpack_core.cli.output import output_view, plugin_views
 from jetpack_core.cli.passwords import ask_password
 from jetpack_core.cli.prompting import asker
 from jetpack_core.cli.resuming import failed_hosts, limited_hosts, progress_of
+from jetpack_core.contracts.view import View
 from jetpack_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from jetpack_core.cli.sources import Sources
     from jetpack_core.content.model import Playbook, Task
     from jetpack_core.contracts.connection import Credentials
+    from jetpack_core.engine.approval import Approval, Draft
     from jetpack_core.engine.progress import Progress
     from jetpack_core.engine.settings import RunSettings
     from jetpack_core.inventory.model import Inventory
@@ -45,8 +47,12 @@ def run(
     sources: Sources,
     settings: RunSettings,
     options: RunOptions,
+    approval: Draft | Approval | None = None,
 ) -> int:
-    """Run playbooks with the views that the options ask for, and return the exit code."""
+    """Run playbooks with the views that the options ask for, and return the exit code.
+
+    :param approval: Takes down what a plan would do, or keeps the run to that.
+    """
     _warn_of_unknown_tags(playbooks, settings.tags)
     if options.resume is not None and options.retry_failed:
         raise UsageError("--resume and --retry-failed exclude each other", hint="the former goes on, the latter begins")
@@ -62,11 +68,40 @@ def run(
     progress = progress_of(playbooks, settings, options.resume)
     if progress is None:
         return 0
-    groups = {group for playbook in playbooks for play in playbook.plays for group in play.groups}
-    hosts = () if settings.local else inventory.select(groups, settings.limit_hosts, settings.limit_groups)
-    hosts = tuple(host for host in hosts if progress.is_left(host))
+    hosts = [host for host in _hosts(playbooks, inventory, settings) if progress.is_left(host)]
     guests = survey_guests(hosts, inventory, sources, settings, yes=options.yes)
-    return _run(playbooks, inventory, sources, settings, options, guests, progress)
+    return _run(playbooks, inventory, sources, settings, options, guests, progress, approval)
+
+
+def compare(
+    playbooks: Sequence[Playbook], inventory: Inventory, sources: Sources, settings: RunSettings, approval: Approval
+) -> int:
+    """Plan without showing it, and return the exit code; failures are told.
+
+    Raises UsageError where something else would be done than was approved.
+    """
+    from jetpack_core.cli.saved_plan import Failures, refuse_drift
+    from jetpack_core.engine.approval import Draft
+    from jetpack_core.engine.run import run_playbooks
+
+    settings = replace(settings, command="plan", planning=True, ask=None, step=False)
+    guests = survey_guests(_hosts(playbooks, inventory, settings), inventory, sources, settings, yes=False)
+    draft, failures = Draft(), Failures()
+    code = run_playbooks(playbooks, inventory, sources.registry, settings, [draft, failures], guests, approval=draft)
+    for line in failures.lines:
+        warn(line)
+    if code == 0 and draft.sketch is not None:
+        approval.begin(draft.sketch)
+        refuse_drift(approval, draft)
+    return code
+
+
+def _hosts(playbooks: Sequence[Playbook], inventory: Inventory, settings: RunSettings) -> tuple[str, ...]:
+    """Return the hosts that the plays touch, where they are not this machine alone."""
+    if settings.local:
+        return ()
+    groups = {group for playbook in playbooks for play in playbook.plays for group in play.groups}
+    return inventory.select(groups, settings.limit_hosts, settings.limit_groups)
 
 
 def run_guests(
@@ -85,13 +120,16 @@ def _run(
     options: RunOptions,
     guests: Sequence[Surveyed],
     progress: Progress | None = None,
+    approval: Draft | Approval | None = None,
 ) -> int:
     from jetpack_core.engine.run import run_playbooks
 
     with closing(RunLog()) as log:
         views = [output_view(options), log, *plugin_views(sources.registry)]
         collector.resume()
-        return run_playbooks(playbooks, inventory, sources.registry, settings, views, guests, progress)
+        if isinstance(approval, View):
+            views.append(approval)
+        return run_playbooks(playbooks, inventory, sources.registry, settings, views, guests, progress, approval)
 
 
 def _warn_of_unknown_tags(playbooks: Sequence[Playbook], wanted: frozenset[str]) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from jetpack_core.content.model import Play, Task
     from jetpack_core.contracts.modifier import Route
+    from jetpack_core.engine.approval import Approval, Draft
     from jetpack_core.engine.event_stream import EventStream
     from jetpack_core.engine.pool import LiveHost, Pool
     from jetpack_core.engine.progress import Progress
@@ -94,6 +95,8 @@ class RunContext:
     hostvars: OtherHosts
     progress: Progress
     questions: Questions
+    approval: Draft | Approval | None
+    """Takes down what is planned, or allows what was reviewed; None where anything may be done."""
     task_ids: Mapping[Task, str]
     """What events call each task."""
     hosts: dict[str, HostRun] = field(default_factory=dict)

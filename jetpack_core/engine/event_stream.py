@@ -50,6 +50,11 @@ class EventStream:
         else:
             self._show(event)
 
+    def redacted(self, result: HostResult) -> HostResult:
+        """Return a result as views would see it."""
+        shown = self._secrets.redacted(result)
+        return shown if isinstance(shown, HostResult) else result
+
     def _send_redacted(self, event: Event) -> None:
         """Show an event without secrets, after what is still to be shown of outputs that it ends."""
         if isinstance(event, HostResult | HostUnreachable | TaskRetrying):

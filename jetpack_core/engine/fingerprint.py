@@ -7,6 +7,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from jetpack_core.secrets.values import Sealed
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -34,7 +36,7 @@ def of_task(task: Task) -> str:
 def of_variables(
     plays: Iterable[Play], inventory: Inventory, hosts: Iterable[str], extra_vars: Mapping[str, object]
 ) -> str:
-    """Return the digest of all variables that are known before a run; secrets count by their place alone."""
+    """Return the digest of all variables that are known before a run; of secrets, the ciphertext counts."""
     total = hashlib.sha256()
     seen: dict[int, str] = {}
 
@@ -62,4 +64,6 @@ def _digest(value: object) -> str:
 
 def _named(value: object) -> str:
     """Return what stands for a value that JSON has no form for: of an encrypted one, never what it decrypts to."""
+    if isinstance(value, Sealed) and value.ciphertext is not None:
+        return f"{value} {hashlib.sha256(value.ciphertext).hexdigest()}"
     return f"{type(value).__name__} {value}"

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from jetpack_core.content.model import Play, Playbook, Task
     from jetpack_core.contracts.view import View
+    from jetpack_core.engine.approval import Approval, Draft
     from jetpack_core.engine.settings import RunSettings
     from jetpack_core.inventory.model import Inventory
     from jetpack_core.provisioning.survey import Surveyed
@@ -55,6 +56,7 @@ def run_playbooks(
     views: Sequence[View],
     guests: Sequence[Surveyed] = (),
     progress: Progress | None = None,
+    approval: Draft | Approval | None = None,
 ) -> int:
     """Run playbooks and return the exit code of SPEC's table (see the constants above).
 
@@ -63,8 +65,10 @@ def run_playbooks(
 
     :param guests: Hosts that are provisioned before the plays, as the survey found them.
     :param progress: Notes how far the run comes, and has it go on from an earlier one.
+    :param approval: Takes down what a run in plan mode would do, or keeps a run to that.
     """
-    return asyncio.run(_Run(playbooks, inventory, registry, settings, views, guests, progress or Progress()).run())
+    run = _Run(playbooks, inventory, registry, settings, views, guests, progress or Progress(), approval)
+    return asyncio.run(run.run())
 
 
 class _Run:
@@ -79,6 +83,7 @@ class _Run:
         views: Sequence[View],
         guests: Sequence[Surveyed],
         progress: Progress,
+        approval: Draft | Approval | None,
     ) -> None:
         self._playbooks = playbooks
         self._inventory = inventory
@@ -101,6 +106,7 @@ class _Run:
             groups={name: inventory.members(name) for name in inventory.groups},
             hostvars=OtherHosts(self._variables, inventory),
             progress=progress,
+            approval=approval,
             task_ids=dict(_task_ids(playbooks)),
             questions=Questions(events, settings.ask, yes=settings.yes, step=settings.step and not settings.planning),
         )
@@ -180,9 +186,11 @@ class _Run:
     def _begin(self, plays: Sequence[tuple[Play, tuple[str, ...]]]) -> list[str]:
         """Let the progress begin; returns warnings. Raises UsageError for a run that cannot be resumed."""
         context = self._context
-        if not context.progress.wanted:
+        if not context.progress.wanted and context.approval is None:
             return []
         sketch = sketch_run(context, self._playbooks, plays)
+        if context.approval is not None:
+            context.approval.begin(sketch)
         warnings = context.progress.begin(sketch, self._redactor)
         if context.progress.resumed is not None:
             for name, state in context.progress.resumed.hosts.items():

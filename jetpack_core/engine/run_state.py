@@ -137,17 +137,29 @@ def read_state(path: Path) -> RunState:
     return reader.state
 
 
+def sketch_of(kept: Mapping[str, Any]) -> RunSketch:
+    """Return the description that JSON holds. Raises KeyError, TypeError and ValueError for nonsense."""
+    plays = (
+        PlaySketch(str(play["name"]), tuple(map(str, play["tasks"])), tuple(map(str, play["handlers"])))
+        for play in kept["plays"]
+    )
+    return RunSketch(
+        run=str(kept["run"]),
+        command=str(kept["command"]),
+        playbooks=tuple(map(str, kept["playbooks"])),
+        hosts=tuple(map(str, kept["hosts"])),
+        plays=tuple(plays),
+        tags=tuple(map(str, kept["tags"])),
+        variables=str(kept["variables"]),
+    )
+
+
 def _sketch(path: Path, line: str) -> RunSketch:
     try:
         kept = json.loads(line)
-        version = kept.pop("jetpack_state")
+        version = kept["jetpack_state"]
         if version == VERSION:
-            kept["plays"] = tuple(
-                PlaySketch(str(play["name"]), tuple(play["tasks"]), tuple(play["handlers"])) for play in kept["plays"]
-            )
-            for name in ("playbooks", "hosts", "tags"):
-                kept[name] = tuple(map(str, kept[name]))
-            return RunSketch(**kept)
+            return sketch_of(kept)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise UsageError(f"{path} is not the state of a run, or it is damaged", hint=_REDO) from None
     message = f"{path} was written by another version of Jetpack (its state has version {version!r})"

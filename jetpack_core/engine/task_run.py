@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from jetpack_core.contracts.modifier import AttemptPolicy, Consequence
+from jetpack_core.engine.approval import Approval, Place
 from jetpack_core.engine.asking import addressed
 from jetpack_core.engine.doubts import doubt
 from jetpack_core.engine.failures import Failure, blamed_on, failure_of
@@ -179,6 +180,8 @@ class TaskRun:
         if self._planning and (cause := self._context.overlay(item.route.host).cause):
             message = f"it would look at the host after {cause} changed it"
             raise UnknownValueError(message)
+        if isinstance(self._context.approval, Approval) and not plan.read_only:
+            self._context.approval.check(self._place(item), plan, item, self._context.events.redacted)
         asks, scope = self._unit.shape.asks, item.host.scope
         if asks and not plan.read_only and not await self._context.questions.allow(self._task, asks, scope):
             return Ended(Status.SKIPPED, Outcome(msg="the operator said no"))
@@ -189,6 +192,10 @@ class TaskRun:
         if self._context.settings.verify and ended.status.changed and plan.kind is not PlanKind.EXECUTE:
             await self._verify(planned, index)
         return ended
+
+    def _place(self, item: PlannedItem) -> Place:
+        index = -1 if item.index is None else item.index
+        return Place(self._host.name, self._context.task_ids[self._task], index)
 
     async def _change(self, apply: Coroutine[Asks, Replies, T], planned: PlannedTask, index: int, acted_on: str) -> T:
         """Apply, with the next plans riding behind where that can pay."""

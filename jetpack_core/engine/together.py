@@ -33,7 +33,7 @@ def ready_together(unit: TaskOnHost, planned: PlannedTask, first: int) -> list[R
     """Return the items from `first` on whose changes are planned, still true, and of a single step each."""
     settings = unit.context.settings
     found: list[ReadyItem] = []
-    if settings.planning or settings.verify or not planned.looped or unit.shape.asks:
+    if settings.planning or settings.verify or not planned.looped or unit.shape.asks or unit.context.approval:
         return found
     for item in planned.items[first : first + _MOST]:
         ready = _ready(item) if item is not None and unit.still_true(item) else None
