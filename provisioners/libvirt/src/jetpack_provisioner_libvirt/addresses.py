@@ -13,26 +13,27 @@ from jetpack_provisioner_libvirt.domain import Card
 _NETWORK: Final = "network "
 
 
-def addresses_of(connection: Any, domain: Any, cards: tuple[Card, ...], source: str) -> tuple[str, ...]:
+def addresses_of(connection: Any, identity: str, cards: tuple[Card, ...], source: str) -> tuple[str, ...]:
     """Return the addresses of a running guest, those of version 4 first; empty while none is known.
 
     What one way cannot tell, the next one may: a bridge has no leases, an image may have no agent, and the hypervisor
     forgets whom it saw.
 
+    :param identity: The UUID of its domain.
     :param source: `auto`, or the only way that is to be asked: `lease`, `agent` or `arp`.
     """
     import libvirt
 
     ways: dict[str, Callable[[], Iterable[str]]] = {
         "lease": lambda: _leased(connection, cards),
-        "agent": lambda: _told(domain, libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT, cards),
-        "arp": lambda: _told(domain, libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP, cards),
+        "agent": lambda: _told(connection, identity, libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT, cards),
+        "arp": lambda: _told(connection, identity, libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP, cards),
     }
     for name in ways if source == "auto" else (source,):
         try:
             found = sorted_addresses(ways[name]())
         except libvirt.libvirtError:
-            # No agent yet, no leases on a bridge, nothing seen: all of them mean that this way knows nothing.
+            # No agent yet, no leases on a bridge, nothing seen, no answer: all of them mean that this way knows nothing.
             continue
         if found:
             return found
@@ -62,10 +63,10 @@ def _leased(connection: Any, cards: tuple[Card, ...]) -> list[str]:
     return [one["ipaddr"] for one in sorted(leases, key=lambda one: -int(one["expirytime"]))]
 
 
-def _told(domain: Any, source: int, cards: tuple[Card, ...]) -> list[str]:
+def _told(connection: Any, identity: str, source: int, cards: tuple[Card, ...]) -> list[str]:
     """Return the addresses of the guest's own cards; bridges and tunnels inside it are nobody else's affair."""
     ours = {card.mac for card in cards}
-    found = domain.interfaceAddresses(source, 0)
+    found = connection.lookupByUUIDString(identity).interfaceAddresses(source, 0)
     return [
         address["addr"]
         for one in found.values()

@@ -33,8 +33,10 @@ from jetpack_provisioner_libvirt.mark import Maker, Mark, Volume
 from jetpack_provisioner_libvirt.seed import HostKey, Seed, iso_of, new_host_key
 from jetpack_provisioner_libvirt.storage import by_hand, is_taken
 from jetpack_provisioner_libvirt.values import shown_size
+from jetpack_provisioner_libvirt.view import look
 
 if TYPE_CHECKING:
+    from jetpack_core.contracts.provisioner import Guest
     from jetpack_provisioner_libvirt.images import Base, BaseImage
     from jetpack_provisioner_libvirt.provisioner import Tools, VirtualMachine
 
@@ -75,8 +77,8 @@ class Creation:
             image.check()
         return abilities
 
-    def make(self, macs: Sequence[str] = ()) -> Any:
-        """Return the new domain. Raises JetpackError; nothing is left then, or the error names it.
+    def make(self, macs: Sequence[str] = ()) -> Guest:
+        """Return the new guest. Raises JetpackError; nothing is left then, or the error names it.
 
         :param macs: Addresses of an older guest's network cards, which this one takes over.
         """
@@ -96,7 +98,7 @@ class Creation:
             replace(mark, making=None).write(root)
             domain = self._define(root)
             self._start(domain)
-        return domain
+            return look(self._host, domain, self._tools.storage)
 
     def prepare(self) -> tuple[Abilities, Base | None]:
         """Bring the base image to the pool. Raises JetpackError, also for all else that is missing."""

@@ -96,8 +96,11 @@ class Differences:
                 yield Difference(change, later and not field.fixed, field.fixed)
 
     def _live_amounts(self, live: Element) -> Iterator[Difference]:
-        for name, (see, _) in _LIVE.items():
+        for name, (see, see_most) in _LIVE.items():
             seen, wanted = see(live), self._values.get(name)
+            if name == "memory" and seen == see_most(live):
+                # A guest has all that it can have until its own driver gives some back, and some never do.
+                continue
             if self._matters(name) and seen != wanted and can_live(live, name, wanted):
                 yield Difference(Change(name, _shown(name, seen), _shown(name, wanted)))
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from jetpack_core.contracts.provisioner import Guest
     from jetpack_provisioner_libvirt.provisioner import Tools
 
-_POLL: Final = 0.25
+_POLL: Final = 0.5
+_FIRST_POLL: Final = 0.02
 _ASK_AGAIN: Final = 10.0
 """Seconds; a guest that is still booting does not hear the first time."""
 
@@ -54,7 +55,7 @@ def _shut_down(tools: Tools, domain: Any, patience: float) -> bool:
     if domain.isActive() and domain.state()[0] == libvirt.VIR_DOMAIN_PAUSED:
         # It can hear nothing while it is paused.
         domain.resume()
-    until, asked = time.monotonic() + patience, 0.0
+    until, asked, pause = time.monotonic() + patience, 0.0, _FIRST_POLL
     while domain.isActive():
         now = time.monotonic()
         if now > until:
@@ -64,7 +65,8 @@ def _shut_down(tools: Tools, domain: Any, patience: float) -> bool:
             asked = now
             tools.say("waiting for it to shut down")
         tools.check()
-        time.sleep(_POLL)
+        time.sleep(pause)
+        pause = min(2 * pause, _POLL)
     return True
 
 

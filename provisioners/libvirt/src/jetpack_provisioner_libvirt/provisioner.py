@@ -41,7 +41,7 @@ from jetpack_provisioner_libvirt.values import (
     NicUse,
     shown_size,
 )
-from jetpack_provisioner_libvirt.view import domain_of, find_domain, look, view_of
+from jetpack_provisioner_libvirt.view import find_domain, look, view_of
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _SCHEMES: Final = ("http://", "https://", "file://")
@@ -293,21 +293,19 @@ class VirtualMachine(Provisioner):
 
     def create(self, host: str) -> Guest:
         """Make the domain and its disks, and start it; what fails half-way is removed again."""
-        tools = self._tools()
-        return look(host, Creation(self, tools, host).make(), tools.storage)
+        return Creation(self, self._tools(), host).make()
 
     def replace(self, host: str, guest: Guest, plan: GuestPlan) -> Guest:
         """Remove the domain and make it anew, with the same network addresses; disks given by `volume` stay."""
         del plan
-        tools = self._tools()
-        creation = Creation(self, tools, host)
+        creation = Creation(self, self._tools(), host)
         # Whatever is missing for the new one is to be told while the old one is still there.
         creation.prepare()
         macs = [card.mac for card in cards_of(view_of(guest).config)]
         if guest.running:
             self.stop(guest)
         self.destroy(guest)
-        return look(host, creation.make(macs), tools.storage)
+        return creation.make(macs)
 
     def update(self, guest: Guest, plan: GuestPlan) -> Guest:
         """Change what differs, at once where libvirt can."""
@@ -328,10 +326,8 @@ class VirtualMachine(Provisioner):
 
     def addresses(self, guest: Guest) -> tuple[str, ...]:
         """Return the guest's addresses; the one it is told to have first."""
-        tools = self._tools()
-        domain, own = domain_of(tools.connection, tools.uri, guest), static_address(self)
-        cards = cards_of(view_of(guest).config)
-        found = addresses_of(tools.connection, domain, cards, self.address_from)
+        own = static_address(self)
+        found = addresses_of(self._connection, guest.id, cards_of(view_of(guest).config), self.address_from)
         return tuple(dict.fromkeys((own, *found))) if own is not None else found
 
     def host_keys(self, guest: Guest) -> tuple[str, ...]:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import time
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
@@ -33,6 +35,12 @@ for folder in "$@"; do
 done
 if [ -e /dev/kvm ]; then mount --bind "$SCRATCH/no-kvm" /dev/kvm; fi
 exec libvirtd --pid-file "$SCRATCH/libvirtd.pid"
+"""
+
+
+_NETWORK: Final = """\
+<network><name>{name}</name><bridge name='{bridge}' stp='off' delay='0'/>
+  <ip address='{part}.1' netmask='255.255.255.0'><dhcp><range start='{part}.10' end='{part}.250'/></dhcp></ip></network>
 """
 
 
@@ -71,7 +79,7 @@ class LibvirtDaemon:
         self._prepare()
         log = (self._scratch / "libvirtd.log").open("wb")
         environment = {**os.environ, "SCRATCH": str(self._scratch)}
-        argv = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _SCRIPT, "sh", *_STATE]
+        argv = ["setpriv", "--pdeathsig", "TERM", "unshare", "--mount", "--propagation", "private", "sh", "-c", _SCRIPT, "sh", *_STATE]
         self._process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
         )
@@ -82,6 +90,9 @@ class LibvirtDaemon:
     def __exit__(self, *_: object) -> None:
         if self._process is None:
             return
+        for kind in ("", "net-"):
+            for name in self.virsh(f"{kind}list", "--name").split():
+                self.virsh_returns(f"{kind}destroy", name)
         self._process.terminate()
         try:
             self._process.wait(_STOP_TIMEOUT)
@@ -114,6 +125,32 @@ class LibvirtDaemon:
     def _answers(self) -> bool:
         return self.virsh_returns("version") == 0
 
+    def add_network(self, name: str) -> None:
+        """Start a network that nothing else on this machine has the addresses of."""
+        part, bridge = _free_subnet(), f"jt{uuid.uuid4().hex[:8]}"
+        text = _NETWORK.format(name=name, bridge=bridge, part=part)
+        path = self._scratch / f"{name}.xml"
+        path.write_text(text)
+        self.virsh("net-create", str(path))
+
+    def remove(self, mark: str) -> None:
+        """Remove all domains and volumes whose names begin with something."""
+        for name in self.domains():
+            if name.startswith(mark):
+                self.virsh_returns("destroy", name)
+                self.virsh_returns("undefine", name, "--snapshots-metadata", "--nvram")
+        for name in self.volumes():
+            if name.startswith(mark):
+                self.virsh_returns("vol-delete", "--pool", "default", name)
+
+    def domains(self) -> list[str]:
+        """Return the names of all domains."""
+        return self.virsh("list", "--all", "--name").split()
+
+    def volumes(self) -> list[str]:
+        """Return the names of all volumes of the pool `default`."""
+        return [line.split()[0] for line in self.virsh("vol-list", "default").splitlines() if line.strip()]
+
     def virsh_returns(self, *argv: str) -> int:
         """Run a command of virsh, and return its exit code."""
         return subprocess.run(self._virsh(argv), capture_output=True, check=False, timeout=60).returncode
@@ -125,3 +162,12 @@ class LibvirtDaemon:
 
     def _virsh(self, argv: Sequence[str]) -> list[str]:
         return ["virsh", "--quiet", "--connect", self.uri, *argv]
+
+
+def _free_subnet() -> str:
+    """Return the first three numbers of addresses that this machine has no route to."""
+    # As in proc(5): the second column is the destination, its bytes in the order of this processor.
+    lines = Path("/proc/net/route").read_text().splitlines()[1:]
+    taken = {bytes.fromhex(line.split()[1])[::-1][:3] for line in lines}
+    numbers = [number for number in range(256) if bytes((10, 213, number)) not in taken]
+    return f"10.213.{random.choice(numbers)}"  # noqa: S311 - any will do
