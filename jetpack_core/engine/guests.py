@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from jetpack_core.errors import HostKeyError, HostUnreachableError
 from jetpack_core.events import HostUnreachable, Warned
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from jetpack_core.provisioning.records import GuestRecord
     from jetpack_core.provisioning.survey import Surveyed
 
+_MANY: Final = 8
+"""Names that are told at most."""
+
 
 class Guests:
     """What a run knows of its provisioned hosts."""
@@ -31,6 +34,7 @@ class Guests:
         """For hosts that this run made and whose keys nobody knows: what pins the first key that is seen."""
         self._guests = guests
         self._away: set[str] = set()
+        self._missing: set[str] = set()
         self._awaited: dict[str, Landing] = {}
 
     async def provision(self, context: RunContext, host: Callable[[str], HostRun]) -> None:
@@ -55,6 +59,8 @@ class Guests:
                 runs[name].lost = True
             elif landing.fate is Fate.AWAY:
                 self._away.add(name)
+                if settings.planning and landing.done.request.wish.stays:
+                    self._missing.add(name)
                 if not settings.provision:
                     context.events.send(Warned(msg="it is not running, so it is left out", host=name))
             else:
@@ -73,6 +79,10 @@ class Guests:
         """Return the hosts that are not stopped or absent by intent."""
         return tuple(name for name in names if name not in self._away)
 
+    def missing(self, names: Iterable[str]) -> str:
+        """Return those of the hosts that only a run would make or start, as a list to read; empty for none."""
+        return _shortened([name for name in names if name in self._missing])
+
     async def reach(self, context: RunContext, play: Play | None, hosts: Iterable[HostRun]) -> None:
         """Wait until hosts that were started in this run can be logged in to; those that cannot leave the run."""
         waiting = [(host, self._awaited.pop(host.name)) for host in hosts if host.name in self._awaited]
@@ -80,6 +90,12 @@ class Guests:
             if play is not None:
                 context.pool.enter(play)
             await asyncio.gather(*(_wait(context, host, landing) for host, landing in waiting))
+
+
+def _shortened(names: Sequence[str]) -> str:
+    """Return names as a list to read, of many only the first."""
+    more = len(names) - _MANY
+    return ", ".join(names[:_MANY]) + (f" and {more} more" if more > 0 else "")
 
 
 class FirstKey:

@@ -164,8 +164,12 @@ class _Run:
             if not names:
                 context.events.send(Warned(msg=f"the play {play.name!r} has no hosts"))
                 continue
+            if missing := self._guests.missing(names):
+                message = f"the play {play.name!r} is not planned for {missing}: not there to look at yet"
+                context.events.send(Warned(msg=message))
             if not self._guests.there(names):
-                context.events.send(Warned(msg=f"no host of the play {play.name!r} is there to act on"))
+                if not missing:
+                    context.events.send(Warned(msg=f"no host of the play {play.name!r} is there to act on"))
                 continue
             await self._guests.reach(context, play, hosts)
             hosts = [host for host in hosts if not host.lost]

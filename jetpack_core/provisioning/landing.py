@@ -169,7 +169,8 @@ def _addresses(steps: GuestSteps, guest: Guest, ended: Flag | None = None) -> tu
     """Return the guest's addresses, waiting for them where the run may. Raises JetpackError when time is up."""
     provisioner, wish = steps.request.provisioner, steps.request.wish
     if not provisioner.needs_address or provisioner.surroundings.variables.get("jet_ssh_hostname"):
-        return ()
+        # Nobody waits for what is only told to plays.
+        return provisioner.addresses(guest)
     until, delay = time.monotonic() + wish.wait_timeout, wish.wait_delay
     while not (found := provisioner.addresses(guest)):
         if ended is None or not wish.wait_for_host:
@@ -188,7 +189,7 @@ def _reached(landing: Landing, guest: Guest, addresses: tuple[str, ...]) -> Land
     """Add how the guest is reached, and what is known of it."""
     request, provisioner = landing.done.request, landing.done.request.provisioner
     variables = dict(provisioner.connection_variables(guest))
-    if addresses:
+    if addresses and provisioner.needs_address:
         variables.setdefault("jet_ssh_hostname", addresses[0])
     if request.wish.ssh_user:
         variables.setdefault("jet_ssh_user", request.wish.ssh_user)

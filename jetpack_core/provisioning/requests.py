@@ -152,7 +152,23 @@ class _Reader:
             hint = suggest(str(name), self._inventory.hosts) or "it is the inventory host that holds the API's address"
             self._note((_CLUSTER,), f"`{KEY}.{_CLUSTER}`: the inventory has no host {described(name)}", hint)
             return None
+        if circle := self._circle(name):
+            message = f"`{KEY}.{_CLUSTER}`: {' is made by '.join(circle)}, so none of them could be the first"
+            self._note((_CLUSTER,), message, "a host that holds an API is there before what is made through it")
+            return None
         return LazyMap(flatten([*self._inventory.layers(name), self._extra]))
+
+    def _circle(self, cluster: str) -> list[str]:
+        """Return the way from the host over the hosts that hold the APIs, if it comes back to it; empty if not."""
+        way = [self._host]
+        while cluster not in way and cluster in self._inventory.hosts:
+            way.append(cluster)
+            given = self._inventory.variables(cluster).get(KEY)
+            named = given.get(_CLUSTER) if isinstance(given, Mapping) else None
+            if not isinstance(named, str):
+                return []
+            cluster = named
+        return [*way, cluster] if cluster == self._host else []
 
     def _validated(self, model: type[_Model], values: dict[str, object]) -> _Model | None:
         fields = fields_of(model).by_name

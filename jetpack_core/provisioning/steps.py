@@ -28,7 +28,7 @@ class Step(StrEnum):
     DESTROY = "destroy"
 
 
-_STATUSES: Final = {Step.CREATE: Status.CREATED, Step.REPLACE: Status.CREATED, Step.DESTROY: Status.REMOVED}
+_STATUSES: Final = {Step.CREATE: Status.CREATED, Step.DESTROY: Status.REMOVED}
 
 
 @dataclass(frozen=True, slots=True)

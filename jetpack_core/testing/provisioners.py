@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address
 from itertools import count
 
@@ -16,7 +17,7 @@ import pytest
 from jetpack_core.contracts.documentation import field_documentation
 from jetpack_core.contracts.provisioner import GuestAction, GuestPlan, Provisioner
 from jetpack_core.errors import JetpackError
-from jetpack_core.provisioning.landing import Fate
+from jetpack_core.provisioning.landing import Fate, Landing
 from jetpack_core.provisioning.steps import Step
 from jetpack_core.provisioning.wish import State
 from jetpack_core.testing.faults import FaultKind, Faults
@@ -199,6 +200,18 @@ class ProvisionerConformance(GuestLife):
         assert for_all(State.PRESENT) == [()] * AT_ONCE
         assert for_all(State.ABSENT) == [(Step.STOP, Step.DESTROY)] * AT_ONCE
         assert [provisioner.find(host) for host in hosts] == [None] * AT_ONCE
+
+    def test_guests_removed_at_once_leave_nothing(self, provisioner: Provisioner) -> None:
+        """What several guests share goes with the last of them, also when none is clearly the last."""
+        before = self.everything(provisioner)
+        for state in (State.PRESENT, State.ABSENT):
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                for landing in pool.map(partial(self._at, provisioner, state), self.hosts[1:]):
+                    self.done(landing)
+        assert self.everything(provisioner) == before
+
+    def _at(self, provisioner: Provisioner, state: State, host: str) -> Landing:
+        return self.run(provisioner, state, host=host)
 
     # What goes wrong.
 

@@ -39,6 +39,8 @@ def test_a_plan_makes_nothing_and_acts_on_the_guests_that_run(site: Site) -> Non
     guests = {one["host"]: one["status"] for one in results if one["play"] == "provisioning"}
     assert guests == {"a": "created", "b": "matched", "c": "created"}
     assert {one["host"] for one in results if one["play"] == "site"} == {"b"}
+    said = [event["msg"] for event in map(json.loads, plan.stdout.splitlines()) if event["event"] == "warning"]
+    assert said == ["the play 'site' is not planned for a, c: not there to look at yet"]
     assert all(one["planned"] for one in results)
 
 

@@ -47,6 +47,17 @@ def test_a_common_key_that_is_misspelt_is_suggested(site: Site) -> None:
     assert "did you mean `wait_timeout`?" in failed.stderr
 
 
+def test_hosts_whose_apis_wait_for_each_other_are_named(site: Site) -> None:
+    site.write("inventory/host_vars/a", "provision: {cluster: b}\n")
+    site.write("inventory/host_vars/b", "provision: {cluster: c}\n")
+    site.write("inventory/host_vars/c", "provision: {cluster: a}\n")
+    failed = site("provision")
+    assert failed.returncode == 1
+    assert "inventory/host_vars/b:1:13: `provision.cluster`: b is made by c is made by a is made by b" in failed.stderr
+    site.write("inventory/host_vars/a", "provision: {cluster: a}\n")
+    assert "a is made by a, so none" in site("provision", "a").stderr
+
+
 def test_hosts_that_are_no_guests_are_named(site: Site) -> None:
     site.write("inventory/groups/others", "hosts: [d]\n")
     failed = site("provision", "d")

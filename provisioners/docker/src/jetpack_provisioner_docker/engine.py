@@ -100,9 +100,8 @@ def refusals(what: str) -> Iterator[None]:
 
 def _cause(error: BaseException) -> str:
     """Return what the system said in the end; what libraries make of it on the way helps nobody."""
-    inner = getattr(error, "reason", None)
-    if not isinstance(inner, BaseException):
-        inner = next((one for one in reversed(error.args) if isinstance(one, BaseException)), None)
+    reasons = (getattr(error, "reason", None), *reversed(error.args), error.__cause__)
+    inner = next((one for one in reasons if isinstance(one, BaseException)), None)
     if inner is not None:
         return _cause(inner)
     if isinstance(error, OSError) and error.strerror:

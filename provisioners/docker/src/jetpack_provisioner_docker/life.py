@@ -15,7 +15,8 @@ from jetpack_provisioner_docker.remains import Made, Making, named_remains, remo
 from jetpack_provisioner_docker.spec import HOST_LABEL, Spec, restart_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from docker import DockerClient
     from docker.models.containers import Container as EngineContainer
@@ -57,11 +58,15 @@ class Life:
                 self._wait_until_well(container)
             return self._fresh(str(container.id))
 
-    @contextlib.contextmanager
-    def _networks_kept(self) -> Iterator[None]:
+    def _networks_kept(self) -> AbstractContextManager[None]:
         """Keep others from making the same networks, or from removing them as nobody seems to use them."""
+        return self._locked({one.name for one in self._wanted.networks})
+
+    @contextlib.contextmanager
+    def _locked(self, networks: Iterable[str]) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
-            for name in sorted({one.name for one in self._wanted.networks}):
+            # All in the same order, so that nobody waits for each other.
+            for name in sorted(networks):
                 stack.enter_context(self._wanted.surroundings.lock(f"docker network {name}"))
             yield
 
@@ -156,7 +161,8 @@ class Life:
         for name in now - wanted.keys():
             with refusals(f"leaving the network {name}"):
                 self._engine.networks.get(name).disconnect(container)
-            self._remove_network(name, str(container.id))
+            with self._locked([name]):
+                self._remove_network(name, str(container.id))
 
     def _remove_what_is_aside(self, spec: Spec) -> None:
         """Remove containers that were replaced, and not removed as something failed."""
@@ -218,12 +224,15 @@ class Life:
 
     def _remove(self, container: Any, kept: set[str]) -> None:
         """Remove a container that does not run; what is left to do after a failure is found by it, or named."""
-        for name in set(container.attrs["NetworkSettings"]["Networks"]) - kept:
-            self._remove_network(name, str(container.id))
+        networks = sorted(set(container.attrs["NetworkSettings"]["Networks"]) - kept)
         volumes = self._own_volumes(container)
         try:
-            with refusals(f"removing the container {container.name}"):
-                container.remove(force=True, v=True)
+            # Of the last two users of a network, one must see that it is the last.
+            with self._locked(networks):
+                for name in networks:
+                    self._remove_network(name, str(container.id))
+                with refusals(f"removing the container {container.name}"):
+                    container.remove(force=True, v=True)
             while volumes:
                 self._remove_volume(volumes[0])
                 volumes.pop(0)
@@ -240,7 +249,7 @@ class Life:
 
     def _remove_network(self, name: str, user: str) -> None:
         """Remove a network that was made for containers, if nobody but one that does not run uses it."""
-        with self._wanted.surroundings.lock(f"docker network {name}"), refusals(f"removing the network {name}"):
+        with refusals(f"removing the network {name}"):
             network = network_named(self._engine, name)
             if network is None or not was_made(network):
                 return

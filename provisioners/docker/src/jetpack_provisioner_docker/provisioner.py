@@ -20,6 +20,7 @@ from jetpack_provisioner_docker.spec import HOST_LABEL, Spec
 from jetpack_provisioner_docker.values import (
     Build,
     Duration,
+    Engine,
     HealthCheck,
     Mount,
     NetworkUse,
@@ -135,7 +136,7 @@ class Container(Provisioner):
     """How long it may take to stop by itself before it is killed."""
     remove_volumes: bool = False
     """Remove the named volumes that were made for it as well, when it is destroyed."""
-    engine: str | None = None
+    engine: Engine | None = None
     """`unix://`, `tcp://` or `ssh://`; what `cluster` has as `jet_docker_engine`, DOCKER_HOST, or this machine's."""
     tls: Tls | None = None
     """For `tcp://`; what `cluster` has as `jet_docker_tls` if not said."""
@@ -197,8 +198,9 @@ class Container(Provisioner):
         image = Images(self, self._engine).known_id()
         fixed = spec.fixed_changes(guest.data, image)
         changes = (*fixed, *spec.live_changes(guest.data), *(Change("left over", one, None) for one in _left(guest)))
-        if fixed or spec.cannot_be_lifted(guest.data):
-            return GuestPlan(GuestAction.REPLACE, changes)
+        if names := spec.replaced_for(guest.data, fixed):
+            why = f"only a new container can have another {', '.join(names)}; what is not in a volume is lost"
+            return GuestPlan(GuestAction.REPLACE, changes, why)
         return GuestPlan(GuestAction.UPDATE if changes else GuestAction.NONE, changes)
 
     def create(self, host: str) -> Guest:
@@ -246,6 +248,13 @@ class Container(Provisioner):
             said = self._engine.containers.get(guest.id).exec_run(["/bin/sh", "-c", program], user="0").output
         lines = said.decode("ascii", "replace").splitlines() if isinstance(said, bytes) else []
         return tuple(" ".join(line.split()[:2]) for line in lines if len(line.split()) > 1)
+
+    def details(self, guest: Guest) -> Mapping[str, object]:
+        """Return the image and the networks, and where the engine is if not on this machine."""
+        attrs: Any = guest.data
+        address = address_of(self.surroundings.cluster, self.engine)
+        networks = sorted(attrs["NetworkSettings"]["Networks"])
+        return {"image": attrs["Config"]["Image"], "networks": networks, **({"node": address} if address else {})}
 
     def connection_variables(self, guest: Guest) -> Mapping[str, object]:
         """Return what the connection `docker` needs."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from jetpack_core.records import Change
@@ -136,10 +136,14 @@ class Spec:
         renamed = (Change("name", name, self.name),) if name != self.name else ()
         return (*renamed, *changes, *self._network_changes(attrs))
 
-    def cannot_be_lifted(self, attrs: Mapping[str, Any]) -> bool:
-        """Tell whether a limit is to go away, which the engine does for none of a container's."""
+    def replaced_for(self, attrs: Mapping[str, Any], fixed: Sequence[Change]) -> tuple[str, ...]:
+        """Return the parameters for which a new container is needed.
+
+        A limit that is to go away is one of them, as the engine lifts none.
+        """
         now = _limits(attrs)
-        return any(now[name] and not value for name, value in self._limits().items() if name != "restart")
+        lifted = (name for name, value in self._limits().items() if name != "restart" and now[name] and not value)
+        return tuple(dict.fromkeys((*(one.field.partition(".")[0] for one in fixed), *lifted)))
 
     def _limits(self) -> dict[str, Any]:
         wanted = self.wanted

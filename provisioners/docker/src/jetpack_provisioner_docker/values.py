@@ -16,6 +16,7 @@ _PORT: Final = re.compile(
     r"(?:(?:(?P<address>\[[0-9a-fA-F:]+\]|[0-9.]+):)?(?P<published>[0-9]+)?:)?(?P<inside>[0-9]+)(?:/(?P<kind>tcp|udp|sctp))?"
 )
 _LAST_PORT: Final = 65535
+_ENGINES: Final = ("unix://", "tcp://", "ssh://")
 
 
 def parse_size(value: Any) -> int:
@@ -24,7 +25,7 @@ def parse_size(value: Any) -> int:
         return value
     match = _SIZE.fullmatch(str(value).strip())
     if match is None:
-        raise ValueError(f"must be a size, such as 512m or 2g, not {value!r}")
+        raise ValueError("must be a size, such as 512m or 2g")
     return int(float(match[1]) * _FACTORS[match[2].lower()])
 
 
@@ -32,7 +33,7 @@ def parse_duration(value: Any) -> float:
     """Return seconds of `30s`, `2m`, `500ms`, or a number of seconds. Raises ValueError."""
     match = _DURATION.fullmatch(str(value).strip()) if not isinstance(value, bool) else None
     if match is None:
-        raise ValueError(f"must be a duration, such as 30s, not {value!r}")
+        raise ValueError("must be a duration, such as 30s")
     return float(match[1]) * _SECONDS[match[2]]
 
 
@@ -47,7 +48,7 @@ def parse_port(value: Any) -> str:
     match = _PORT.fullmatch(str(value).strip()) if not isinstance(value, bool) else None
     numbers = [int(match[name]) for name in ("published", "inside") if match[name]] if match is not None else [0]
     if match is None or not all(0 < number <= _LAST_PORT for number in numbers):
-        raise ValueError(f"must be a port, such as 8080:80 or 127.0.0.1:53:53/udp, not {value!r}")
+        raise ValueError("must be a port, such as 8080:80 or 127.0.0.1:53:53/udp")
     kind = match["kind"] or "tcp"
     where = f"{match['address']}:" if match["address"] else ""
     published = f"{match['published'] or ''}:" if where or match["published"] else ""
@@ -73,11 +74,22 @@ def parse_volume(value: Any) -> str:
     parts = str(value).split(":")
     source, target = (parts[0], parts[1]) if len(parts) > 1 else ("", parts[0])
     if not target.startswith("/") or len(parts) > 3 or source.startswith(("./", "../", "~")):  # noqa: PLR2004
-        raise ValueError(f"must be NAME:/path or /path/on/the/engine:/path, with :ro behind if wanted, not {value!r}")
+        raise ValueError("must be NAME:/path or /path/on/the/engine:/path, with :ro behind if wanted")
     return str(value)
 
 
 Volume = Annotated[str, BeforeValidator(parse_volume)]
+
+
+def _parse_engine(value: Any) -> str:
+    text = str(value)
+    if not text.startswith(_ENGINES):
+        raise ValueError("must begin with unix://, tcp:// or ssh://")
+    return text
+
+
+Engine = Annotated[str, BeforeValidator(_parse_engine)]
+"""Where an engine is."""
 
 
 class Network(BaseModel):
