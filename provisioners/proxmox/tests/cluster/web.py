@@ -21,6 +21,7 @@ CONTROL_ROOT = "/control"
 LONGEST_BODY = 512 * 1024
 # The first version whose error bodies repeat the message.
 MESSAGE_SINCE = (8, 4)
+_LONGEST_DISCARDED = 16 << 20
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
 
@@ -114,6 +115,8 @@ class ClusterHandler(BaseHTTPRequestHandler):
     def _read_parameters(self, query: str) -> dict[str, list[str]]:
         length = int(self.headers.get("Content-Length") or 0)
         if length > LONGEST_BODY:
+            # A client that still writes would otherwise meet a reset, and never read the refusal.
+            self.rfile.read(min(length, _LONGEST_DISCARDED))
             raise ApiError("for data too large", 501)
         body = self.rfile.read(length)
         if body and self.command not in {"POST", "PUT"}:
