@@ -3,40 +3,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.system.hostname import Hostname
-from jetpack_core.records import FileStat, Plan, PlanKind
+from jetpack_core.records import FileStat, PlanKind
 from jetpack_core.testing.host import TestHost
 from jetpack_core.testing.modules import Case, ModuleConformance
 from jetpack_core.testing.sandbox import PLAIN_NAME, Sandbox
 from tests.integration.fleet import Fleet, SshHost
-from tests.integration.modules.conftest import Reach
+from tests.integration.modules.conftest import MAY_ADMINISTER, Reach, converged, machines, shell
 
 pytestmark = [pytest.mark.docker, pytest.mark.ssh]
 
-MAY_NAME = ("--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined")
 RESET = "hostname first; echo first >/etc/hostname; printf '127.0.0.1 localhost\\n::1 localhost\\n' >/etc/hosts"
 
 
-@pytest.fixture(scope="module", params=["debian", "nopython", "busybox", "systemd"])
-def machine(request: pytest.FixtureRequest, fleet: Fleet) -> Iterator[SshHost]:
-    """A host whose name is its own: what the engine mounted over the files is taken away."""
-    started = fleet.start(request.param, extra_run_args=() if request.param == "systemd" else MAY_NAME)
-    if request.param == "systemd":
-        started.exec(["systemctl", "is-system-running", "--wait"], check=False)
-    started.shell("umount /etc/hostname; umount /etc/hosts")
-    yield started
-    fleet.remove(started)
-
-
-@pytest.fixture(scope="module")
-def connected(machine: SshHost, reach: Reach) -> Iterator[TestHost]:
-    with reach(machine) as target:
-        yield target
+# What the engine mounted over the files is taken away, so that the name is the host's own.
+machine = machines(
+    *("debian", "nopython", "busybox", "systemd"),
+    prepare=lambda host: host.shell("umount /etc/hostname; umount /etc/hosts"),
+    run_args=MAY_ADMINISTER,
+)
 
 
 @pytest.fixture
@@ -54,10 +44,6 @@ class NameFiles(Sandbox):
         paths = ("/etc/hostname", "/etc/hosts")
         looks = [self.host.stat(path, checksum=True) for path in paths]
         return {now.path: now for now in self.host.ask(self.host.gather(looks))}
-
-
-def shell(script: str) -> Callable[[Sandbox], object]:
-    return lambda box: box.host.ask(box.host.run(["sh", "-c", script]))
 
 
 class TestConformance(ModuleConformance):
@@ -89,17 +75,8 @@ class TestConformance(ModuleConformance):
         box.close()
 
 
-def converged(host: TestHost, **parameters: object) -> Plan:
-    module = Hostname.model_validate(parameters)
-    planned = host.plan(module, planning=True)
-    plan, _ = host.converge(module)
-    assert (planned.kind, planned.changes, planned.diffs) == (plan.kind, plan.changes, plan.diffs)
-    assert host.plan(module).kind is PlanKind.NONE
-    return plan
-
-
 def test_the_host_has_the_name_now_and_at_the_next_start(host: TestHost, machine: SshHost) -> None:
-    plan = converged(host, hostname="web1")
+    plan = converged(host, Hostname(hostname="web1"))
     assert [(one.field, one.before, one.after) for one in plan.changes] == [
         ("name", "first", "web1"),
         ("/etc/hostname", "first", "web1"),
@@ -110,10 +87,10 @@ def test_the_host_has_the_name_now_and_at_the_next_start(host: TestHost, machine
 
 
 def test_the_host_can_find_itself_by_its_name(host: TestHost, machine: SshHost) -> None:
-    converged(host, hostname="web2.example.org", hosts=True)
+    converged(host, Hostname(hostname="web2.example.org", hosts=True))
     assert machine.shell("hostname -f") == "web2.example.org\n"
     assert machine.shell("getent hosts web2").split()[:2] == ["127.0.1.1", "web2.example.org"]
-    converged(host, hostname="web3.example.org", hosts=True)
+    converged(host, Hostname(hostname="web3.example.org", hosts=True))
     assert machine.read("/etc/hosts") == b"127.0.0.1 localhost\n127.0.1.1\tweb3.example.org web3\n::1 localhost\n"
 
 
@@ -131,7 +108,7 @@ def test_a_container_that_may_not_be_renamed(reach: Reach, debian_host: SshHost)
 
 
 def test_a_file_that_the_engine_holds_is_explained(reach: Reach, fleet: Fleet) -> None:
-    machine = fleet.start("debian", extra_run_args=MAY_NAME)
+    machine = fleet.start("debian", extra_run_args=MAY_ADMINISTER)
     with reach(machine) as host, pytest.raises(TaskError, match=r"set until the next start.*/etc/hostname") as caught:
         host.converge(Hostname(hostname="web1"))
     assert "container" in caught.value.hint

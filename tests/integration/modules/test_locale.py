@@ -3,62 +3,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
 
 from jetpack_core.errors import TaskError, UnknownValueError
 from jetpack_core.modules.system.locale import Locale
-from jetpack_core.records import PathEffect, Plan, PlanKind
+from jetpack_core.records import PlanKind
 from jetpack_core.testing.host import TestHost
 from jetpack_core.testing.modules import Case, ModuleConformance
-from jetpack_core.testing.sandbox import PLAIN_NAME, Sandbox
-from tests.integration.fleet import Fleet, SshHost
-from tests.integration.modules.conftest import Reach
+from jetpack_core.testing.sandbox import PLAIN_NAME
+from tests.integration.fleet import SshHost
+from tests.integration.modules.conftest import Reach, converged, machines, shell
 
 pytestmark = [pytest.mark.docker, pytest.mark.ssh]
 
 
-@pytest.fixture(scope="module", params=["python", "shell"])
-def machine(request: pytest.FixtureRequest, fleet: Fleet) -> Iterator[SshHost]:
-    """A host of its own with Debian's package `locales`."""
-    started = fleet.start("systemd")
-    if request.param == "shell":
-        started.shell("rm -f /usr/bin/python3*")
-    yield started
-    fleet.remove(started)
+# The one image with Debian's package `locales`.
+machine = machines("systemd", "systemd without Python", prepare=lambda _: None)
 
 
 @pytest.fixture
-def host(machine: SshHost, reach: Reach) -> Iterator[TestHost]:
-    with reach(machine) as target:
-        yield target
-
-
-def converged(host: TestHost, module: Locale) -> Plan:
-    """Plan, see that the plan came true, and that nothing is left to do; return the plan."""
-    planned = host.plan(module, planning=True)
-    host.frames.clear()
-    plan, _ = host.converge(module)
-    assert (plan.kind, plan.changes, plan.diffs) == (planned.kind, planned.changes, planned.diffs)
-    assert len(host.frames) <= 3
-    for effect in plan.effects:
-        assert isinstance(effect, PathEffect)
-        if effect.known:
-            now = host.ask(host.stat(effect.state.path, content=65536))
-            assert (now.content, now.mode) == (effect.state.content, effect.state.mode)
-    host.frames.clear()
-    assert host.plan(module).kind is PlanKind.NONE
-    assert len(host.frames) == 1
-    return plan
-
-
-def with_files(script: str) -> Callable[[Sandbox], object]:
-    def prepare(box: Sandbox) -> None:
-        ended = box.host.ask(box.host.run(["sh", "-ec", script]))
-        assert ended.ok, ended.stderr
-
-    return prepare
+def host(connected: TestHost) -> TestHost:
+    return connected
 
 
 class TestConformance(ModuleConformance):
@@ -70,25 +35,25 @@ class TestConformance(ModuleConformance):
         Case(
             "other language",
             lambda _: {"lang": "C.UTF-8"},
-            with_files("echo LANG=POSIX >/etc/default/locale"),
-            disturb=with_files("echo LC_ALL=C >>/etc/default/locale"),
+            shell("echo LANG=POSIX >/etc/default/locale"),
+            disturb=shell("echo LC_ALL=C >>/etc/default/locale"),
         ),
         Case(
             "one variable more",
             lambda _: {"variables": {"LC_TIME": "POSIX"}},
-            with_files("printf '# mine\\nLANG=C.UTF-8\\n' >/etc/default/locale"),
+            shell("printf '# mine\\nLANG=C.UTF-8\\n' >/etc/default/locale"),
         ),
         Case(
             "as it is",
             lambda _: {"lang": "C.UTF-8", "locales": ["C.UTF-8"]},
-            with_files("echo LANG=C.UTF-8 >/etc/default/locale"),
+            shell("echo LANG=C.UTF-8 >/etc/default/locale"),
             PlanKind.NONE,
         ),
     )
 
     @pytest.fixture
-    def host(self, host: TestHost) -> TestHost:
-        return host
+    def host(self, connected: TestHost) -> TestHost:
+        return connected
 
 
 def test_a_locale_is_made_and_logins_begin_with_it(host: TestHost, machine: SshHost) -> None:

@@ -10,33 +10,27 @@ import pytest
 from jetpack_core.errors import StaleError, TaskError, UnknownValueError
 from jetpack_core.modules.files.file import File
 from jetpack_core.modules.system.mount import Mount
-from jetpack_core.records import PathEffect, Plan, PlanKind
+from jetpack_core.records import PlanKind
 from jetpack_core.testing.host import TestHost
-from tests.integration.fleet import Fleet, SshHost
-from tests.integration.modules.conftest import Reach
+from tests.integration.fleet import SshHost
+from tests.integration.modules.conftest import MAY_ADMINISTER, Reach, converged, machines
 
 pytestmark = [pytest.mark.docker, pytest.mark.ssh]
 
 FSTAB = "# the disks\n\nLABEL=none\t/never\text4 noauto\t0\t2"
-MAY_MOUNT = ("--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined")
 
 
-@pytest.fixture(scope="module", params=["debian", "nopython", "busybox", "systemd"])
-def machine(request: pytest.FixtureRequest, fleet: Fleet) -> Iterator[SshHost]:
-    """A host for the tests of this module, which may mount."""
-    started = fleet.start(request.param, extra_run_args=() if request.param == "systemd" else MAY_MOUNT)
-    if request.param == "systemd":
-        started.exec(["systemctl", "is-system-running", "--wait"], check=False)
-    started.shell("mkdir -p /srv/real/below; echo here >/srv/real/file; mkdir '/srv/m t'")
-    yield started
-    fleet.remove(started)
+machine = machines(
+    *("debian", "nopython", "busybox", "systemd"),
+    prepare=lambda host: host.shell("mkdir -p /srv/real/below; echo here >/srv/real/file; mkdir '/srv/m t'"),
+    run_args=MAY_ADMINISTER,
+)
 
 
 @pytest.fixture
-def host(machine: SshHost, reach: Reach) -> Iterator[TestHost]:
+def host(machine: SshHost, connected: TestHost) -> Iterator[TestHost]:
     machine.write("/etc/fstab", FSTAB.encode())
-    with reach(machine) as target:
-        yield target
+    yield connected
     machine.shell("for d in /srv/a /srv/real/below '/srv/m t'; do while umount \"$d\" 2>/dev/null; do :; done; done")
     machine.shell("rm -rf /srv/a /srv/deep")
 
@@ -50,24 +44,6 @@ def mounted(machine: SshHost, path: str) -> list[str]:
     escaped = path.replace(" ", r"\040")
     rows = [line.split(" ") for line in machine.read("/proc/mounts").decode().splitlines()]
     return [row[3] for row in rows if row[1] == escaped]
-
-
-def converged(host: TestHost, module: Mount) -> Plan:
-    """Plan, see that nothing was changed by that, apply, and see that nothing is left to do; return the plan."""
-    planned = host.plan(module, planning=True)
-    host.frames.clear()
-    plan, _ = host.converge(module)
-    assert (plan.kind, plan.changes, plan.diffs) == (planned.kind, planned.changes, planned.diffs)
-    assert len(host.frames) <= 3
-    for effect in plan.effects:
-        assert isinstance(effect, PathEffect)
-        if effect.known:
-            now = host.ask(host.stat(effect.state.path, content=4096))
-            assert (now.content, now.mode) == (effect.state.content, effect.state.mode)
-    host.frames.clear()
-    assert host.plan(module).kind is PlanKind.NONE
-    assert len(host.frames) == 1
-    return plan
 
 
 def test_a_new_file_system_is_mounted_and_remembered(host: TestHost, machine: SshHost) -> None:
@@ -193,6 +169,28 @@ def test_a_change_of_fstab_in_between_is_kept(host: TestHost, machine: SshHost) 
     with pytest.raises(StaleError):
         host.apply(tmpfs(state="present"), plan)
     assert machine.read("/etc/fstab") == b"# mine\n"
+
+
+@pytest.mark.parametrize(
+    ("src", "fstype", "field"),
+    [
+        ("LABEL=my data", "ext4", r"LABEL=my\040data"),
+        ("UUID=0a1b2c3d-0000-4000-8000-0123456789ab", "ext4", "UUID=0a1b2c3d-0000-4000-8000-0123456789ab"),
+        ("server:/srv/a b", "nfs", r"server:/srv/a\040b"),
+        ("[fe80::1%eth0]:/srv", "nfs4", "[fe80::1%eth0]:/srv"),
+        ("//server/share", "cifs", "//server/share"),
+    ],
+)
+def test_sources_that_are_not_there_are_remembered_but_not_mounted(
+    host: TestHost, machine: SshHost, src: str, fstype: str, field: str
+) -> None:
+    parameters = {"path": "/srv/a", "src": src, "fstype": fstype}
+    with pytest.raises(TaskError, match="cannot be mounted, and fstab stays as it is"):
+        host.converge(Mount.model_validate(parameters))
+    assert machine.read("/etc/fstab").decode() == FSTAB
+    assert not machine.exists("/srv/a")
+    converged(host, Mount.model_validate({**parameters, "state": "present"}))
+    assert machine.read("/etc/fstab").decode() == f"{FSTAB}\n{field} /srv/a {fstype} defaults 0 0\n"
 
 
 def test_without_the_rights_it_says_what_to_do(machine: SshHost, reach: Reach, host: TestHost) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,8 +14,8 @@ from jetpack_core.records import FileStat, Outcome, Plan, PlanKind
 from jetpack_core.testing.host import TestHost
 from jetpack_core.testing.modules import Case, ModuleConformance
 from jetpack_core.testing.sandbox import PLAIN_NAME, Sandbox
-from tests.integration.fleet import Fleet, SshHost
-from tests.integration.modules.conftest import Reach
+from tests.integration.fleet import SshHost
+from tests.integration.modules.conftest import Reach, machines, shell
 
 pytestmark = [pytest.mark.docker, pytest.mark.ssh]
 
@@ -80,27 +80,16 @@ RESET = (
 )
 
 
-@pytest.fixture(scope="module", params=["openrc", "openrc without Python", "debian", "nopython", "busybox", "systemd"])
-def machine(request: pytest.FixtureRequest, fleet: Fleet) -> Iterator[SshHost]:
-    """A host with a service `demo`; those without OpenRC and systemd have Debian's SysVinit tools."""
-    image, _, without = request.param.partition(" ")
-    started = fleet.start(image)
-    if without:
-        started.shell("rm -f /usr/bin/python3*; ! command -v python3")
-    if image == "systemd":
-        started.exec(["systemctl", "is-system-running", "--wait"], check=False)
-        started.write("/etc/systemd/system/demo.service", SYSTEMD.encode())
-        started.shell("systemctl daemon-reload")
+def with_demo(machine: SshHost) -> None:
+    """Give a host a service `demo`; those without OpenRC and systemd have Debian's SysVinit tools."""
+    if machine.image == "systemd":
+        machine.write("/etc/systemd/system/demo.service", SYSTEMD.encode())
+        machine.shell("systemctl daemon-reload")
     else:
-        started.write("/etc/init.d/demo", (OPENRC if image == "openrc" else SYSV).encode(), mode=0o755)
-    yield started
-    fleet.remove(started)
+        machine.write("/etc/init.d/demo", (OPENRC if machine.image == "openrc" else SYSV).encode(), mode=0o755)
 
 
-@pytest.fixture(scope="module")
-def connected(machine: SshHost, reach: Reach) -> Iterator[TestHost]:
-    with reach(machine) as target:
-        yield target
+machine = machines(*("openrc", "openrc without Python", "debian", "nopython", "busybox", "systemd"), prepare=with_demo)
 
 
 @pytest.fixture
@@ -108,14 +97,6 @@ def host(connected: TestHost) -> TestHost:
     """The host with the service neither started nor enabled."""
     assert connected.ask(connected.run(["sh", "-c", RESET])).ok
     return connected
-
-
-def shell(script: str) -> Callable[[Sandbox], object]:
-    def run(box: Sandbox) -> None:
-        ended = box.host.ask(box.host.run(["sh", "-c", f"({script}) >/dev/null 2>&1 </dev/null"], timeout=60))
-        assert ended.ok, script
-
-    return run
 
 
 class State(Sandbox):
@@ -127,7 +108,10 @@ class State(Sandbox):
         return {now.path: now for now in self.host.ask(self.host.gather(looks)) if now.exists}
 
 
-START = "if command -v rc-service; then rc-service demo start; else service demo start; fi"
+# What goes on running must not lose its output when the script ends.
+START = (
+    "exec >/dev/null 2>&1 </dev/null; if command -v rc-service; then rc-service demo start; else service demo start; fi"
+)
 
 
 class TestConformance(ModuleConformance):

@@ -9,12 +9,12 @@ import pytest
 
 from jetpack_core.errors import TaskError
 from jetpack_core.modules.system.sysctl import Sysctl
-from jetpack_core.records import FileStat, Plan, PlanKind
+from jetpack_core.records import FileStat, PlanKind
 from jetpack_core.testing.host import TestHost
 from jetpack_core.testing.modules import Case, ModuleConformance
 from jetpack_core.testing.sandbox import PLAIN_NAME, Sandbox
-from tests.integration.fleet import Fleet, SshHost
-from tests.integration.modules.conftest import Reach
+from tests.integration.fleet import SshHost
+from tests.integration.modules.conftest import MAY_ADMINISTER, Reach, converged, machines, shell
 
 pytestmark = [pytest.mark.docker, pytest.mark.ssh]
 
@@ -22,25 +22,15 @@ FILE = "/etc/sysctl.d/99-zz-jetpack.conf"
 PORTS = "net.ipv4.ip_local_port_range"
 MINE = "# somebody's own\n\nnet.ipv4.conf.all.forwarding = 0\n; more\n"
 RESET = f"echo 32768 60999 >/proc/sys/net/ipv4/ip_local_port_range; echo 0 >/proc/sys/net/ipv4/ip_forward; rm -f {FILE}"
-MAY_SET = (
-    *("--cap-add", "NET_ADMIN", "--cap-add", "SYS_ADMIN"),
-    *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
+
+
+machine = machines(
+    *("debian", "nopython", "busybox"),
+    prepare=lambda host: host.shell(
+        "mount -o remount,rw,bind /proc/sys; mkdir -p /etc/sysctl.d; rm -f /etc/sysctl.d/*"
+    ),
+    run_args=MAY_ADMINISTER,
 )
-
-
-@pytest.fixture(scope="module", params=["debian", "nopython", "busybox"])
-def machine(request: pytest.FixtureRequest, fleet: Fleet) -> Iterator[SshHost]:
-    """A host with a network of its own, whose parameters may be set."""
-    started = fleet.start(request.param, extra_run_args=MAY_SET)
-    started.shell("mount -o remount,rw,bind /proc/sys; mkdir -p /etc/sysctl.d; rm -f /etc/sysctl.d/*")
-    yield started
-    fleet.remove(started)
-
-
-@pytest.fixture(scope="module")
-def connected(machine: SshHost, reach: Reach) -> Iterator[TestHost]:
-    with reach(machine) as target:
-        yield target
 
 
 @pytest.fixture
@@ -49,14 +39,6 @@ def host(connected: TestHost) -> TestHost:
     ended = connected.ask(connected.run(["sh", "-c", RESET]))
     assert ended.ok, ended.stderr
     return connected
-
-
-def shell(script: str) -> Callable[[Sandbox], object]:
-    def run(box: Sandbox) -> None:
-        ended = box.host.ask(box.host.run(["sh", "-c", script]))
-        assert ended.ok, ended.stderr
-
-    return run
 
 
 def with_file(text: str) -> Callable[[Sandbox], object]:
@@ -119,36 +101,27 @@ class TestConformance(ModuleConformance):
         box.close()
 
 
-def converged(host: TestHost, **parameters: object) -> Plan:
-    module = Sysctl.model_validate(parameters)
-    planned = host.plan(module, planning=True)
-    plan, _ = host.converge(module)
-    assert (planned.kind, planned.changes, planned.diffs) == (plan.kind, plan.changes, plan.diffs)
-    assert host.plan(module).kind is PlanKind.NONE
-    return plan
-
-
 def test_the_kernel_and_the_next_start_have_the_value(host: TestHost, machine: SshHost) -> None:
     machine.write(FILE, MINE.encode())
-    plan = converged(host, key=PORTS, value="20000 60000")
+    plan = converged(host, Sysctl(key=PORTS, value="20000 60000"))
     assert [(one.field, one.before, one.after) for one in plan.changes] == [
         ("kernel", "32768 60999", "20000 60000"),
         (FILE, None, "20000 60000"),
     ]
     assert machine.read("/proc/sys/net/ipv4/ip_local_port_range") == b"20000\t60000\n"
     assert machine.read(FILE).decode() == MINE + RIGHT
-    converged(host, key="net.ipv4.ip_forward", value="1", file="60-forward")
+    converged(host, Sysctl(key="net.ipv4.ip_forward", value="1", file="60-forward"))
     assert machine.read("/etc/sysctl.d/60-forward.conf") == b"net.ipv4.ip_forward = 1\n"
     assert machine.read("/proc/sys/net/ipv4/ip_forward") == b"1\n"
     machine.shell("rm /etc/sysctl.d/60-forward.conf")
-    converged(host, key=PORTS, remove=True)
+    converged(host, Sysctl(key=PORTS, remove=True))
     assert machine.read(FILE).decode() == MINE
 
 
 def test_an_interface_with_a_dot_in_its_name(host: TestHost, machine: SshHost) -> None:
     machine.shell("ls /proc/sys/net/ipv4/conf/lo")
-    converged(host, key="net/ipv4/conf/lo/rp_filter", value=2)
-    converged(host, key="net.ipv4.conf.lo.rp_filter", value="1")
+    converged(host, Sysctl.model_validate({"key": "net/ipv4/conf/lo/rp_filter", "value": 2}))
+    converged(host, Sysctl(key="net.ipv4.conf.lo.rp_filter", value="1"))
     assert machine.read("/proc/sys/net/ipv4/conf/lo/rp_filter") == b"1\n"
     assert machine.read(FILE) == b"net.ipv4.conf.lo.rp_filter = 1\n"
     with pytest.raises(TaskError, match="does not tell"):
@@ -166,6 +139,13 @@ def test_what_the_kernel_refuses_is_told_in_its_words_and_kept_nowhere(host: Tes
 def test_an_unknown_parameter_is_named(host: TestHost) -> None:
     with pytest.raises(TaskError, match=r"does not tell net\.no\.such.*No such file"):
         host.plan(Sysctl(key="net.no.such", value="1"))
+
+
+@pytest.mark.parametrize(("key", "value"), [("kernel.msgmax", "9001"), ("fs/mqueue/msg_max", "11")])
+def test_parameters_of_others_than_the_network(host: TestHost, machine: SshHost, key: str, value: str) -> None:
+    """Those of processes that talk to each other are a container's own as well."""
+    converged(host, Sysctl(key=key, value=value))
+    assert machine.read(f"/proc/sys/{key.replace('.', '/')}").decode() == f"{value}\n"
 
 
 def test_who_may_not_set_it_is_told(reach: Reach, machine: SshHost, host: TestHost) -> None:
