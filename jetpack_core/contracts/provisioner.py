@@ -79,6 +79,8 @@ class Surroundings:
     """The variables of the inventory host that `cluster` names: addresses and credentials of an API."""
     say: Callable[[str], None] = _silent
     """Tell what is going on, in a few words: `fetching the template`."""
+    warn: Callable[[str], None] = _silent
+    """Tell what nobody could foresee and the user should know, although all went well: `it was killed`."""
     check: Callable[[], None] = _go_on
     """Raise JetpackError once the user wants the run to end; call it between steps and while polling."""
     lock: Callable[[str], AbstractContextManager[None]] = _alone

@@ -112,6 +112,9 @@ class Provisioning:
         def say(text: str) -> None:
             loop.call_soon_threadsafe(self._said, host, text)
 
+        def warn(text: str) -> None:
+            loop.call_soon_threadsafe(self._send, Warned(msg=text, host=host))
+
         def check() -> None:
             if self._ended.is_set():
                 raise JetpackError("interrupted", hint="run it again to go on")
@@ -119,7 +122,7 @@ class Provisioning:
         def lock(name: str) -> AbstractContextManager[None]:
             return named_lock(lock_folder(), name, check)
 
-        provisioner.attach(replace(provisioner.surroundings, say=say, check=check, lock=lock))
+        provisioner.attach(replace(provisioner.surroundings, say=say, warn=warn, check=check, lock=lock))
         loop.call_soon_threadsafe(self._doing.__setitem__, host, ("provisioning", time.monotonic()))
         return planned(guest) if self._planning else land(guest, self._ended)
 

@@ -33,7 +33,7 @@ def addresses_of(connection: Any, identity: str, cards: tuple[Card, ...], source
         try:
             found = sorted_addresses(ways[name]())
         except libvirt.libvirtError:
-            # No agent yet, no leases on a bridge, nothing seen, no answer: all of them mean that this way knows nothing.
+            # No agent yet, no leases on a bridge, nothing seen, no answer: this way knows nothing at this moment.
             continue
         if found:
             return found

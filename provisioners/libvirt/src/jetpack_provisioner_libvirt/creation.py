@@ -86,7 +86,7 @@ class Creation:
         self._tools.check()
         volumes = self._wanted.volumes_of(self._name)
         self._check_free(volumes)
-        kind, _ = self._tools.acceleration().choose(abilities) if self._wanted.domain_type == "auto" else ("", "")
+        kind = self._accelerated(abilities) if self._wanted.domain_type == "auto" else ""
         key = new_host_key() if self._has_seed and self._seed().takes_host_keys else None
         made = _Made(str(uuid.uuid4()))
         with self._undone_on_failure(made):
@@ -107,6 +107,14 @@ class Creation:
         base = image.bring() if image is not None else None
         self._check_size(base)
         return abilities, base
+
+    def _accelerated(self, abilities: Abilities) -> str:
+        """Return the type of the domain, and warn where it is not what everybody expects."""
+        kind, why = self._tools.acceleration().choose(abilities)
+        if why and KVM in abilities.kinds:
+            # That there is none at all, the plan says.
+            self._tools.warn(f"{why}; so {self._name} is emulated, which is slow")
+        return kind
 
     # What it is made from.
 

@@ -44,7 +44,7 @@ def stop(tools: Tools, guest: Guest, patience: float) -> None:
     with refusals(f"stopping the guest {guest.name}", tools.uri):
         if _shut_down(tools, domain, patience):
             return
-        tools.say(f"it did not shut down in {patience:g} s: turning its power off")
+        tools.warn(f"it did not shut down in {patience:g} s, so its power was turned off")
         _power_off(domain)
 
 

@@ -58,6 +58,7 @@ class Tools:
     uri: str
     storage: Storage
     say: Callable[[str], None]
+    warn: Callable[[str], None]
     check: Callable[[], None]
     lock: Callable[[str], AbstractContextManager[None]]
     pool: str
@@ -250,7 +251,9 @@ class VirtualMachine(Provisioner):
     def _tools(self) -> Tools:
         around = self.surroundings
         storage = Storage(self._connection, self._uri, around.check)
-        return Tools(self._connection, self._uri, storage, around.say, around.check, around.lock, self.pool)
+        return Tools(
+            self._connection, self._uri, storage, around.say, around.warn, around.check, around.lock, self.pool
+        )
 
     # What the phase asks for.
 

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 from jetpack_core.errors import JetpackError
 from jetpack_provisioner_libvirt.creation import add_volume, check_networks
-from jetpack_provisioner_libvirt.daemon import refusals
+from jetpack_provisioner_libvirt.daemon import refusals, words
 from jetpack_provisioner_libvirt.differences import Differences, can_live
 from jetpack_provisioner_libvirt.domain import (
     cards_of,
@@ -181,22 +181,22 @@ class Update:
         flag = libvirt.VIR_DOMAIN_AFFECT_LIVE
         memory, vcpus = self._wanted.memory, self._wanted.vcpus
         if self._matters("memory") and memory != seen_memory(live) and can_live(live, "memory", memory):
-            self._try(partial(self._domain.setMemoryFlags, memory >> 10, flag))
+            self._try("the memory", partial(self._domain.setMemoryFlags, memory >> 10, flag))
         if self._matters("vcpus") and vcpus != seen_vcpus(live) and can_live(live, "vcpus", vcpus):
-            self._try(partial(self._domain.setVcpusFlags, vcpus, flag))
+            self._try("the number of processors", partial(self._domain.setVcpusFlags, vcpus, flag))
         if self._matters("networks"):
             self._change_cards(root, live, flag)
         if self._matters("extra_disks"):
             self._plug_disks(root, live, flag)
 
-    def _try(self, change: Callable[[], Any]) -> None:
+    def _try(self, what: str, change: Callable[[], Any]) -> None:
         import libvirt
 
         self._tools.check()
         try:
             change()
         except libvirt.libvirtError as error:
-            self._tools.say(f"waits for the next start: {error}")
+            self._tools.warn(f"{what} waits for the next start: {words(error)}")
 
     def _change_cards(self, root: Element, live: Element, flag: int) -> None:
         wanted = {card.mac: element for card, element in _cards(root)}
@@ -206,20 +206,26 @@ class Update:
         then = {card.mac: card for card in cards_of(root)}
         for mac, element in there.items():
             if mac not in wanted:
-                self._try(partial(self._domain.detachDeviceFlags, text_of(element), flag))
+                self._try(f"taking out the card {mac}", partial(self._domain.detachDeviceFlags, text_of(element), flag))
             elif now[mac].source != then[mac].source and then[mac].source in sources:
                 moved = copy.deepcopy(element)
                 plug_elsewhere(moved, sources[then[mac].source])
-                self._try(partial(self._domain.updateDeviceFlags, text_of(moved), flag))
+                self._try(
+                    f"plugging the card {mac} elsewhere", partial(self._domain.updateDeviceFlags, text_of(moved), flag)
+                )
         for mac, element in wanted.items():
             if mac not in there:
-                self._try(partial(self._domain.attachDeviceFlags, text_of(element), flag))
+                self._try(
+                    f"plugging in the card {mac}", partial(self._domain.attachDeviceFlags, text_of(element), flag)
+                )
 
     def _plug_disks(self, root: Element, live: Element, flag: int) -> None:
         for disk in self._wanted.extra_disks:
             element = disk_with_serial(root, disk.name)
             if element is not None and disk_at(live, source_of(element)) is None:
-                self._try(partial(self._domain.attachDeviceFlags, text_of(element), flag))
+                self._try(
+                    f"plugging in the disk {disk.name}", partial(self._domain.attachDeviceFlags, text_of(element), flag)
+                )
 
     def _noted(self) -> Guest:
         """Write down what waits for the next start, and return the guest."""

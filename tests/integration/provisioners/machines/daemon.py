@@ -79,7 +79,20 @@ class LibvirtDaemon:
         self._prepare()
         log = (self._scratch / "libvirtd.log").open("wb")
         environment = {**os.environ, "SCRATCH": str(self._scratch)}
-        argv = ["setpriv", "--pdeathsig", "TERM", "unshare", "--mount", "--propagation", "private", "sh", "-c", _SCRIPT, "sh", *_STATE]
+        argv = [
+            "setpriv",
+            "--pdeathsig",
+            "TERM",
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            _SCRIPT,
+            "sh",
+            *_STATE,
+        ]
         self._process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
         )
@@ -103,10 +116,8 @@ class LibvirtDaemon:
     def _prepare(self) -> None:
         for folder in _STATE:
             (self._scratch / folder).mkdir(parents=True)
-        # QEMU's user looks for its images below these.
-        for folder in (self._scratch, *self._scratch.parents):
-            if folder.stat().st_uid == os.getuid() and folder != Path("/"):
-                folder.chmod(folder.stat().st_mode | 0o011)
+        # QEMU's user looks for its images below it.
+        self._scratch.chmod(0o711)
         shutil.copytree("/etc/libvirt", self._scratch / "etc", dirs_exist_ok=True)
         shutil.rmtree(self._scratch / "etc/qemu/networks", ignore_errors=True)
         (self._scratch / "etc/qemu.conf").write_text(_CONFIG)

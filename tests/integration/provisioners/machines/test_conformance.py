@@ -48,7 +48,9 @@ class TestOnQemu(ProvisionerConformance):
 
     @pytest.fixture
     def rebuilt(self, make: Callable[..., Any]) -> Any:
-        return make(extra_disks=[{"name": "data", "size": "8m"}], hostname="other", authorized_keys=["ssh-ed25519 AAAA"])
+        return make(
+            extra_disks=[{"name": "data", "size": "8m"}], hostname="other", authorized_keys=["ssh-ed25519 AAAA"]
+        )
 
     def everything(self, provisioner: Provisioner) -> Mapping[str, object]:
         domains = {one: self.daemon.virsh("dumpxml", "--inactive", one) for one in self.daemon.domains()}

@@ -25,14 +25,13 @@ from jetpack_core.testing.provisioners import ProvisionerConformance
 
 URI = "test:///default"
 POOL = "default-pool"
-WANTED: dict[str, Any] = {
-    "uri": URI,
-    "pool": POOL,
-    "cloud_init": False,
-    "disk_size": "1g",
-    "memory": "64m",
-    "stop_timeout": 2,
-}
+
+
+def wanted(**more: object) -> VirtualMachine:
+    """Return parameters of a guest that this driver can have."""
+    few = {"uri": URI, "pool": POOL, "cloud_init": False, "disk_size": "1g", "memory": "64m", "stop_timeout": 2}
+    disks = {"extra_disks": [{"name": "data", "size": "1g"}]}
+    return VirtualMachine.model_validate({**few, **disks, **more})
 
 
 @pytest.fixture
@@ -84,19 +83,16 @@ class TestOnTheDriverForTests(ProvisionerConformance):
 
     @pytest.fixture
     def provisioner(self) -> Provisioner:
-        extra = [{"name": "data", "size": "1g"}]
-        return VirtualMachine(**WANTED, extra_disks=extra, networks=["default"])
+        return wanted()
 
     @pytest.fixture
     def changed(self) -> Provisioner:
         extra = [{"name": "data", "size": "1g"}, {"name": "more", "size": "2g"}]
-        more = {"memory": "96m", "vcpus": 2, "autostart": True, "guest_agent": False}
-        return VirtualMachine(**{**WANTED, **more}, extra_disks=extra, networks=["default"])
+        return wanted(memory="96m", vcpus=2, autostart=True, guest_agent=False, extra_disks=extra)
 
     @pytest.fixture
     def rebuilt(self) -> Provisioner:
-        extra = [{"name": "data", "size": "1g"}]
-        return VirtualMachine(**{**WANTED, "disk_size": "512m"}, extra_disks=extra, networks=["default"])
+        return wanted(disk_size="512m")
 
     def everything(self, provisioner: Provisioner) -> Mapping[str, object]:
         domains = {one.name(): one.XMLDesc(2) for one in self.driver.listAllDomains()}

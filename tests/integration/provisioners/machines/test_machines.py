@@ -13,7 +13,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
@@ -60,8 +60,8 @@ def own_image() -> bytes:
     return HALTS + os.urandom(16).ljust(MIB - len(HALTS), b"\0")
 
 
-def xml_of(daemon: LibvirtDaemon, name: str, *flags: str) -> ElementTree.Element:
-    return ElementTree.fromstring(daemon.virsh("dumpxml", name, *flags))
+def xml_of(daemon: LibvirtDaemon, name: str, *flags: str) -> Element:
+    return fromstring(daemon.virsh("dumpxml", name, *flags))  # noqa: S314 - libvirt's own
 
 
 # What is said is what there is.
@@ -121,7 +121,7 @@ def test_everything_said_is_what_the_domain_has(daemon: LibvirtDaemon, make: Mak
 def test_the_disk_is_a_layer_above_the_image(daemon: LibvirtDaemon, make: Make, unused: Unused) -> None:
     name = unused()
     make(disk_size="5m").create(name)
-    described = ElementTree.fromstring(daemon.virsh("vol-dumpxml", "--pool", "default", f"{name}.qcow2"))
+    described = fromstring(daemon.virsh("vol-dumpxml", "--pool", "default", f"{name}.qcow2"))  # noqa: S314 - as above
     backing = described.findtext("backingStore/path") or ""
     assert "jetpack-base-" in backing
     assert described.findtext("capacity") == str(5 * MIB)
@@ -363,7 +363,7 @@ def test_what_is_missing_is_named_and_nothing_is_left(
 def test_a_volume_of_somebody_else_is_not_taken(daemon: LibvirtDaemon, make: Make, unused: Unused) -> None:
     name = unused()
     daemon.virsh("vol-create-as", "default", f"{name}-seed.iso", "1M")
-    with pytest.raises(JetpackError, match="has a volume .*-seed.iso already") as failure:
+    with pytest.raises(JetpackError, match=r"has a volume .*-seed\.iso already") as failure:
         make().create(name)
     assert "vol-delete" in failure.value.hint
     assert [one for one in daemon.volumes() if one.startswith(name)] == [f"{name}-seed.iso"]
@@ -386,9 +386,7 @@ def test_networks_and_pools_that_sleep_are_named(daemon: LibvirtDaemon, make: Ma
     daemon.virsh("net-undefine", network)
 
 
-def test_a_daemon_that_is_not_there_or_not_for_us_is_told(
-    daemon: LibvirtDaemon, make: Make, tmp_path: Path
-) -> None:
+def test_a_daemon_that_is_not_there_or_not_for_us_is_told(daemon: LibvirtDaemon, make: Make, tmp_path: Path) -> None:
     with pytest.raises(JetpackError, match="cannot be reached") as failure:
         make(uri=f"qemu+unix:///system?socket={tmp_path}/libvirt-sock").find("web1")
     assert "systemctl start libvirtd" in failure.value.hint
