@@ -162,9 +162,12 @@ def test_nesting_is_everybodys(cluster: Cluster) -> None:
 
 
 def test_locks_are_skipped_by_root_alone(cluster: Cluster, root: RawClient) -> None:
-    root.do("POST", LXC, vmid=209, **NEW)
-    refused = token(cluster, "root@pam!jetpack").call("POST", f"{LXC}/209/status/start", skiplock=1)
+    cluster.add_guest(209, kind="qemu", lock="backup")
+    refused = token(cluster, "root@pam!jetpack").call("PUT", "/nodes/pve1/qemu/209/config", skiplock=1, memory="64")
     assert (refused.status, refused.errors) == (400, {"skiplock": "Only root may use this option."})
+    locked = root.call("PUT", "/nodes/pve1/qemu/209/config", memory="64")
+    assert locked.reason == "VM is locked (backup)"
+    assert root.call("PUT", "/nodes/pve1/qemu/209/config", memory="64", skiplock=1).status == 200
 
 
 def test_a_login_does_not_look_at_tokens(cluster: Cluster) -> None:

@@ -212,7 +212,6 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "timezone": ({"timezone": "Mars/Base"}, "invalid format - invalid time zone 'Mars/Base'"),
     "startup": ({"startup": "soon"}, "invalid format - unable to parse startup options"),
     "env": ({"env": "no equals sign"}, "value does not match the regex pattern"),
-    "restore": ({"unique": 1}, "missing property required by 'unique'"),
 }
 
 
@@ -225,6 +224,12 @@ def test_wrong_parameters_are_refused_in_the_real_words(checking: RawClient, nam
     assert (answer.status, answer.reason) == (400, "Parameter verification failed.")
     assert answer.errors == {name: said}
     assert checking.cluster.guests == {}
+
+
+def test_a_parameter_may_need_another(checking: RawClient) -> None:
+    values = {"url": "https://example.test/a.iso", "content": "iso", "filename": "a.iso", "checksum": "0"}
+    answer = checking.call("POST", "/nodes/pve1/storage/local/download-url", values)
+    assert (answer.status, answer.errors) == (400, {"checksum-algorithm": "missing property required by 'checksum'"})
 
 
 REFUSED_FOR_MACHINES: dict[str, tuple[dict[str, object], str]] = {

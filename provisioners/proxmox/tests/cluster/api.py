@@ -79,12 +79,12 @@ class Api:
             raise ApiError(f"URI '{arrival.path}' not available with API token, need proper ticket.", 403)
         arguments = {**self._join(call, arrival), **in_path}
         request = Request(self.cluster, call, who or Identity(""), arguments)
-        self._check_permission(request)
-        if "node" in in_path:
-            self.cluster.world.node(in_path["node"])
-        self._check_form(call, arguments)
         # What happens between two calls is the clients' race; within one there is none.
         with self.cluster.world.lock:
+            self._check_permission(request)
+            if "node" in in_path:
+                self.cluster.world.node(in_path["node"])
+            self._check_form(call, arguments)
             data = self._handlers[call.name](request)
         return Answer(data.data, more={"total": data.total}) if isinstance(data, Page) else Answer(data)
 

@@ -16,9 +16,8 @@ from provisioners.proxmox.tests.cluster.world import DISK_KEYS, Guest, Storage
 # What a call brings besides the guest's own options.
 CALL_ONLY = frozenset(
     (
-        *("node", "vmid", "ostemplate", "archive", "bwlimit", "force", "ha-managed", "ignore-unpack-errors"),
-        *("import-working-storage", "live-restore", "password", "pool", "restore", "ssh-public-keys", "start"),
-        *("storage", "unique", "delete", "digest", "revert", "skiplock", "background_delay"),
+        *("node", "vmid", "ostemplate", "bwlimit", "password", "pool", "ssh-public-keys", "start", "storage"),
+        *("delete", "digest", "revert", "skiplock"),
     )
 )
 _ALLOCATED = re.compile(r"([A-Za-z][\w.-]*):(\d+(?:\.\d+)?)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from provisioners.proxmox.tests.cluster.errors import ApiError, refuse_parameters
+from provisioners.proxmox.tests.cluster.errors import ApiError
 from provisioners.proxmox.tests.cluster.request import Handler, Request
 from provisioners.proxmox.tests.cluster.tasks import Task
 from provisioners.proxmox.tests.cluster.world import Guest
@@ -32,7 +32,7 @@ def _halt(request: Request, guest: Guest) -> None:
 
 def start(request: Request) -> str:
     """Start a guest in a task."""
-    guest = _asked(request)
+    guest = request.guest()
     if guest.is_template:
         raise ApiError(
             "you can't start a CT if it's a template"
@@ -50,12 +50,6 @@ def start(request: Request) -> str:
     return request.begin(f"{_TASK[guest.kind]}start", guest.vmid, work)
 
 
-def _asked(request: Request) -> Guest:
-    if "skiplock" in request.arguments and not request.who.is_root:
-        raise refuse_parameters({"skiplock": "Only root may use this option."})
-    return request.guest()
-
-
 def _need_running(guest: Guest) -> None:
     if not guest.running:
         said = f"CT {guest.vmid} not running" if guest.kind == "lxc" else f"VM {guest.vmid} not running"
@@ -64,7 +58,7 @@ def _need_running(guest: Guest) -> None:
 
 def stop(request: Request) -> str:
     """End a guest at once, in a task."""
-    guest = _asked(request)
+    guest = request.guest()
     if guest.kind == "lxc":
         _need_running(guest)
     if request.flag("overrule-shutdown"):
@@ -86,7 +80,7 @@ def _abort_shutdown(request: Request, guest: Guest) -> None:
 
 def shutdown(request: Request) -> str:
     """Ask a guest to end itself, in a task."""
-    guest = _asked(request)
+    guest = request.guest()
     _need_running(guest)
 
     def work(task: Task) -> None:
@@ -108,7 +102,7 @@ def _wait_for_end(request: Request, guest: Guest, task: Task) -> None:
 
 def reboot(request: Request) -> str:
     """Let a guest end itself and start it again, in a task."""
-    guest = _asked(request)
+    guest = request.guest()
     if not guest.running:
         raise ApiError(f"{guest.word} {guest.vmid} not running")
 
