@@ -35,21 +35,19 @@ def altered() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def cluster(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cluster:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     name = "altered" if "altered" in request.fixturenames else "shared"
     cluster: Cluster = request.getfixturevalue(name)
-    yield cluster
-    cluster.clear_faults()
-    for vmid in cluster.guests:
-        cluster.remove_guest(vmid)
+    cluster.reset()
+    return cluster
 
 
 @pytest.fixture
 def make(cluster: Cluster, tmp_path: Path) -> Make:
     def made(**more: Any) -> ProxmoxContainer:
         access = {name: more.pop(name) for name in list(more) if name.startswith("jet_")}
-        given = {"cluster": "pve", "pin_host_key": False, **more}
+        given = {"cluster": "pve", **more}
         if "clone" not in given:
             given.setdefault("ostemplate", DEBIAN_TEMPLATE)
         return attached(ProxmoxContainer.model_validate(given), cluster, tmp_path, **access)
@@ -203,7 +201,7 @@ def test_templates_are_fetched_once_and_the_latest_when_asked_for(
         make(ostemplate="alpine-3", node="pve1").create("web1")
     with pytest.raises(JetpackError, match="offers no template debian-99"):
         make(ostemplate="debian-99", fetch=True, node="pve1").create("web1")
-    offered = [one for one in make().client.get("asking", "nodes", "pve1", "aplinfo")]
+    offered = make().client.get("asking", "nodes", "pve1", "aplinfo")
     name = next(str(one["template"]) for one in offered if not str(one["template"]).startswith("debian-12"))
     short = name.partition("-default")[0].partition("-standard")[0]
     hosts = [f"web{number}" for number in range(4)]

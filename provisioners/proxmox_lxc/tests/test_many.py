@@ -24,7 +24,6 @@ PROVISION = {
     "ostemplate": DEBIAN_TEMPLATE,
     "memory": 256,
     "wait_for_host": False,
-    "pin_host_key": False,
 }
 
 

@@ -31,18 +31,16 @@ def shared() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def cluster(shared: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cluster]:
+def cluster(shared: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cluster:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    yield shared
-    shared.clear_faults()
-    for vmid in shared.guests:
-        shared.remove_guest(vmid)
+    shared.reset()
+    return shared
 
 
 @pytest.fixture
 def make(cluster: Cluster, tmp_path: Path) -> Make:
     def made(**more: Any) -> ProxmoxMachine:
-        given = {"cluster": "pve", "pin_host_key": False, **more}
+        given = {"cluster": "pve", "agent_timeout": 0, **more}
         return attached(ProxmoxMachine.model_validate(given), cluster, tmp_path)
 
     return made

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What this user's machine remembers of guests: their numbers, and the host keys they showed first."""
+"""What this user's machine remembers of guests: their numbers, as lists of guests are some seconds old."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ class Note:
     cluster: str
     vmid: int
     id: str
-    """Which incarnation it is; keys of another one are worth nothing."""
-    host_keys: tuple[str, ...] = ()
-    source: str = ""
-    """How the keys were learned, for people who wonder."""
+    """Which incarnation it is."""
 
 
 class Notebook:
@@ -47,8 +44,7 @@ class Notebook:
         """Return what is known of a host; None where nothing is."""
         try:
             found = json.loads(self.path(host).read_text(encoding="utf-8"))
-            keys = tuple(str(key) for key in found["host_keys"])
-            return Note(str(found["host"]), self._cluster, int(found["vmid"]), str(found["id"]), keys, found["source"])
+            return Note(str(found["host"]), self._cluster, int(found["vmid"]), str(found["id"]))
         except (OSError, ValueError, KeyError, TypeError):
             # What cannot be read is as if it had never been written: the cluster knows its guests.
             return None

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import BeforeValidator, Field
 
 from jetpack_core.contracts.provisioner import Guest, GuestAction, GuestPlan, Provisioner
 from jetpack_core.errors import JetpackError
@@ -21,10 +20,9 @@ from jetpack_provisioner_proxmox.cluster import FIRST_VMID, LAST_VMID, Cluster
 from jetpack_provisioner_proxmox.comparison import Config, Setting
 from jetpack_provisioner_proxmox.disks import Disk
 from jetpack_provisioner_proxmox.guests import Guests, check_removable, seen
-from jetpack_provisioner_proxmox.host_keys import shown_key
 from jetpack_provisioner_proxmox.kinds import Kind
 from jetpack_provisioner_proxmox.making import Maker
-from jetpack_provisioner_proxmox.notebook import Note, Notebook
+from jetpack_provisioner_proxmox.notebook import Notebook
 from jetpack_provisioner_proxmox.planning import compared
 from jetpack_provisioner_proxmox.properties import Properties, text_of
 from jetpack_provisioner_proxmox.values import DiskSize, KeyList, Memory, Password, Tags, Words, check_name
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
 Seconds = Annotated[float, Field(gt=0)]
 Vmid = Annotated[int, Field(ge=FIRST_VMID, le=LAST_VMID)]
 Text = Annotated[str, BeforeValidator(text_of)]
-_POLL: Final = 0.5
 NETWORKS: Final = 8
 """How many interfaces have parameters of their own; `config` reaches the others."""
 
@@ -118,12 +115,6 @@ class ProxmoxGuest(Provisioner):
     """Whether a new guest is started."""
     restart_on_update: bool = False
     """Restart it when a change takes effect only then."""
-    wait_for_host: bool = True
-    """Wait until a guest that was started can be reached."""
-    wait_timeout: Seconds = 300
-    """How many seconds that may take."""
-    pin_host_key: bool = True
-    """Pin the first key that a new guest's SSH server shows, where nothing better tells it."""
     create_timeout: Seconds = 900
     """How many seconds making it may take, its template fetched."""
     start_timeout: Seconds = 180
@@ -134,8 +125,6 @@ class ProxmoxGuest(Provisioner):
     """How many seconds to wait while another task, such as a backup, holds it."""
     state: str = "present"
     """`present`, `started`, `stopped` or `absent`."""
-
-    _made: set[str] = PrivateAttr(default_factory=set)
 
     # What a kind of guest adds.
 
@@ -277,9 +266,7 @@ class ProxmoxGuest(Provisioner):
 
     def create(self, host: str) -> Guest:
         """Make the guest and start it; what fails half-way is removed again."""
-        made = self._maker().create(host)
-        self._made.add(made.mark.id if made.mark is not None else "")
-        return made.as_guest(host)
+        return self._maker().create(host).as_guest(host)
 
     def update(self, guest: Guest, plan: GuestPlan) -> Guest:
         """Change the configuration, and grow disks."""
@@ -290,9 +277,7 @@ class ProxmoxGuest(Provisioner):
         """Remove the guest and make it anew, with the same number and the same hardware addresses."""
         del plan
         self._refuse_stranger(guest)
-        made = self._maker().replace(host, seen(guest))
-        self._made.add(made.mark.id if made.mark is not None else "")
-        return made.as_guest(host)
+        return self._maker().replace(host, seen(guest)).as_guest(host)
 
     def start(self, guest: Guest) -> None:
         """Start the guest."""
@@ -323,45 +308,17 @@ class ProxmoxGuest(Provisioner):
         return configured_addresses(self.kind, found.config) or self.api_addresses(self.client, found)
 
     def host_keys(self, guest: Guest) -> tuple[str, ...]:
-        """Return the keys that the guest itself told, or that the run which made it saw first."""
+        """Return the host keys where the guest has a trusted way to tell them."""
         found = seen(guest)
-        if found.mark is None or self.surroundings.variables.get("jet_connection") not in {None, "ssh"}:
+        if self.surroundings.variables.get("jet_connection") not in {None, "ssh"}:
             return ()
-        told = self.channel_keys(self.client, found)
-        note = self.notebook.read(guest.name)
-        pinned = note.host_keys if note is not None and note.id == found.mark.id else ()
-        if told and told != pinned:
-            self._pin(guest, found, told, "told by the guest agent")
-        if told or pinned or found.mark.id not in self._made or not self.pin_host_key or not self.start_on_create:
-            return told or pinned
-        return self._first_keys(guest, found)
+        return self.channel_keys(self.client, found)
 
-    def _first_keys(self, guest: Guest, found: Seen) -> tuple[str, ...]:
-        """Pin the first key that a guest shows which this very run made."""
-        around, addresses = self.surroundings, self.addresses(guest)
-        if not addresses:
-            return ()
-        port, until = int(str(around.variables.get("jet_ssh_port") or 22)), time.monotonic() + self.wait_timeout
-        while (key := shown_key(addresses[0], port)) is None and self.wait_for_host:
-            if time.monotonic() > until:
-                message = f"{guest.name} ({guest.id}) runs, but no SSH server answers at {addresses[0]} port {port}"
-                hint = "`pin_host_key: false` leaves this look out, for guests that are reached in a roundabout way"
-                raise JetpackError(message, hint=hint)
-            around.say("waiting for its SSH server")
-            around.check()
-            time.sleep(_POLL)
-        told = self.channel_keys(self.client, found)
-        if told:
-            return self._pin(guest, found, told, "told by the guest agent")
-        if key is None:
-            return ()
-        source = f"first seen at {addresses[0]} port {port}, in the run that made the guest"
-        return self._pin(guest, found, (key,), source)
-
-    def _pin(self, guest: Guest, found: Seen, keys: tuple[str, ...], source: str) -> tuple[str, ...]:
-        identity = found.mark.id if found.mark is not None else ""
-        self.notebook.write(Note(guest.name, self.client.access.url, found.place.vmid, identity, keys, source))
-        return keys
+    def details(self, guest: Guest) -> Mapping[str, object]:
+        """Return where the guest is."""
+        found = seen(guest)
+        told = {"vmid": found.place.vmid, "node": found.place.node, "pool": found.pool}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 def _is(stem: str, key: str) -> bool:

@@ -32,14 +32,26 @@ def agent_addresses(client: Client, found: Seen) -> tuple[str, ...]:
     return usable_addresses((told or {}).get("result") or (), macs_of(QEMU, found.config))
 
 
-def agent_keys(client: Client, found: Seen) -> tuple[str, ...]:
-    """Return the host keys that the agent reads; empty where there is none, or our user may not ask it."""
-    try:
-        return _read(client, found)
-    except ApiError as error:
-        if error.says(*_NOT_YET, "No QEMU guest agent", "Permission check failed"):
-            return ()
-        raise
+def agent_keys(client: Client, found: Seen, patience: float) -> tuple[str, ...]:
+    """Return the host keys that the agent reads; empty where there is none, or our user may not ask it.
+
+    :param patience: Seconds to wait for an agent that does not run yet, and for keys that are not made yet.
+    """
+    pause = Pause(patience)
+    while True:
+        try:
+            keys = _read(client, found)
+        except ApiError as error:
+            if error.says("No QEMU guest agent", "Permission check failed"):
+                return ()
+            if not error.says(*_NOT_YET):
+                raise
+            keys = ()
+        if keys or pause.over:
+            return keys
+        client.around().say("waiting for its guest agent")
+        client.around().check()
+        pause.wait()
 
 
 def _read(client: Client, found: Seen) -> tuple[str, ...]:

@@ -103,6 +103,8 @@ class ProxmoxMachine(ProxmoxGuest):
     """Give it a pointing device."""
     agent: bool = True
     """Whether the QEMU guest agent runs in it: it tells addresses and host keys, and shuts down in order."""
+    agent_timeout: Annotated[float, Field(ge=0)] = 60
+    """How many seconds a new machine's agent is waited for, that it tells the host keys."""
     cloud_init: CloudInit | bool | None = None
     """What cloud-init is told besides user, keys and addresses; `false` for none; on with `image` if not said."""
 
@@ -251,7 +253,9 @@ class ProxmoxMachine(ProxmoxGuest):
 
     def channel_keys(self, client: Client, found: Seen) -> tuple[str, ...]:
         """Return the host keys that the guest agent reads; its channel is the node's own."""
-        return agent_keys(client, found) if self.agent else ()
+        # A guest that was not made just now has an agent that runs, or none.
+        patience = self.agent_timeout if found.new else 0.0
+        return agent_keys(client, found, patience) if self.agent else ()
 
 
 def _card(number: int, given: Mapping[str, str]) -> str:
