@@ -51,11 +51,21 @@ def _say(schema: Mapping[str, Any], text: str) -> Schema:
 
 
 class _Tasks:
-    """The schemas of tasks: one alternative for each module."""
+    """The schemas of tasks: one alternative for each module.
+
+    Language servers do not show a task's tag to the schema. What is explained about a parameter is therefore said of
+    every module that has one of this name, the one whose alternative it is first.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._docs = list(_loadable(registry, Kind.MODULE))
+        self._fields = {doc.name: properties_of(registry.module(doc.name)) for doc in self._docs}
+        self._said: dict[str, dict[str, list[str]]] = {}
+        for module, (properties, _) in self._fields.items():
+            for name, schema in properties.items():
+                text = schema.get("markdownDescription", "")
+                self._said.setdefault(name, {}).setdefault(text, []).append(module)
 
     def definitions(self) -> dict[str, Schema]:
         """Return what schemas of tasks refer to."""
@@ -75,21 +85,31 @@ class _Tasks:
         }
 
     def _module(self, doc: EntryDoc) -> Schema:
-        properties, required = properties_of(self._registry.module(doc.name))
+        properties, required = self._fields[doc.name]
         usual = {
             "name": _say(_TEXT, f"What the task is called in the output. (`!{doc.name}`: {doc.summary})"),
             "with": {"$ref": "#/definitions/with"},
             "and": {"$ref": "#/definitions/and"},
         }
-        named = {name: _of_module(schema, doc.name) for name, schema in properties.items()}
-        return {"title": f"!{doc.name}", **described(doc.summary), **_object({**named, **usual}, required)}
+        named = {name: {**schema, **self._explained(name, doc.name)} for name, schema in properties.items()}
+        body = _object({**named, **usual}, required)
+        # Without quotes these keys are booleans to the language server, which knows such keys by patterns only.
+        booleans = {f"^{name}$": named[name] for name in ("true", "false") if name in named}
+        body |= {"patternProperties": booleans} if booleans else {}
+        return {"title": f"!{doc.name}", **described(doc.summary), **body}
 
     def _snippet(self, doc: EntryDoc) -> Schema:
         """Return what an editor inserts for a module: its tag and the parameters it needs."""
-        _, required = properties_of(self._registry.module(doc.name))
+        _, required = self._fields[doc.name]
         lines = [f"{name}: ${number}" for number, name in enumerate(required, start=1)]
         body = "\n  ".join([f"!{doc.name}", *lines])
         return {"label": f"!{doc.name}", "description": doc.summary, "body": body}
+
+    def _explained(self, parameter: str, module: str) -> Schema:
+        """Return what a parameter means to a module, and then what it means to others."""
+        said = sorted(self._said[parameter].items(), key=lambda one: module not in one[1])
+        parts = [f"{', '.join(f'`!{name}`' for name in modules)}: {text}" for text, modules in said]
+        return described("\n\n".join(parts))
 
     def _modifiers(self, section: str) -> Schema:
         found: dict[str, Schema] = {}
@@ -98,15 +118,9 @@ class _Tasks:
             if model.section == section:
                 properties, _ = properties_of(model)
                 text = " ".join(filter(None, (doc.summary, doc.description.replace("\n", " "))))
-                found[doc.name] = {**properties["value"], **described(text)}
+                found[doc.name] = {"title": doc.name, **properties["value"], **described(text)}
         what = "Before the task acts" if section == "with" else "After the task acted"
         return {**_say(_object(found), f"{what}: modifiers of the task."), "type": ["object", "null"]}
-
-
-def _of_module(schema: Schema, module: str) -> Schema:
-    """Say of which module a parameter is: editors do not show the tag to the schema."""
-    text = schema.get("markdownDescription", "")
-    return {**schema, **described(f"`!{module}`: {text}")}
 
 
 def _loadable(registry: Registry, kind: Kind) -> Iterator[EntryDoc]:
@@ -141,7 +155,10 @@ def _plays() -> dict[str, Schema]:
             "groups": _say(_NAMES, "The groups whose hosts the play is for; `all` has every host."),
             "roles": {"type": "array", "items": invocation, **described("Roles, run before the tasks.")},
             "tasks": {**tasks, **described("Tasks, one after the other.")},
-            "handlers": {**tasks, **described("Tasks that run at the end, when one that notifies them changed something.")},
+            "handlers": {
+                **tasks,
+                **described("Tasks that run at the end, when one that notifies them changed something."),
+            },
             "defaults": _say(_VARIABLES, "Variables that everything but role defaults beats."),
             "vars": _say(_VARIABLES, "Variables that beat the inventory and saved results."),
             "vars_files": _say(_NAMES, "Files of variables, relative to the playbook; they beat `vars`."),
@@ -155,7 +172,8 @@ def _plays() -> dict[str, Schema]:
         },
         ["name", "groups"],
     )
-    return {"plays": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/play"}}, "play": play}
+    play["properties"] = {name: {"title": name, **schema} for name, schema in play["properties"].items()}
+    return {"plays": {"type": "array", "items": {"$ref": "#/definitions/play"}}, "play": play}
 
 
 def _role() -> Schema:
@@ -180,7 +198,9 @@ def _group() -> Schema:
     return {
         **_object(
             {
-                "hosts": _say({**_NAMES, "type": ["array", "null"]}, "The hosts of the group; web[01:10] stands for ten."),
+                "hosts": _say(
+                    {**_NAMES, "type": ["array", "null"]}, "The hosts of the group; web[01:10] stands for ten."
+                ),
                 "subgroups": _say({**_NAMES, "type": ["array", "null"]}, "Groups whose hosts are in this one as well."),
             }
         ),
@@ -231,13 +251,15 @@ def _project() -> Schema:
     from jetpack_core.cli.project import Project
     from jetpack_core.contracts.documentation import field_documentation
 
-    names = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    names = {"type": ["string", "array"], "items": {"type": "string"}}
     count = {"type": "integer", "minimum": 1}
     kinds: dict[str, Schema] = {
         **dict.fromkeys(("playbook", "inventory", "secrets_inventory", "roles", "modules", "plugins"), names),
-        **dict.fromkeys(("user", "sudo"), {"type": "string"}),
+        "user": {"type": "string"},
+        "sudo": {"type": "string"},
         **dict.fromkeys(("port", "threads", "batch_size"), count),
-        **dict.fromkeys(("ask_sudo_password", "forward_agent"), {"type": "boolean"}),
+        "ask_sudo_password": {"type": "boolean"},
+        "forward_agent": {"type": "boolean"},
         "lock_timeout": {"type": ["string", "number"]},
         "extra_vars": {"type": "object"},
     }

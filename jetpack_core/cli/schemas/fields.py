@@ -114,17 +114,20 @@ def _of_type(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
             pattern = schema.get("pattern")
             return {**found, "pattern": f"{pattern}|{OPEN}"} if pattern else found
         case "integer" | "number" as kind:
-            limits = {key: schema[key] for key in _LIMITS if key in schema}
+            limits: Schema = {key: schema[key] for key in _LIMITS if key in schema}
             return {"type": [kind, "string", "null"], "pattern": f"{_NUMBER}|{OPEN}", **limits}
         case "boolean":
             return {"type": ["boolean", "string", "integer", "null"], "pattern": f"{_BOOLEAN}|{OPEN}"}
         case "array":
             items = loosened(schema["items"], definitions) if isinstance(schema.get("items"), dict) else {}
-            return {"type": ["array", "string", "null"], "items": items, "pattern": OPEN, **_kept(schema)}
+            # Many lists take a single text for a list of one.
+            return {"type": ["array", "string", "null"], "items": items, **_kept(schema)}
         case "object":
             values = schema.get("additionalProperties")
             found = {"type": ["object", "string", "null"], "pattern": OPEN, **_kept(schema)}
-            return {**found, "additionalProperties": loosened(values, definitions)} if isinstance(values, dict) else found
+            return (
+                {**found, "additionalProperties": loosened(values, definitions)} if isinstance(values, dict) else found
+            )
     return {}
 
 
