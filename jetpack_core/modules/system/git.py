@@ -123,7 +123,7 @@ class Git(FileAttributes):
     path: HostPath
     """The directory of the checkout. It and those above it are made."""
     branch: Reference | None = None
-    """The branch; the remote's own choice if not given."""
+    """The branch. If not given, the remote's own choice, whatever it is called (in Jetporch, `main`)."""
     tag: Reference | None = None
     """A tag instead."""
     commit: Annotated[str, BeforeValidator(_commit)] | None = None
@@ -137,7 +137,8 @@ class Git(FileAttributes):
     force: bool = False
     """Throw away changed files and commits that are only here, where they are in the way."""
     accept_hostkeys: bool = Field(default=False, validation_alias=AliasChoices("accept_hostkeys", "accept_keys"))
-    """Trust the key of an SSH server that is seen for the first time; a changed key is refused always."""
+    """Trust the key of an SSH server that is seen for the first time; a changed key is refused always. It is off
+    unless asked for, other than in Jetporch: whoever answers first would be trusted for good."""
     ssh_options: Annotated[dict[str, str], AfterValidator(_ssh_options)] = Field(default_factory=dict)
     """Options of ssh_config(5) for reaching the repository."""
 
