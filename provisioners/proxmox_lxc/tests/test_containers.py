@@ -451,3 +451,18 @@ def test_names_that_proxmox_does_not_take_are_told(make: Make) -> None:
     with pytest.raises(JetpackError, match="cannot be the name of a guest"):
         make().find("web_1")
     assert make(hostname="web-1").find("web_1") is None
+
+
+@pytest.mark.parametrize("version", ["7.4", "8.4"])
+def test_older_clusters_do_as_well(version: str, make: Make, cluster: Cluster, tmp_path: Path) -> None:
+    with Cluster(**FAST, version=version) as old:
+        given = {"cluster": "pve", "ostemplate": DEBIAN_TEMPLATE, "rootfs_size": "4G"}
+        wanted = attached(ProxmoxContainer.model_validate(given), old, tmp_path)
+        guest = wanted.create("web1")
+        assert settled(wanted)
+        grown = attached(ProxmoxContainer.model_validate({**given, "rootfs_size": "6G", "memory": 1024}), old, tmp_path)
+        assert update(grown) == {"rootfs_size", "memory"}
+        assert bool(grown.addresses(found(grown))) is (version != "7.4"), "7.4 does not tell them"
+        grown.stop(guest)
+        grown.destroy(found(grown))
+        assert old.guests == {}

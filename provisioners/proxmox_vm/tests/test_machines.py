@@ -240,3 +240,19 @@ def test_the_agent_tells_the_address(make: Make, cluster: Cluster) -> None:
 def test_wrong_parameters_are_refused_before_anything_is_asked(make: Make, wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         make(**wrong)
+
+
+@pytest.mark.parametrize("version", ["7.4", "8.4"])
+def test_older_clusters_do_as_well(version: str, make: Make, tmp_path: Path) -> None:
+    with Cluster(**FAST, version=version) as old:
+        old.add_guest(900, kind="qemu", name="golden", template="1", net0="virtio=BC:24:11:00:00:99,bridge=vmbr0")
+        given = {"cluster": "pve", "clone": "golden", "rootfs_size": "10G", "agent_timeout": 0}
+        wanted = attached(ProxmoxMachine.model_validate(given), old, tmp_path)
+        guest = wanted.create("vm1")
+        assert settled(wanted)
+        grown = attached(ProxmoxMachine.model_validate({**given, "rootfs_size": "12G", "memory": 4096}), old, tmp_path)
+        assert update(grown) == {"rootfs_size", "memory"}
+        assert len(grown.addresses(found(grown))) == 1
+        grown.stop(guest)
+        grown.destroy(found(grown))
+        assert list(old.guests) == [900]
