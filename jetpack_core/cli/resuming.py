@@ -36,10 +36,14 @@ _LOOKS_AT: Final = {"plan": "apply", "check-local": "local"}
 """Verbs that only look, with the one whose runs they go by."""
 
 
-def progress_of(playbooks: Sequence[Playbook], settings: RunSettings, resume: str | None) -> Progress | None:
+def progress_of(
+    playbooks: Sequence[Playbook], settings: RunSettings, resume: str | None, failed: Sequence[str] = ()
+) -> Progress | None:
     """Return what notes the progress of a run, and goes on with an earlier one where that is wanted.
 
     None where nothing is left to do, which is told. Raises UsageError where the run cannot be found or read.
+
+    :param failed: Hosts that are to count as failed until they are tried again, in this run or a later one.
     """
     from jetpack_core.engine.progress import Progress
 
@@ -48,7 +52,7 @@ def progress_of(playbooks: Sequence[Playbook], settings: RunSettings, resume: st
         click.echo(f"run {resumed.sketch.run[:8]} ended well: there is nothing to resume", err=True)
         return None
     keeps = settings.command in _WITH_STATE and not settings.planning
-    return Progress(_open if keeps else None, warn, resumed)
+    return Progress(_open if keeps else None, warn, resumed, failed)
 
 
 def limited_hosts(playbooks: Sequence[Playbook], settings: RunSettings, inventory: Inventory) -> tuple[str, ...] | None:
@@ -60,26 +64,28 @@ def limited_hosts(playbooks: Sequence[Playbook], settings: RunSettings, inventor
         return settings.limit_hosts
     named = tuple(name for name in settings.limit_hosts if name != LAST_FAILED)
     verb = _LOOKS_AT.get(settings.command, settings.command)
-    failed = failed_hosts(playbooks, replace(settings, command=verb, limit_hosts=()), inventory)
+    failed, _ = failed_hosts(playbooks, replace(settings, command=verb, limit_hosts=()), inventory)
     return (*named, *failed) or None
 
 
-def failed_hosts(playbooks: Sequence[Playbook], settings: RunSettings, inventory: Inventory) -> tuple[str, ...]:
-    """Return the hosts that failed in the last run of the playbooks, within the limits; none is told.
+def failed_hosts(
+    playbooks: Sequence[Playbook], settings: RunSettings, inventory: Inventory
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the hosts that failed in the last run of the playbooks, within the limits (none is told), and all of them.
 
     Raises UsageError where there was no such run.
     """
     state = _find(playbooks, settings, LAST)
     run = state.sketch.run[:8]
-    within = settings.limit_hosts or inventory.hosts
-    failed = tuple(name for name in state.failed if name in within and name in inventory.hosts)
+    known = tuple(name for name in state.failed if name in inventory.hosts)
+    failed = tuple(name for name in known if not settings.limit_hosts or name in settings.limit_hosts)
     if not failed and state.code is None:
         hint = "go on where it ended with --resume"
         raise UsageError(f"run {run} did not come to its end, and no host had failed by then", hint=hint)
     if not failed:
         where = " within the limits" if state.failed else ""
         click.echo(f"no host failed in run {run}{where}: there is nothing to try again", err=True)
-    return failed
+    return failed, known
 
 
 def _find(playbooks: Sequence[Playbook], settings: RunSettings, wanted: str) -> RunState:
@@ -154,6 +160,6 @@ def _refuse_running(file: Path) -> None:
 def _open(run: str) -> int:
     """Open and lock the state file of a new run, readable by its owner alone. Raises OSError."""
     path = make_run_folder(run) / _FILE
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, PRIVATE_FILE)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, PRIVATE_FILE)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return descriptor

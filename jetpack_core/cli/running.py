@@ -60,12 +60,13 @@ def run(
     if limit is None:
         return 0
     settings = replace(settings, limit_hosts=limit)
+    known: tuple[str, ...] = ()
     if options.retry_failed:
-        failed = failed_hosts(playbooks, settings, inventory)
+        failed, known = failed_hosts(playbooks, settings, inventory)
         if not failed:
             return 0
         settings = replace(settings, limit_hosts=failed)
-    progress = progress_of(playbooks, settings, options.resume)
+    progress = progress_of(playbooks, settings, options.resume, known)
     if progress is None:
         return 0
     hosts = [host for host in _hosts(playbooks, inventory, settings) if progress.is_left(host)]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.engine.run_state import RunSketch, RunState, check_resumable
+from jetpack_core.engine.withholding import withhold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,6 +31,7 @@ class Progress:
     :param open_file: Opens the file for a run's name and returns its descriptor; None keeps nothing. Raises OSError.
     :param warn: Told once when the file cannot be written.
     :param resumed: The run to go on with.
+    :param failed: Hosts that failed before; those that have no part in this run are kept as failed.
     """
 
     def __init__(
@@ -37,8 +39,10 @@ class Progress:
         open_file: Callable[[str], int] | None = None,
         warn: Callable[[str], None] = lambda _message: None,
         resumed: RunState | None = None,
+        failed: Sequence[str] = (),
     ) -> None:
         self.resumed = resumed
+        self._failed = failed
         self._left = frozenset(resumed.unfinished()) if resumed is not None else frozenset()
         self._open_file = open_file
         self._warn = warn
@@ -67,13 +71,15 @@ class Progress:
             warnings = check_resumable(resumed, sketch, [name for name in sketch.hosts if name in self._left])
             # Hosts that are not wanted this time may be the next.
             sketch = replace(sketch, hosts=tuple(resumed.hosts))
+        untried = [name for name in self._failed if name not in sketch.hosts]
+        sketch = replace(sketch, hosts=(*sketch.hosts, *untried))
         if self._open_file is not None:
             try:
                 self._fd = self._open_file(sketch.run)
             except OSError as error:
                 self._give_up(error)
             self._numbers = {name: number for number, name in enumerate(sketch.hosts)}
-            self._lines = [sketch.line()]
+            self._lines = [sketch.line(), *(f"F {self._numbers[name]} failed\n" for name in untried)]
             if resumed is not None:
                 kept = enumerate(resumed.hosts.values())
                 self._lines += [f"S {number} {state.snapshot()}\n" for number, state in kept]
@@ -120,6 +126,11 @@ class Progress:
                 self.lost(host, "failed")
         self._add(f"X {code}\n")
         self._flush()
+        if self._fd != _NOWHERE and self._redactor:
+            try:
+                withhold(self._fd, self._redactor)
+            except OSError as error:
+                self._give_up(error)
         if self._fd != _NOWHERE:
             os.close(self._fd)
             self._fd = _NOWHERE

@@ -66,6 +66,8 @@ class HostState:
     """Tasks by play whose results were not kept, so that they are run again."""
     variables: dict[str, object] = field(default_factory=dict)
     """Facts and saved results."""
+    took: set[int] = field(default_factory=set)
+    """Plays in which something was done."""
     lost: str = ""
     """`failed` or `unreachable`, where the host left the run."""
 
@@ -85,7 +87,8 @@ class HostState:
         """Return this as JSON."""
         again = {str(play): sorted(tasks) for play, tasks in self.again.items()}
         where = {"play": self.play, "task": self.task, "notified": self.notified, "handled": sorted(self.handled)}
-        return json.dumps({**where, "again": again, "variables": self.variables, "lost": self.lost})
+        took = sorted(self.took)
+        return json.dumps({**where, "again": again, "variables": self.variables, "took": took, "lost": self.lost})
 
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Become what a snapshot says. Raises KeyError, TypeError and ValueError for nonsense."""
@@ -94,6 +97,7 @@ class HostState:
         self.handled = {int(number) for number in kept["handled"]}
         self.again = {int(play): {int(task) for task in tasks} for play, tasks in kept["again"].items()}
         self.variables = dict(kept["variables"])
+        self.took = {int(play) for play in kept.get("took", ())}
 
 
 @dataclass(slots=True)
@@ -203,11 +207,13 @@ class _Reader:
     def _snapshot(self, host: HostState, rest: str) -> None:
         host.restore(json.loads(rest))
         plays = len(self.state.sketch.plays)
-        if not 0 <= host.play <= plays or host.task < 0 or any(not 0 <= play < plays for play in host.again):
+        named = {*host.again, *host.took}
+        if not 0 <= host.play <= plays or host.task < 0 or any(not 0 <= play < plays for play in named):
             raise ValueError(rest)
 
     def _task(self, host: HostState, rest: str) -> None:
         host.lost = ""
+        host.took.add(self._play)
         if host.enter(self._play):
             host.task = max(host.task, int(rest) + 1)
 
@@ -219,6 +225,7 @@ class _Reader:
             host.notified.append(name)
 
     def _handler(self, host: HostState, rest: str) -> None:
+        host.took.add(self._play)
         if host.enter(self._play):
             host.handled.add(int(rest))
 
@@ -262,13 +269,15 @@ def check_resumable(state: RunState, now: RunSketch, hosts: Sequence[str]) -> li
 
 
 def _check_host(host: HostState, then: RunSketch, now: RunSketch) -> None:
-    for number in {*host.again, host.play} if host.play < len(then.plays) else set(host.again):
+    for number in sorted({*host.again, *host.took, host.play} & set(range(len(then.plays)))):
         before = then.plays[number]
         after = now.plays[number] if number < len(now.plays) else PlaySketch("", (), ())
-        reach = host.task if number == host.play else len(before.tasks)
+        # What is added to a play that is over would never run, so it must be the same to its end.
+        reach = host.task if number == host.play else None
         same = before.name == after.name and before.tasks[:reach] == after.tasks[:reach]
         if number == host.play and host.handled:
             same = same and before.handlers == after.handlers
-        if not same:
+        # Another play of the same name may have come before it.
+        if not same or (before != after and before in now.plays):
             message = f"play {before.name!r} has changed in what run {then.run[:8]} has done of it"
             raise UsageError(message, hint=_REDO)

@@ -165,9 +165,69 @@ def test_only_hosts_that_failed_are_tried_again_from_the_beginning(site: Site) -
     assert site.apply(text, "--retry-failed", "--limit-hosts", "b").code == 0
     ran = mended(site, text, "--retry-failed", "--limit-hosts", "a:b")
     assert (ran.code, noted(site)) == (0, ["first a", "last a"])
+    # What the limits left out has still failed.
+    ran = site.apply(text, "--limit-hosts", "@last-failed:b")
+    assert (ran.code, noted(site)) == (0, ["first b", "first c", "last b", "last c"])
     ran = site.apply(text, "--retry-failed")
     assert (ran.code, noted(site)) == (0, [])
     assert "no host failed in run" in ran.err
+
+
+def test_what_a_retry_left_out_is_kept_however_often_it_is_tried(site: Site) -> None:
+    site.write("broken", "")
+    text = "- name: p\n  groups: [web]\n  tasks:\n" + note(site, "first") + fails_on(site, "a", "b", "c")
+    assert site.apply(text).code == 2
+    for _ in range(2):
+        assert site.apply(text, "--retry-failed", "--limit-hosts", "a").code == 2
+    noted(site)
+    assert mended(site, text, "--retry-failed", "--limit-hosts", "b").code == 0
+    assert noted(site) == ["first b"]
+    assert site.apply(text, "--retry-failed").code == 0
+    assert noted(site) == ["first a", "first c"]
+
+
+def test_a_retry_that_is_resumed_goes_on_with_its_own_hosts_and_begins_the_others(site: Site) -> None:
+    site.write("broken", "")
+    text = (
+        "- name: p\n  groups: [web]\n  tasks:\n" + note(site, "first") + fails_on(site, "a", "b") + note(site, "last")
+    )
+    assert site.apply(text).code == 2
+    assert site.apply(text, "--retry-failed", "--limit-hosts", "a").code == 2
+    noted(site)
+    assert mended(site, text, "--resume").code == 0
+    assert noted(site) == ["first b", "last a", "last b"]
+
+
+def test_a_secret_that_comes_to_light_later_does_not_stay_in_the_state(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a task prints what a later task opens a secret to compare with."""
+    from jetpack_core.secrets.redaction import Redactor
+
+    def holds(redactor: Redactor, value: object) -> bool:
+        return (site.folder / "opened").exists() and "hunter2" in json.dumps(value)
+
+    monkeypatch.setattr(Redactor, "holds", holds)
+    monkeypatch.setattr(Redactor, "__bool__", lambda _self: True)
+    site.write("broken", "")
+    text = (
+        "- name: p\n  groups: [web]\n  tasks:\n"
+        f"    - !shell {{name: token, cmd: 'echo x >>{site.folder}/count; echo hunter2', unsafe: true, save: token}}\n"
+        "    - !shell {name: plain, cmd: echo plain, save: plain}\n"
+        f"    - !shell {{name: opens, cmd: touch {site.folder}/opened}}\n"
+        + fails_on(site, "a")
+        + '    - !assert {true: \'token.out == "hunter2" and plain.out == "plain"\'}\n'
+    )
+    assert site.apply(text, "--limit-hosts", "a").code == 2
+    (state,) = states(site)
+    kept = state.read_text()
+    assert "hunter2" not in kept
+    assert '"plain"' in kept
+    assert kept.endswith("X 2\n")
+    assert mended(site, text, "--resume").code == 0
+    # The task that made it ran once more.
+    assert (site.folder / "count").read_text() == "x\n" * 2
+    assert "hunter2" not in states(site)[-1].read_text()
 
 
 def test_flags_that_make_no_sense_are_told(site: Site) -> None:

@@ -25,7 +25,16 @@ from jetpack_core.errors import UsageError
 PLAYS = (PlaySketch("one", ("t0", "t1", "t2"), ("h0",)), PlaySketch("two", ("u0",), ()))
 SKETCH = RunSketch("0123456789abcdef", "apply", ("/site.yml",), ("a", "b"), PLAYS, (), "digest")
 
-SNAPSHOT = {"play": 1, "task": 0, "notified": [], "handled": [], "again": {"0": [1]}, "variables": {}, "lost": ""}
+SNAPSHOT = {
+    "play": 1,
+    "task": 0,
+    "notified": [],
+    "handled": [],
+    "again": {"0": [1]},
+    "variables": {},
+    "took": [0],
+    "lost": "",
+}
 
 
 @pytest.fixture
@@ -85,6 +94,7 @@ def test_what_is_behind_stays_behind_when_a_task_is_run_again(file: Path) -> Non
         f"S 0 {json.dumps(SNAPSHOT | {'play': 3})}",
         f"S 0 {json.dumps(SNAPSHOT | {'task': -1})}",
         f"S 0 {json.dumps(SNAPSHOT | {'again': {'2': [0]}})}",
+        f"S 0 {json.dumps(SNAPSHOT | {'took': [2]})}",
         "X x",
         "",
         "P 0\nT",
@@ -129,6 +139,7 @@ STATES = st.builds(
     handled=st.sets(st.integers(0, 9)),
     again=st.dictionaries(st.integers(0, 3), st.sets(st.integers(0, 9), min_size=1)),
     variables=st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)),
+    took=st.sets(st.integers(0, 3)),
     lost=st.sampled_from(["", "failed", "unreachable"]),
 )
 
@@ -167,3 +178,26 @@ def test_other_tags_and_other_variables(file: Path) -> None:
     assert check_resumable(state, RunSketch("f", "apply", (), (), (), (), "digest"), []) == [
         "the playbook has changed since; what was done before the change stands as it is"
     ]
+
+
+def of(*plays: PlaySketch) -> RunSketch:
+    return RunSketch("f", "apply", ("/site.yml",), ("a", "b"), plays, (), "digest")
+
+
+def test_a_play_of_the_same_name_that_comes_before_is_noticed(file: Path) -> None:
+    state = state_of(file, "P 0", "T 0 0", "E 0", "P 1", "T 0 0", "F 0 failed")
+    assert check_resumable(state, of(*PLAYS, PlaySketch("two", ("u0",), ())), ["a"])
+    for other in (PlaySketch("one", ("t0", "t9"), ()), PlaySketch("two", ("u0", "u9"), ())):
+        with pytest.raises(UsageError, match="has changed in what run 01234567 has done of it"):
+            check_resumable(state, of(PLAYS[0], other, PLAYS[1]), ["a"])
+        with pytest.raises(UsageError, match="has changed in what run 01234567 has done of it"):
+            check_resumable(state, of(other, *PLAYS), ["a"])
+
+
+def test_a_play_that_is_over_may_not_change_for_hosts_that_took_part(file: Path) -> None:
+    state = state_of(file, "P 0", "T 0 0", "E 0", "P 1", "T 0 0", "T 1 0", "F 0 failed", "F 1 failed")
+    for tasks in (("t0", "t1"), ("t0", "t1", "t2", "t3"), ("x", "t1", "t2")):
+        now = of(PlaySketch("one", tasks, ("h0",)), PLAYS[1])
+        assert check_resumable(state, now, ["b"])
+        with pytest.raises(UsageError, match="play 'one' has changed"):
+            check_resumable(state, now, ["a"])
