@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from jetpack_core.cli.describe import describe
+from jetpack_core.cli.error_reference import errors_page
 from jetpack_core.cli.main import ALIASES, main
 from jetpack_core.cli.plugin_reference import api_page, kit_page
 from jetpack_core.registry import Kind, Registry
@@ -27,6 +28,7 @@ def pages() -> dict[str, str]:
     registry = Registry()
     return {
         "cli.md": _cli_page(registry),
+        "errors.md": f"{_HEAD}\n{errors_page()}",
         "filters.md": _page(registry, "Filters and tests", (Kind.FILTER, Kind.TEST), _FILTERS),
         "modifiers.md": _page(registry, "Modifiers", (Kind.MODIFIER,), _MODIFIERS),
         "modules.md": _page(registry, "Modules", (Kind.MODULE,), _MODULES),

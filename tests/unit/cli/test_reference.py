@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jetpack_core import hookspecs
+from jetpack_core import errors, hookspecs
+from jetpack_core.analysis.rules import every_rule
+from jetpack_core.cli.error_reference import KINDS
 from jetpack_core.cli.plugin_reference import API, KIT
 from jetpack_core.cli.reference import pages
 from jetpack_core.registry import Kind, Registry
@@ -51,3 +53,17 @@ def test_every_contract_and_every_part_of_the_kit_is_there() -> None:
         assert {f"{folder}.{name}" for name in files - left_out} <= told
     assert "#### class `Module(BaseModel, ABC)`" in pages()["plugin-api.md"]
     assert "#### `run_playbook -> PlaybookRunner`" in pages()["test-kit.md"]
+
+
+def test_every_kind_of_error_and_finding_is_explained() -> None:
+    page = pages()["errors.md"]
+    for code in every_rule():
+        assert f"\n### {code}\n" in page
+    pending = [errors.JetpackError]
+    while pending:
+        for kind in pending.pop().__subclasses__():
+            if kind.__module__ == errors.__name__:
+                pending.append(kind)
+                assert f"\n### {KINDS[kind].code}\n" in page
+    for reason in errors.OperationCode:
+        assert f"\n| {reason.value} |" in page
