@@ -354,12 +354,46 @@ def test_locked_guests_are_waited_for(make: Make, cluster: Cluster) -> None:
 
 def test_a_change_by_somebody_else_at_the_same_moment_is_seen(make: Make, cluster: Cluster) -> None:
     guest = make().create("web1")
-    wanted = make(memory=1024)
+    wanted = make(net0={"bridge": "vmbr1"})
     stale = found(wanted)
-    cluster.change_guest(int(guest.id), config={"cores": "7"})
+    cluster.change_guest(int(guest.id), config={"net0": "name=eth0,bridge=vmbr0,hwaddr=BC:24:11:FF:FF:01,ip=dhcp"})
     wanted.update(stale, wanted.plan("web1", stale))
-    config = cluster.guests[int(guest.id)]["config"]
-    assert (config["memory"], config["cores"]) == ("1024", "7")
+    now = cluster.guests[int(guest.id)]["config"]["net0"]
+    assert "bridge=vmbr1" in now
+    assert "hwaddr=BC:24:11:FF:FF:01" in now, "what somebody else wrote is not undone"
+
+
+def test_another_guest_that_has_the_number_by_now_is_not_removed(make: Make, cluster: Cluster) -> None:
+    wanted = make()
+    guest = wanted.create("web1")
+    wanted.stop(guest)
+    before = found(wanted)
+    cluster.remove_guest(int(guest.id))
+    cluster.add_guest(int(guest.id), hostname="web1")
+    with pytest.raises(JetpackError, match="is another one by now"):
+        wanted.destroy(before)
+    assert list(cluster.guests) == [int(guest.id)]
+
+
+def test_what_fails_half_way_is_removed_again(make: Make, cluster: Cluster) -> None:
+    volumes = cluster.volumes
+    cluster.fail_task("vzstart", "startup for container failed", log=["lxc-start: no cgroup"])
+    with pytest.raises(JetpackError, match="startup for container failed") as told:
+        make(mp0={"mp": "/data", "size": 1}).create("web1")
+    assert "no cgroup" in told.value.hint
+    assert (cluster.guests, cluster.volumes) == ({}, volumes)
+
+
+def test_a_container_whose_making_was_never_answered_is_found(make: Make, cluster: Cluster) -> None:
+    cluster.fail_next("POST", "/nodes/*/lxc", drop="after")
+    guest = make().create("web1")
+    assert guest.running
+    assert list(cluster.guests) == [int(guest.id)]
+    assert len(cluster.calls_of("POST", "/lxc")) == 1
+    cluster.fail_next("POST", "/nodes/*/lxc", drop="before")
+    with pytest.raises(JetpackError, match="does not answer"):
+        make().create("web2")
+    assert list(cluster.guests) == [int(guest.id)]
 
 
 def test_what_needs_a_restart_is_said_and_done_when_asked_for(make: Make, cluster: Cluster) -> None:
