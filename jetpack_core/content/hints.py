@@ -77,7 +77,7 @@ MODULES: Final = {
     "service": "services are managed by !sd_service",
     "systemd": "services are managed by !sd_service",
     "systemd_service": "services are managed by !sd_service",
-    "firewall": "rules are a file: !template with `validate_with: [nft, -c, -f, \"%s\"]`, loaded by a handler",
+    "firewall": 'rules are a file: !template with `validate_with: [nft, -c, -f, "%s"]`, loaded by a handler',
     "lineinfile": "it is called !line",
     "replace": "lines are changed by !line",
     "blockinfile": "it is called !block",

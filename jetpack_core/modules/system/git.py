@@ -209,7 +209,9 @@ class Git(FileAttributes):
                 f"{self.path} holds files, and is not a git checkout", hint="empty it, or name another path"
             )
         if looked.stdout and not looked.ok:
-            hint = "act as the owner of the checkout, such as `with: {sudo: deploy}`"
+            hint = "take .git away there, or name another path"
+            if re.search("dubious ownership|[Pp]ermission denied", looked.stderr):
+                hint = "act as the owner of the checkout, such as `with: {sudo: deploy}`"
             raise TaskError(f"{self.path}: {last_words(looked)}", hint=hint)
         return parse_checkout(looked.stdout)
 
@@ -324,7 +326,8 @@ class Git(FileAttributes):
         if self.force or self.depth or wanted.branch not in checkout.branches:
             return [self._git("checkout", "-q", *force, "-B", wanted.branch, target)]
         # A branch may be named like a file; what stands before the dashes is no file.
-        return [self._git("checkout", "-q", wanted.branch, "--"), self._git("merge", "-q", "--ff-only", target)]
+        switch = [self._git("checkout", "-q", wanted.branch, "--")] if wanted.branch != checkout.branch else []
+        return [*switch, self._git("merge", "-q", "--ff-only", target)]
 
     def _submodule_commands(self) -> list[tuple[str, ...]]:
         if not self.submodules:

@@ -344,6 +344,25 @@ def test_submodules_are_checked_out(host: TestHost, origin: Path, where: Path, t
     assert (where / "lib" / "deep").read_text() == "x"
 
 
+def test_a_new_file_keeps_an_untracked_one_of_its_name(host: TestHost, origin: Path, where: Path) -> None:
+    converged(host, origin, where)
+    (where / "new").write_text("mine")
+    commit(origin, "new", "theirs")
+    with pytest.raises(TaskError, match="untracked working tree files would be overwritten") as caught:
+        host.converge(Git(repo=str(origin), path=str(where)))
+    assert "before that" not in str(caught.value)
+    assert (where / "new").read_text() == "mine"
+    converged(host, origin, where, force=True)
+    assert (where / "new").read_text() == "theirs"
+
+
+def test_a_checkout_that_is_broken_is_told(host: TestHost, origin: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken" / ".git").mkdir(parents=True)
+    with pytest.raises(TaskError, match="not a git repository") as caught:
+        host.plan(Git(repo=str(origin), path=str(tmp_path / "broken")))
+    assert "take .git away" in caught.value.hint
+
+
 def test_what_is_in_the_way_is_left_alone(host: TestHost, origin: Path, tmp_path: Path) -> None:
     occupied = tmp_path / "occupied"
     occupied.mkdir()
