@@ -8,6 +8,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.engine.context import HostRun, RunContext
+from jetpack_core.engine.descriptors import make_room
 from jetpack_core.engine.endpoints import Endpoints
 from jetpack_core.engine.event_stream import EventStream
 from jetpack_core.engine.guests import Guests
@@ -68,6 +69,7 @@ def run_playbooks(
     :param approval: Takes down what a run in plan mode would do, or keeps a run to that.
     """
     run = _Run(playbooks, inventory, registry, settings, views, guests, progress or Progress(), approval)
+    make_room(len(inventory.hosts))
     return asyncio.run(run.run())
 
 
