@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -102,7 +103,13 @@ def _land(surveyed: Surveyed, ended: Flag) -> Landing:
     fresh = bool({Step.CREATE, Step.REPLACE} & set(steps.steps))
     awaited = _started(steps) and steps.request.wish.wait_for_host
     landing = Landing(steps, Fate.READY, fresh=fresh, awaited=awaited)
-    landing = _reached(landing, guest, _addresses(steps, guest, ended))
+    try:
+        landing = _reached(landing, guest, _addresses(steps, guest, ended))
+    except JetpackError as error:
+        if not fresh:
+            raise
+        made = f"{guest.name} ({guest.id}) was made and runs; the next run goes on from there"
+        raise JetpackError(error.message, hint="\n".join(filter(None, [error.hint, made]))) from error
     if landing.record is not None:
         remember(landing.record)
     return landing
@@ -169,8 +176,10 @@ def _addresses(steps: GuestSteps, guest: Guest, ended: Flag | None = None) -> tu
     """Return the guest's addresses, waiting for them where the run may. Raises JetpackError when time is up."""
     provisioner, wish = steps.request.provisioner, steps.request.wish
     if not provisioner.needs_address or provisioner.surroundings.variables.get("jet_ssh_hostname"):
-        # Nobody waits for what is only told to plays.
-        return provisioner.addresses(guest)
+        # What is only told to plays is neither waited for nor missed.
+        with contextlib.suppress(JetpackError):
+            return provisioner.addresses(guest)
+        return ()
     until, delay = time.monotonic() + wish.wait_timeout, wish.wait_delay
     while not (found := provisioner.addresses(guest)):
         if ended is None or not wish.wait_for_host:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -236,11 +236,21 @@ class ProvisionerConformance(GuestLife):
                 return
             # A provisioner may get over a call that fails, by asking again.
             if landing.error is not None:
-                self.check_remains(landing, before, self.everything(provisioner))
+                self._check_creation(provisioner, landing, before)
             self.done(self.run(provisioner))
             assert self.planned(provisioner).action is GuestAction.NONE
             self.done(self.run(provisioner, State.ABSENT))
             self.check_remains(landing, before, self.everything(provisioner))
+
+    def _check_creation(self, provisioner: Provisioner, landing: Landing, before: Mapping[str, object]) -> None:
+        """Check what is left of a creation that failed: nothing, things that are named, or a guest that is whole."""
+        guest = provisioner.find(self.guest_name)
+        whole = guest is not None and guest.running and self.planned(provisioner).action is GuestAction.NONE
+        if not whole:
+            self.check_remains(landing, before, self.everything(provisioner))
+        elif landing.error is not None:
+            assert guest is not None
+            assert guest.id in f"{landing.error.message} {landing.error.hint}"
 
     def test_a_destruction_that_fails_is_made_good_by_the_next_run(
         self, provisioner: Provisioner, faults: Faults, fault_kind: FaultKind
@@ -315,7 +325,7 @@ class ProvisionerConformance(GuestLife):
             landing = self.run(provisioner, check=check)
             if landing.fate is not Fate.LOST:
                 return
-            self.check_remains(landing, before, self.everything(provisioner))
+            self._check_creation(provisioner, landing, before)
             self.done(self.run(provisioner))
             self.done(self.run(provisioner, State.ABSENT))
 
