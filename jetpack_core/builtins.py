@@ -182,6 +182,7 @@ def jetpack_register_commands() -> list[Reference]:
             "plan": ("plan:command", "Show what `apply` would change, and change nothing"),
             "plugins": ("plugins:command", "List the installed plugins and check that they work"),
             "provision": ("provision:command", "Make the hosts that the inventory describes"),
+            "report": ("report:command", "Make a report of a run"),
             "run": ("run:command", "Run one module or command on groups of hosts"),
             "schema": ("schema:command", "Print JSON Schemas that help editors"),
             "secrets": ("secrets.group:command", "Keep secrets in files, encrypted for those who may read them"),

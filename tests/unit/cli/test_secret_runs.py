@@ -104,6 +104,22 @@ def test_a_secret_reaches_the_file_and_nothing_else(
     assert "no <secret: inventory/host_vars/localhost:1>" in ran.stdout
 
 
+def test_no_report_and_no_saved_plan_holds_a_secret(project: Project, local: Run, invoke: Run, tmp_path: Path) -> None:
+    project.playbook(copy(tmp_path, "pw={{ password }}"), "!fail {msg: 'no {{ password }}'}")
+    local("local")
+    for kind in ("html", "junit", "markdown"):
+        report = invoke("report", "--format", kind, "-o", "-")
+        assert report.returncode == 0
+        assert "no <secret:" in report.stdout.replace("&lt;", "<").replace("\\u003c", "<").replace("\\<", "<")
+        assert SECRET not in report.stdout
+    project.playbook(copy(tmp_path, "pw={{ password }}", "new"))
+    ran = local("plan", "--out", "plan.json")
+    assert ran.returncode == 0, ran.stderr
+    saved = (project.folder / "plan.json").read_text()
+    assert '"status": "created"' in saved
+    assert SECRET not in saved
+
+
 def test_the_summary_counts_what_was_hidden(project: Project, local: Run) -> None:
     project.playbook("!echo {msg: '{{ password }}'}")
     assert "1 secret hidden" in local("local").stdout
