@@ -172,7 +172,7 @@ def test_a_signed_repository_is_known_by_its_key(
     _, outcome = bench.host.converge(signed)
     assert not outcome.failed
     assert bench.plan(signed, round_trips=1).kind is PlanKind.NONE
-    bench.shell("touch -d '3 days ago' /var/cache/zypp/raw /var/cache/dnf")
+    bench.shell("mkdir -p /var/cache/zypp/raw /var/cache/dnf; touch -d '3 days ago' /var/cache/zypp/raw /var/cache/dnf")
     _, outcome = bench.converge(make(package="jet-app", refresh=True), round_trips=4)
     assert done(outcome) == {"jet-app": (None, "1.0-1")}
     assert "test@example.org" in bench.shell("rpm -q gpg-pubkey --qf '%{PACKAGER}\\n'")
