@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import engine, sessions, startup, transports
+from benchmarks import crowd, engine, sessions, startup, transports
 from benchmarks.matrix import Matrix, Row
 from benchmarks.meter import MeterError
 from benchmarks.peers import PEERS
@@ -26,7 +26,7 @@ from tests.integration.fleet.engine import EngineError, why_no_engine
 from tests.integration.fleet.images import ImageUnavailableError
 
 _CACHE: Final = Path(__file__).parents[1] / ".bench"
-_PARTS: Final = ("startup", "engine", "sessions", "transports", "w1")
+_PARTS: Final = ("startup", "engine", "sessions", "crowd", "transports", "w1")
 _DEFAULT: Final = ("startup", "engine", "sessions", "w1")
 _QUIET_LOAD: Final = 0.5
 _SLOW_PEERS: Final = {"ansible": 1, "mitogen": 10}
@@ -64,10 +64,12 @@ def _run(options: argparse.Namespace, results: dict[str, object]) -> int:
             results["startup"] = startup.report(_CACHE, quick=options.quick)
         if "engine" in parts:
             results["engine"] = engine.report(quick=options.quick)
-        if {"sessions", "transports", "w1"} & set(parts):
+        if {"sessions", "crowd", "transports", "w1"} & set(parts):
             _require_hosts()
         if "sessions" in parts:
             results["sessions"] = sessions.report(_session_numbers(options))
+        if "crowd" in parts:
+            results["crowd"] = crowd.report(_session_numbers(options), _CACHE)
         if "transports" in parts:
             results["transports"] = transports.report(options.sessions or (20 if options.quick else 100,), _CACHE)
         if "w1" in parts:
