@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
@@ -18,8 +19,8 @@ ROOT = Path(__file__).parents[3]
 def install_wheels(tmp: Path, *packages: str) -> Path:
     """Build the core's wheel and those of packages, install them by pip, and return the environment's `bin`.
 
-    The core's dependencies are there beforehand, copied from the environment that the tests run in, so that pip finds
-    them without an index; it still checks every requirement of the wheels.
+    What they depend on is there beforehand, copied from the environment that the tests run in, so that pip finds it
+    without an index; it still checks every requirement of the wheels.
 
     :param packages: Folders below `plugins/` or `provisioners/`, such as `move`.
     """
@@ -32,7 +33,8 @@ def install_wheels(tmp: Path, *packages: str) -> Path:
     libraries = Path(
         run(str(programs / "python"), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     )
-    for name in sorted(_requirements("jetpack-core")):
+    needed = set().union(*(_requirements(name) for name in ("jetpack-core", *map(_project, packages))))
+    for name in sorted(one for one in needed if not one.startswith("jetpack-")):
         _copy(distribution(name), libraries)
     made = [str(path) for path in sorted(wheels.glob("*.whl"))]
     pip = [sys.executable, "-m", "pip", "--python", str(programs / "python"), "--disable-pip-version-check"]
@@ -55,6 +57,12 @@ def run(*argv: str, cwd: Path | None = None) -> str:
 
 def _folder(package: str) -> Path:
     return next(path for group in ("plugins", "provisioners") if (path := ROOT / group / package).is_dir())
+
+
+def _project(package: str) -> str:
+    """Return the name that a package is installed by."""
+    described = tomllib.loads((_folder(package) / "pyproject.toml").read_text())
+    return str(described["project"]["name"])
 
 
 def _requirements(name: str) -> set[str]:
