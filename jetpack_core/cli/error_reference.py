@@ -94,7 +94,7 @@ KINDS: Final[dict[type[errors.JetpackError], Kind]] = {
     ),
     errors.HostUnreachableError: Kind(
         "unreachable",
-        "h3 cannot be reached: Connection refused",
+        "h3 refused the connection",
         "Look at `jet_ssh_hostname`, `jet_ssh_port`, and whether sshd runs. Exit code 4, or 2 when hosts failed too.",
     ),
     errors.AuthenticationError: Kind(
