@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from xml.sax.saxutils import escape
 
 from jetpack_core.errors import JetpackError
 from jetpack_core.state import state_folder
@@ -133,7 +134,9 @@ class Acceleration:
         import libvirt
 
         flags = libvirt.VIR_DOMAIN_START_AUTODESTROY
-        domain = self._connection.createXML(_TRIAL.format(kind=kind, name=name, path=path), flags)
+        domain = self._connection.createXML(
+            _TRIAL.format(kind=kind, name=name, path=escape(path, {"'": "&apos;"})), flags
+        )
         until = time.monotonic() + _PATIENCE
         while time.monotonic() < until:
             if found(domain.isActive, "VIR_ERR_NO_DOMAIN") in {None, 0}:

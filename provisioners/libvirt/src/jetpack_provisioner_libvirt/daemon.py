@@ -55,10 +55,17 @@ def connect(uri: str) -> Any:
     # Without a handler of ours, libvirt writes every error to stderr besides raising it.
     libvirt.registerErrorHandler(_silent, None)
     try:
-        return libvirt.open(uri)
+        return libvirt.open(_unattended(uri))
     except libvirt.libvirtError as error:
         hint = _hint(str(error), uri) or "`uri` names another one, such as qemu+ssh://root@hypervisor/system"
         raise JetpackError(f"{uri} cannot be reached: {words(error)}", hint=hint) from error
+
+
+def _unattended(uri: str) -> str:
+    """Return a URI over ssh so that ssh asks nothing: of many guests at once, nobody could answer."""
+    if "+ssh" not in uri.partition(":")[0] or "no_tty=" in uri:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}no_tty=1"
 
 
 def _silent(context: object, error: object) -> None:

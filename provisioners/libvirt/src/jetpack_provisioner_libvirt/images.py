@@ -73,9 +73,13 @@ class BaseImage:
         name = self._name_in_pool()
         return self._source if name is None else f"{self._source} ({_digest(name)})"
 
+    def is_nowhere(self) -> bool:
+        """Tell whether it is neither on the hypervisor nor on this machine. Raises JetpackError."""
+        return not self.is_url and self._volume() is None and self._local() is None
+
     def check(self) -> None:
         """Raise JetpackError where it is nowhere, as far as can be told without fetching it."""
-        if not self.is_url and self._volume() is None and self._local() is None:
+        if self.is_nowhere():
             raise self._missing()
 
     def bring(self) -> Base:

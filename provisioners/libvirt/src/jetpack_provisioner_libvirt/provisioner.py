@@ -279,6 +279,10 @@ class VirtualMachine(Provisioner):
                 raise JetpackError(message, hint="wait until that has come to its end, and run it again")
             return GuestPlan(GuestAction.REPLACE, (), "an earlier run did not come to the end of making it")
         fixed = self.fixed_values(host, tools)
+        image = tools.image(self)
+        if view.mark is not None and image is not None and image.is_nowhere():
+            # A guest does not need the file any more that its image was copied from.
+            fixed["base_image"] = view.mark.fixed.get("base_image")
         differences = Differences(self, view, self.xml_values(), fixed).all()
         return plan_of(differences, rebuild=self.rebuild)
 

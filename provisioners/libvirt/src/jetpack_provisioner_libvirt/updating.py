@@ -52,7 +52,8 @@ class Update:
 
     def make(self) -> Guest:
         """Return the guest as it is then. Raises JetpackError; the next run does what is left to do."""
-        check_networks(self._tools, self._wanted)
+        if self._matters("networks"):
+            check_networks(self._tools, self._wanted)
         self._tools.check()
         root = self._configured()
         self._tools.check()
@@ -158,13 +159,16 @@ class Update:
         for role, size in sizes.items():
             seen, place = self._view.sizes.get(role), self._mark().volumes.get(role)
             if seen is not None and place is not None and size is not None and size > seen:
-                self._grow_one(place, size)
+                self._grow_one(role, place, size)
 
-    def _grow_one(self, place: tuple[str, str], size: int) -> None:
+    def _grow_one(self, role: str, place: tuple[str, str], size: int) -> None:
         import libvirt
 
-        path = self._tools.storage.path(*place)
-        disk = disk_at(self._view.live, path) if self._view.live is not None else None
+        path, live = self._tools.storage.path(*place), self._view.live
+        disk = disk_at(live, path) if live is not None else None
+        if role == "disk" and disk_at(live if live is not None else self._view.config, path) is None:
+            hint = f"if a snapshot took its place, merge it first: virsh -c {self._tools.uri} blockcommit"
+            raise JetpackError(f"the guest {self._view.name} does not use its disk {path} any more", hint=hint)
         if disk is None:
             self._tools.storage.grow(*place, size)
             return

@@ -25,7 +25,7 @@ rm -f /etc/ssh/ssh_host_*
 printf 'MODULES=list\nCOMPRESS=lz4\nFSTYPE=ext4\nRESUME=none\n' >/etc/initramfs-tools/conf.d/machine
 printf 'virtio_pci\nvirtio_blk\next4\n' >>/etc/initramfs-tools/modules
 # Every driver that is found is loaded at the boot; kept are those of these machines.
-find /lib/modules -name '*.ko' | grep -vE '/(virtio[^/]*|ext4|jbd2|mbcache|crc[^/]*|libcrc32c|scsi_(mod|common)|sr_mod|cdrom|isofs|nls_[^/]*|(net_)?failover|rng-core|autofs4)[.]ko$' |
+find /lib/modules -name '*.ko' | grep -vE '/(virtio[^/]*|ext4|jbd2|mbcache|crc[^/]*|libcrc32c|scsi_(mod|common)|sr_mod|cdrom|isofs|nls_[^/]*|(net_)?failover|rng-core|autofs4|button|evdev)[.]ko$' |
     xargs rm -f
 depmod "$(ls /lib/modules)"
 update-initramfs -u -k all

@@ -142,7 +142,7 @@ def test_a_volume_that_is_there_is_used_and_outlives_the_guest(
     rebuilt = make(extra_disks=[{"name": "kept", "volume": volume}], hostname="other")
     after = rebuilt.replace(name, wanted.find(name), rebuilt.plan(name, guest))
     assert after.id != guest.id
-    daemon.virsh("snapshot-create-as", name, "by-hand", "--disk-only", "--no-metadata", "--diskspec", "vdb,snapshot=no")
+    daemon.virsh("snapshot-create-as", name, "by-hand", "--disk-only", "--no-metadata", "--diskspec", "sda,snapshot=no")
     rebuilt.stop(after)
     rebuilt.destroy(rebuilt.find(name))
     left = [one for one in daemon.volumes() if one.startswith(name) or one in {volume, by_hand}]
@@ -422,3 +422,25 @@ def test_somebody_else_who_makes_the_guest_is_not_disturbed(
     path.write_text(making.replace("4102444800.0", "0.0"))
     daemon.virsh("define", str(path))
     assert wanted.plan(name, wanted.find(name)).action is GuestAction.REPLACE
+
+
+def test_a_file_that_is_gone_is_no_difference(make: Make, unused: Unused, tmp_path: Path) -> None:
+    name, image = unused(), tmp_path / "disk.img"
+    image.write_bytes(own_image())
+    wanted = make(base_image=str(image))
+    wanted.create(name)
+    image.unlink()
+    assert wanted.plan(name, wanted.find(name)).action is GuestAction.NONE
+
+
+def test_a_disk_that_a_snapshot_took_the_place_of_does_not_grow(
+    daemon: LibvirtDaemon, make: Make, unused: Unused
+) -> None:
+    name = unused()
+    make().create(name)
+    daemon.virsh("snapshot-create-as", name, "by-hand", "--disk-only", "--no-metadata", "--diskspec", "sda,snapshot=no")
+    wanted = make(disk_size="4m")
+    guest = wanted.find(name)
+    with pytest.raises(JetpackError, match="does not use its disk") as failure:
+        wanted.update(guest, wanted.plan(name, guest))
+    assert "blockcommit" in failure.value.hint
