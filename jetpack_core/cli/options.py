@@ -63,6 +63,8 @@ class RunOptions:
     diff: bool = False
     verbosity: int = 0
     as_json: bool = False
+    profile: bool = False
+    plain: bool = False
     yes: bool = False
     step: bool = False
 
@@ -293,5 +295,12 @@ def output_options() -> Callable[[F], F]:
     return _stack(
         click.option("--diff", is_flag=True, help="Show how the content of files changes."),
         click.option("-v", "verbosity", count=True, help="Say more: commands; -vv output as it comes; -vvv all."),
+        click.option("--profile", is_flag=True, help="Show at the end which tasks and hosts took longest."),
+        click.option(
+            "--plain",
+            is_flag=True,
+            envvar="JET_PLAIN",
+            help="For screen readers: sentences, no colours, nothing that is drawn anew; or $JET_PLAIN.",
+        ),
         click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines."),
     )

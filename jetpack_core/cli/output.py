@@ -6,7 +6,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING
+import threading
+import time
+from typing import TYPE_CHECKING, Final
 
 from jetpack_core.cli.invocation import warn
 from jetpack_core.contracts.view import View
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from jetpack_core.cli.options import RunOptions
     from jetpack_core.events import Event
     from jetpack_core.registry import Registry
+    from jetpack_core.views.console import ConsoleView
+
+_TICK: Final = 1.0
+"""Seconds between two looks at the clock."""
 
 
 class UntilClosed(View):
@@ -47,6 +53,41 @@ class UntilClosed(View):
             warn(f"cannot write to standard output: {error.strerror}; the run goes on without it")
 
 
+class Ticking(View):
+    """Tells a view of the console that time goes by, also while nothing happens."""
+
+    def __init__(self, view: ConsoleView) -> None:
+        self._view = view
+        self._turn = threading.Lock()
+        self._over = threading.Event()
+        self._clock = threading.Thread(target=self._run, name="console clock", daemon=True)
+        self._clock.start()
+
+    def _run(self) -> None:
+        while not self._over.wait(_TICK):
+            with self._turn:
+                if not self._over.is_set():
+                    self._tick()
+
+    def _tick(self) -> None:
+        try:
+            self._view.tick(time.time())
+        except OSError:
+            # The next event tells of it.
+            self._over.set()
+
+    def handle(self, event: Event) -> None:
+        """Pass an event on."""
+        with self._turn:
+            self._view.handle(event)
+
+    def close(self) -> None:
+        """Stop the clock and close the view."""
+        self._over.set()
+        with self._turn:
+            self._view.close()
+
+
 def output_view(options: RunOptions) -> View:
     """Return the view on standard output: JSON lines, or the console."""
     return UntilClosed(_json_view() if options.as_json else _console_view(options))
@@ -62,14 +103,18 @@ def _console_view(options: RunOptions) -> View:
     from jetpack_core.views.console import ConsoleView
 
     terminal = sys.stdout.isatty()
-    return ConsoleView(
+    live = terminal and os.environ.get("TERM") != "dumb" and not options.plain
+    console = ConsoleView(
         sys.stdout,
         verbosity=options.verbosity,
         diff=options.diff,
-        colour=wants_colour(terminal=terminal),
-        live=terminal and os.environ.get("TERM") != "dumb",
+        colour=wants_colour(terminal=terminal) and not options.plain,
+        live=live,
         width=shutil.get_terminal_size().columns,
+        profile=options.profile,
+        spoken=options.plain,
     )
+    return Ticking(console) if live else console
 
 
 def wants_colour(*, terminal: bool) -> bool:

@@ -31,6 +31,7 @@ from jetpack_core.views.result import COMMANDS, OUTPUT, Shown, Style, seconds_te
 from jetpack_core.views.summary import summary_lines
 from jetpack_core.views.task_log import INDENT, LABEL_WIDTH, TaskKey, TaskLog, heading, labelled, task_key
 from jetpack_core.views.text import join_names, one_line, pad, visible
+from jetpack_core.views.timings import Timings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,14 +54,29 @@ class ConsoleView(View):
     :param colour: Whether the terminal shows colours.
     :param live: Whether there is a line of progress at the bottom; for terminals that can erase only.
     :param width: Columns.
+    :param profile: Whether timings stand at the end.
+    :param spoken: Whether it is read aloud, so that there are sentences instead of tables.
     """
 
-    def __init__(self, stream: TextIO, *, verbosity: int, diff: bool, colour: bool, live: bool, width: int) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        verbosity: int,
+        diff: bool,
+        colour: bool,
+        live: bool,
+        width: int,
+        profile: bool = False,
+        spoken: bool = False,
+    ) -> None:
         self._stream = stream
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._style = Style(verbosity, diff, max(width, 40), Paint(colour))
         self._live = LiveLine(self._style.width, self._style.paint) if live else None
         self._progress = Progress()
+        self._timings = Timings() if profile else None
+        self._spoken = spoken
         self._order: dict[str, int] = {}
         self._logs: dict[TaskKey, TaskLog] = {}
         self._headed: TaskKey | None = None
@@ -99,6 +115,17 @@ class ConsoleView(View):
         self._show_overdue(event.time)
         self._write(event)
 
+    def tick(self, now: float) -> None:
+        """Draw the line of progress anew, as time goes by.
+
+        :param now: Seconds since the epoch.
+        """
+        if self._live is not None and not self._asking:
+            text = self._live.draw(self._progress.text(now), now, soon=True)
+            if text:
+                self._stream.write(text)
+                self._stream.flush()
+
     def close(self) -> None:
         """Write what is left and take the line of progress away."""
         self._end_tasks()
@@ -111,7 +138,11 @@ class ConsoleView(View):
             before = self._live.erase() if text or event is None else ""
             soon = isinstance(event, TaskStarted | HostWaiting)
             drawn = event is not None and not self._asking
-            after = self._live.draw(self._progress.text(), event.time, soon=soon) if event is not None and drawn else ""
+            after = (
+                self._live.draw(self._progress.text(event.time), event.time, soon=soon)
+                if event is not None and drawn
+                else ""
+            )
             text = before + text + after
         if text:
             self._stream.write(text.encode(self._encoding, "backslashreplace").decode(self._encoding))
@@ -163,7 +194,9 @@ class ConsoleView(View):
 
     def _host_result(self, event: HostResult) -> None:
         self._end_output(event.host)
-        self._progress.end_host(event.host, looping=event.item_index is not None)
+        self._progress.end_host(event)
+        if self._timings is not None:
+            self._timings.take(event)
         if event.status.ended_badly:
             place = f" ({event.file}:{event.fault_line or event.line})" if event.file else ""
             self._remember(event.host, f"{event.task}{place}: {event.msg}")
@@ -220,7 +253,7 @@ class ConsoleView(View):
         self._say(labelled("retrying", Status.IGNORED, text, self._style))
 
     def _host_unreachable(self, event: HostUnreachable) -> None:
-        self._progress.end_host(event.host)
+        self._progress.lose(event.host)
         self._remember(event.host, f"unreachable: {event.msg}")
         status = Status.UNREACHABLE
         block = (f"hint: {one_line(event.hint)}",) if event.hint else ()
@@ -270,7 +303,8 @@ class ConsoleView(View):
         self._end_tasks()
         self._progress.start_play(0)
         self._gap()
-        self._say(*self._recap(), *summary_lines(event, self._style))
+        timings = self._timings.lines() if self._timings is not None else []
+        self._say(*timings, *self._recap(), *summary_lines(event, self._style, spoken=self._spoken))
 
     def _recap(self) -> list[str]:
         """Name what failed once more, as a long run has scrolled away by now."""

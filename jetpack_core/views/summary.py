@@ -23,9 +23,13 @@ _NAME_WIDTH: Final = 40
 _Row = tuple[str, "Mapping[str, int]"]
 
 
-def summary_lines(event: RunFinished, style: Style) -> list[str]:
-    """Return the table of hosts, what became of the run in one sentence, and how long it took."""
-    lines = [*_table(event, style), ""] if _total(event).total() else []
+def summary_lines(event: RunFinished, style: Style, *, spoken: bool = False) -> list[str]:
+    """Return the table of hosts, what became of the run in one sentence, and how long it took.
+
+    :param spoken: It is read aloud: each host has a sentence.
+    """
+    table = _sentences if spoken else _table
+    lines = [*table(event, style), ""] if _total(event).total() else []
     lines.append(style.paint(headline(event), _colour(event)))
     if event.error:
         lines.append(style.paint(f"The run stopped: {one_line(event.error)}", "bold red"))
@@ -48,6 +52,15 @@ def _table(event: RunFinished, style: Style) -> list[str]:
         cells = [_cell(counts.get(one, 0), size, one, style) for one, size in zip(columns, widths, strict=True)]
         lines.append("  ".join([pad(name, first), *cells]).rstrip())
     return lines
+
+
+def _sentences(event: RunFinished, style: Style) -> list[str]:
+    """Return what became of each host in words."""
+    return [
+        f"{name}: {', '.join(f'{counts[one]} {label(one, event.planned)}' for one in Status if counts.get(one))}."
+        for name, counts in _rows(event, style)
+        if any(counts.values())
+    ]
 
 
 def _cell(count: int, size: int, status: Status, style: Style) -> str:

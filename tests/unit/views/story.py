@@ -148,10 +148,21 @@ def shown(
     colour: bool = False,
     live: bool = False,
     width: int = 100,
+    profile: bool = False,
+    spoken: bool = False,
 ) -> str:
     """Return what the console view writes of events."""
     stream = StringIO()
-    view = ConsoleView(stream, verbosity=verbosity, diff=diff, colour=colour, live=live, width=width)
+    view = ConsoleView(
+        stream,
+        verbosity=verbosity,
+        diff=diff,
+        colour=colour,
+        live=live,
+        width=width,
+        profile=profile,
+        spoken=spoken,
+    )
     for event in events:
         view.handle(event)
     view.close()

@@ -46,6 +46,8 @@ def golden(name: str) -> str:
         ("everything", {"verbosity": 3, "diff": True}),
         ("colour", {"colour": True, "diff": True}),
         ("live", {"live": True}),
+        ("spoken", {"spoken": True}),
+        ("profile", {"profile": True}),
     ],
 )
 def test_a_run_reads_as_written_down(name: str, options: dict[str, Any]) -> None:
