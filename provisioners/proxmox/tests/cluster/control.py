@@ -39,6 +39,8 @@ class Controls:
             "change_node": self._change_node,
             "tasks": lambda _values: [task.status() for task in list(cluster.tasks.known.values())],
             "permit": self._permit,
+            "hold_tasks": lambda _values: cluster.tasks.released.clear(),
+            "release_tasks": lambda _values: cluster.tasks.released.set(),
         }
 
     def __call__(self, operation: str, values: dict[str, Any]) -> Any:
@@ -52,6 +54,7 @@ class Controls:
         self._change_settings(json.loads(self._first_settings))
         for vmid in self._world.guests:
             self._cluster.machines.remove(vmid)
+        self._cluster.tasks.released.set()
         self._cluster.tasks.known.clear()
         self._world.reset()
 

@@ -8,7 +8,8 @@ import json
 import ssl
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -187,6 +188,15 @@ class Cluster:
         """
         fault = {"exitstatus": exitstatus, "log": list(log), "duration": duration, "leave_remains": leave_remains}
         self.control("fail_task", type=kind, id=str(vmid or ""), skip=skip, times=times, **fault)
+
+    @contextmanager
+    def held_tasks(self) -> Iterator[None]:
+        """Let no task go on to its work within the context; locks that tasks take are taken all the same."""
+        self.control("hold_tasks")
+        try:
+            yield
+        finally:
+            self.control("release_tasks")
 
     def clear_faults(self) -> None:
         """Forget every fault that has not happened."""

@@ -15,6 +15,8 @@ from provisioners.proxmox.tests.cluster.faults import Faults
 from provisioners.proxmox.tests.cluster.settings import Settings
 
 _FIRST_PID = 0x1000
+# How often a task that is held looks whether it may go on.
+_HELD_SECONDS = 0.02
 
 
 @dataclass(slots=True)
@@ -61,6 +63,9 @@ class Tasks:
         self._faults = faults
         self._pids = itertools.count(_FIRST_PID)
         self.known: dict[str, Task] = {}
+        # While this is not set, no task goes on to its work.
+        self.released = threading.Event()
+        self.released.set()
 
     def begin(self, node: str, kind: str, about: str, who: Identity, work: Work, undo: Callable[[], None]) -> str:
         """Start a task and return its UPID at once; `undo` is called when it fails."""
@@ -85,6 +90,8 @@ class Tasks:
     def _run(self, task: Task, work: Work, undo: Callable[[], None]) -> None:
         fault = self._faults.take_task(task.type, task.id)
         aborted = task.aborted.wait(self._settings.task_seconds if fault is None else fault.seconds(self._settings))
+        while not aborted and not self.released.is_set():
+            aborted = task.aborted.wait(_HELD_SECONDS)
         try:
             if aborted:
                 raise ApiError("interrupted by signal")
