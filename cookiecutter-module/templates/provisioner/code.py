@@ -27,6 +27,8 @@ class {{ cookiecutter.__class }}(Provisioner):
     """The folder of this machine that holds the guests."""
     memory: int = 256
     """Memory in MiB."""
+    image: str = "debian"
+    """What it begins as; another one means another guest."""
 
     def find(self, host: str) -> Guest | None:
         """Return the guest of a host, or None where there is none."""
@@ -41,7 +43,11 @@ class {{ cookiecutter.__class }}(Provisioner):
     def plan(self, host: str, guest: Guest | None) -> GuestPlan:
         """Compare a guest with the parameters."""
         if guest is None:
-            return GuestPlan(GuestAction.CREATE, (Change("memory", None, self.memory),))
+            said = (Change("memory", None, self.memory), Change("image", None, self.image))
+            return GuestPlan(GuestAction.CREATE, said)
+        if guest.data["image"] != self.image:
+            change = Change("image", guest.data["image"], self.image)
+            return GuestPlan(GuestAction.REPLACE, (change,))
         if guest.data["memory"] != self.memory:
             return GuestPlan(GuestAction.UPDATE, (Change("memory", guest.data["memory"], self.memory),))
         return GuestPlan(GuestAction.NONE)
@@ -49,7 +55,7 @@ class {{ cookiecutter.__class }}(Provisioner):
     def create(self, host: str) -> Guest:
         """Make the guest and start it."""
         identifier = uuid.uuid4().hex
-        data = {"id": identifier, "memory": self.memory, "owner": "jetpack"}
+        data = {"id": identifier, "memory": self.memory, "image": self.image, "owner": "jetpack"}
         return self._write(Guest(identifier, host, running=True, owned=True, data=data))
 
     def update(self, guest: Guest, plan: GuestPlan) -> Guest:
@@ -81,7 +87,10 @@ class {{ cookiecutter.__class }}(Provisioner):
         written = replace(guest, data={**guest.data, "running": guest.running})
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._file(guest.name).write_text(json.dumps(written.data), encoding="utf-8")
+            # Others may be reading it.
+            new = self._file(guest.name).with_suffix(".new")
+            new.write_text(json.dumps(written.data), encoding="utf-8")
+            new.replace(self._file(guest.name))
         except OSError as error:
             raise JetpackError(f"{self._file(guest.name)} cannot be written: {error.strerror}") from error
         return written

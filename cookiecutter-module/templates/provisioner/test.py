@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from jetpack_core.contracts.provisioner import Guest, Provisioner
 from jetpack_core.errors import JetpackError
 from jetpack_core.registry import Registry
+from jetpack_core.testing.faults import FaultKind, Faults
 from jetpack_core.testing.provisioners import ProvisionerConformance
 
 from {{ cookiecutter.__package }}.provisioner import {{ cookiecutter.__class }}
@@ -25,6 +27,26 @@ class TestConformance(ProvisionerConformance):
     def changed(self, tmp_path: Path) -> Provisioner:
         return {{ cookiecutter.__class }}(folder=tmp_path, memory=512)
 
+    @pytest.fixture
+    def rebuilt(self, tmp_path: Path) -> Provisioner:
+        return {{ cookiecutter.__class }}(folder=tmp_path, memory=256, image="alpine")
+
+    @pytest.fixture
+    def faults(self, monkeypatch: pytest.MonkeyPatch) -> Faults:
+        faults, write = Faults(), Path.write_text
+
+        def failing(path: Path, text: str, encoding: str | None = None) -> int:
+            fault = faults.strike() if path.suffix == ".new" else None
+            if fault in {FaultKind.REFUSED, FaultKind.OUTAGE}:
+                raise OSError(errno.EIO, "refused by the test")
+            written = write(path, text, encoding=encoding)
+            if fault is not None:
+                raise OSError(errno.EIO, "the answer was lost")
+            return written
+
+        monkeypatch.setattr(Path, "write_text", failing)
+        return faults
+
     def everything(self, provisioner: Provisioner) -> Mapping[str, object]:
         return {file.stem: file.read_text() for file in folder_of(provisioner).glob(f"{self.guest_name}*.json")}
 
@@ -34,7 +56,7 @@ class TestConformance(ProvisionerConformance):
 
     @contextlib.contextmanager
     def stranger(self, provisioner: Provisioner, host: str) -> Iterator[None]:
-        write(provisioner, host, {"id": "1", "running": True, "memory": 1, "owner": "somebody"})
+        write(provisioner, host, {"id": "1", "running": True, "memory": 1, "image": "", "owner": "somebody"})
         yield
         (folder_of(provisioner) / f"{host}.json").unlink()
 
