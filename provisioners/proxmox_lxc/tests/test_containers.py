@@ -256,6 +256,16 @@ def test_the_node_with_the_most_free_memory_is_chosen(make: Make, altered: Clust
         make(memory="64G").create("web3")
 
 
+def test_a_node_that_is_down_is_in_nobodys_way(make: Make, altered: Cluster, cluster: Cluster) -> None:
+    cluster.add_guest(300, node="pve2", hostname="theirs")
+    ours = make(node="pve2").create("on-pve2")
+    cluster.change_node("pve2", online=False)
+    with pytest.raises(JetpackError, match=rf"may be the container {ours.id} on pve2, which does not answer"):
+        make().find("on-pve2")
+    assert make().create("web1").id != ours.id
+    assert settled(make())
+
+
 def test_numbers_come_from_the_range(make: Make, cluster: Cluster) -> None:
     cluster.add_guest(200, hostname="other")
     numbers = [make(vmid_range=[200, 202]).create(host).id for host in ("web1", "web2")]

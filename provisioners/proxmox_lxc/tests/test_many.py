@@ -29,8 +29,8 @@ PROVISION = {
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
-    # What the cluster lists is as old as it is on a real one.
-    with Cluster(task_seconds=0.05, boot_seconds=0.0, broadcast_seconds=5.0) as cluster:
+    # What the cluster lists is as old as on a real one, and no answer comes at once.
+    with Cluster(task_seconds=0.05, boot_seconds=0.0, broadcast_seconds=5.0, latency=0.02) as cluster:
         cluster.add_guest(101, hostname="somebody-elses", running=True)
         yield cluster
 

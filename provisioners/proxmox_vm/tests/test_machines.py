@@ -206,6 +206,18 @@ def test_clones_have_what_is_said_of_them(make: Make, cluster: Cluster, full: bo
     assert sorted(cluster.guests) == [int(guest.id), 900]
 
 
+def test_a_disk_that_config_says_is_made_once(make: Make, cluster: Cluster) -> None:
+    efi = {"bios": "ovmf", "config": {"efidisk0": "local-lvm:1,efitype=4m", "tpmstate0": "local-lvm:1,version=v2.0"}}
+    guest = make(image=IMAGE, **efi).create("vm1")
+    before = cluster.guests[int(guest.id)]["config"]
+    assert settled(make(image=IMAGE, **efi))
+    make(image=IMAGE, memory=4096, description="cloudinit", **efi).update(
+        found(make()), make(image=IMAGE, memory=4096, **efi).plan("vm1", found(make()))
+    )
+    after = cluster.guests[int(guest.id)]["config"]
+    assert (after["efidisk0"], after["tpmstate0"]) == (before["efidisk0"], before["tpmstate0"])
+
+
 def test_an_empty_machine_boots_from_its_medium(make: Make, cluster: Cluster) -> None:
     cluster.add_volume("*", "local:iso/debian.iso", MIB)
     wanted = make(iso="local:iso/debian.iso", start_on_create=False)

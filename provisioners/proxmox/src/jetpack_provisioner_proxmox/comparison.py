@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Config = Mapping[str, object]
 """A configuration as the API tells it."""
 _NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_ALLOCATION: Final = re.compile(r"[^:/]+:[0-9]+(?:\.[0-9]+)?")
 _OFF_BY_DEFAULT: Final = frozenset(
     {"firewall", "link_down", "ro", "nesting", "keyctl", "fuse", "mknod", "force_rw_sys", "ssd", "iothread"}
 )
@@ -115,15 +116,25 @@ def differs(kind: Kind, setting: Setting, config: Config) -> bool:
     now = _now(setting, config)
     if setting.secret:
         return (now is None) != (setting.value is None)
-    wanted = normal(kind, setting.key, setting.value)
+    made = _made_anew(kind, setting)
+    wanted = normal(kind, setting.key, setting.value, made if now is not None else ())
     known = set(wanted) if isinstance(wanted, dict) else set()
     generated = kind.generated.get(kind.family(setting.key), frozenset()) - known
-    live = normal(kind, setting.key, now, generated)
+    live = normal(kind, setting.key, now, generated | made)
     if setting.partial:
         return _holds_less(live, wanted)
     if live is None and isinstance(wanted, dict):
         return bool(wanted)
     return live != wanted
+
+
+def _made_anew(kind: Kind, setting: Setting) -> frozenset[str]:
+    """Return what cannot be compared of a disk that is said by how it is made: `local-lvm:1`."""
+    default = kind.default_keys.get(kind.family(setting.key), "")
+    if setting.value is None or default not in {"file", "volume"}:
+        return frozenset()
+    volume = properties_of(kind, setting.key, setting.value).get(default, "")
+    return frozenset({default, "size"}) if _ALLOCATION.fullmatch(volume) else frozenset()
 
 
 def _holds_less(live: object, wanted: object) -> bool:
@@ -164,10 +175,13 @@ def kept(kind: Kind, setting: Setting, config: Config) -> str:
     if setting.partial and now is not None:
         both = {**properties_of(kind, setting.key, now), **properties_of(kind, setting.key, value)}
         return property_text(kind, setting.key, both)
-    generated = kind.generated.get(kind.family(setting.key), frozenset()) - {"type", "size"}
+    made = _made_anew(kind, setting)
+    generated = (kind.generated.get(kind.family(setting.key), frozenset()) - {"type", "size"}) | made
     if now is None or not generated:
         return value
     wanted, live = properties_of(kind, setting.key, value), properties_of(kind, setting.key, now)
+    # A volume that is there is not made once more.
+    wanted = {name: one for name, one in wanted.items() if name not in made}
     same = {name: live[name] for name in generated if name in live and name not in wanted}
     return property_text(kind, setting.key, {**wanted, **same})
 

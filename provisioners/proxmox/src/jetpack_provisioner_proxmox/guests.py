@@ -12,7 +12,7 @@ from jetpack_core.contracts.provisioner import Guest
 from jetpack_core.errors import JetpackError
 from jetpack_provisioner_proxmox.cluster import Cluster, Place
 from jetpack_provisioner_proxmox.comparison import configured
-from jetpack_provisioner_proxmox.marks import Mark, read_mark
+from jetpack_provisioner_proxmox.marks import TAG, Mark, read_mark
 from jetpack_provisioner_proxmox.refusals import ApiError
 
 if TYPE_CHECKING:
@@ -71,10 +71,34 @@ class Guests:
         known = {note.vmid} if note is not None else set()
         # The list is some seconds old: a guest that was just made has no name in it yet.
         likely = [row for row in mine if row.get("name") in {name, None, ""} or int(row["vmid"]) in known]
-        found = [one for row in likely if (one := self._look(row)) is not None]
+        silent: list[Row] = []
+        found = [one for row in likely if (one := self._reached(row, silent)) is not None]
         ours = [one for one in found if one.mark is not None and one.mark.host == host]
         named = [one for one in found if one.mark is None and configured(one.config, self.kind.name_key) == name]
-        return self._only(host, name, ours or named)
+        only = self._only(host, name, ours or named)
+        if only is None:
+            self._refuse_guess(host, name, silent, known)
+        return only
+
+    def _reached(self, row: Row, silent: list[Row]) -> Seen | None:
+        """Return a guest; None where it is gone, or noted down where its node does not answer."""
+        # This is how the list shows guests of a node that is down; asking it would take long.
+        if row.get("status") != "unknown":
+            try:
+                return self._look(row)
+            except ApiError as error:
+                if not error.proxied:
+                    raise
+        silent.append(row)
+        return None
+
+    def _refuse_guess(self, host: str, name: str, silent: list[Row], known: set[int]) -> None:
+        """Raise JetpackError where a host's guest may be on a node that is down: it must not be made twice."""
+        for row in silent:
+            tags = str(row.get("tags") or "").lower().split(";")
+            if row.get("name") == name or int(row["vmid"]) in known or TAG in tags:
+                message = f"{host} may be the {self.kind.noun} {row['vmid']} on {row['node']}, which does not answer"
+                raise JetpackError(message, hint=f"wait for {row['node']}, or say the host's `vmid`")
 
     def _numbered(self, host: str, rows: Iterable[Row], vmid: int) -> Seen | None:
         row = next((row for row in rows if int(row["vmid"]) == vmid), None)

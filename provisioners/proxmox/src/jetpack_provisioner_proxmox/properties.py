@@ -67,6 +67,11 @@ def text_of(value: Any) -> str:
     return text
 
 
+def plain_text(value: Any) -> str:
+    """Return a value of YAML as the API takes it, property strings as they are. Raises ValueError."""
+    return value if isinstance(value, str) else text_of(value)
+
+
 def _properties(value: Any) -> Any:
     """Take a mapping or a property string; a value without a key gets the empty one, until its key is known."""
     if isinstance(value, str):

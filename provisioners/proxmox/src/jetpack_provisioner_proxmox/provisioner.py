@@ -24,7 +24,7 @@ from jetpack_provisioner_proxmox.kinds import Kind
 from jetpack_provisioner_proxmox.making import Maker
 from jetpack_provisioner_proxmox.notebook import Notebook
 from jetpack_provisioner_proxmox.planning import compared
-from jetpack_provisioner_proxmox.properties import Properties, text_of
+from jetpack_provisioner_proxmox.properties import Properties, plain_text
 from jetpack_provisioner_proxmox.values import DiskSize, KeyList, Memory, Password, Tags, Words, check_name
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Seconds = Annotated[float, Field(gt=0)]
 Vmid = Annotated[int, Field(ge=FIRST_VMID, le=LAST_VMID)]
-Text = Annotated[str, BeforeValidator(text_of)]
+Text = Annotated[str, BeforeValidator(plain_text)]
 NETWORKS: Final = 8
 """How many interfaces have parameters of their own; `config` reaches the others."""
 

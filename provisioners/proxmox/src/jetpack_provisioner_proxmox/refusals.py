@@ -33,7 +33,12 @@ class ApiError(JetpackError):
     @property
     def unanswered(self) -> bool:
         """Tell whether the call may have been carried out, as nobody said that it was not."""
-        return self.status == 0 or self.status in _PROXIED
+        return self.status == 0 or self.proxied
+
+    @property
+    def proxied(self) -> bool:
+        """Tell whether the cluster answers, but not the node that was asked."""
+        return self.status in _PROXIED
 
     @property
     def locked(self) -> bool:

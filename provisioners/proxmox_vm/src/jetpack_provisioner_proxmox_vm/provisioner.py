@@ -191,7 +191,7 @@ class ProxmoxMachine(ProxmoxGuest):
         """Return what depends on what the machine has, such as the CD drives that it lacks."""
         wanted: dict[str, tuple[str, str]] = {}
         cloud = self.cloud
-        if cloud is not None and not any("cloudinit" in str(text) for text in config.values()):
+        if cloud is not None and not any("cloudinit" in str(config[key]) for key in config if QEMU.is_disk(key)):
             wanted[cloud.drive] = ("cloud_init", f"{cloud.storage or self.disk_storage}:cloudinit")
         if self.iso is not None and properties_of(QEMU, "ide3", str(config.get("ide3", ""))).get("file") != self.iso:
             wanted["ide3"] = ("iso", f"{self.iso},media=cdrom")
