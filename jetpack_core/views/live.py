@@ -81,7 +81,7 @@ class Progress:
         moved, seconds = event.done - at_first, event.time - since
         left = ""
         if event.total is not None and moved > 0 and seconds > 0 and event.done < event.total:
-            left = f", {seconds_text((event.total - event.done) * seconds / moved)} left"
+            left = f", {seconds_text(round((event.total - event.done) * seconds / moved))} left"
         self._long = progress_text(event) + left
 
     def text(self, now: float) -> str:
@@ -101,7 +101,7 @@ class Progress:
         elif not self._looping and 0 < len(self._waiting) <= min(_FEW, self._hosts - 1):
             parts.append(f"waiting for {join_names(list(self._waiting))}")
         if not self._long and now - self._began >= _LONG and (self._waiting or self._looping):
-            parts.append(seconds_text(now - self._began))
+            parts.append(seconds_text(round(now - self._began)))
         return ", ".join(parts)
 
     def _counts(self) -> tuple[tuple[set[str], str], ...]:
