@@ -30,8 +30,8 @@ _PROBED: Final = "x86_64"
 _PATIENCE: Final = 20.0
 """Seconds; on a processor it takes one, most of it the BIOS."""
 _POLL: Final = 0.2
-_BELIEVED: Final = 24 * 3600.0
-"""Seconds for which a hypervisor is believed once it ran the guest."""
+_BELIEVED: Final = {"runs": 24 * 3600.0, "hangs": 600.0}
+"""Seconds for which what came of a trial is believed."""
 _SECTOR: Final = 512
 # Assembled from: clear 0x1000-0x3fff; page tables there (PML4 -> PDPT -> one page of 2 MiB); CR3, CR4.PAE, EFER.LME,
 # CR0.PG|PE; far jump into 64-bit code; count down from two million; write 0x2000 to port 0x604, which is "soft off"
@@ -103,11 +103,7 @@ class Acceleration:
             # The trial is written for one processor only.
             return KVM, ""
         with self._lock(f"libvirt kvm {abilities.identity}"):
-            if self._believed(abilities):
-                return KVM, ""
-            self._say("trying out KVM")
-            if self.works(KVM):
-                self._believe(abilities)
+            if self._outcome(abilities) == "runs":
                 return KVM, ""
         return EMULATED, f"KVM of {self._uri} is there, but a guest that was tried hung"
 
@@ -146,19 +142,20 @@ class Acceleration:
             domain.destroy()
         return False
 
-    def _believed(self, abilities: Abilities) -> bool:
-        try:
-            age = time.time() - self._note(abilities).stat().st_mtime
-        except OSError:
-            return False
-        return 0 <= age < _BELIEVED
-
-    def _believe(self, abilities: Abilities) -> None:
+    def _outcome(self, abilities: Abilities) -> str:
+        """Return whether a guest `runs` or `hangs`, tried anew where nobody did so of late."""
         note = self._note(abilities)
-        # Only to save time: without it the trial is made again.
+        # Without the note nothing is lost but time.
+        with suppress(OSError, KeyError):
+            known = note.read_text(encoding="ascii")
+            if 0 <= time.time() - note.stat().st_mtime < _BELIEVED[known]:
+                return known
+        self._say("trying out KVM")
+        outcome = "runs" if self.works(KVM) else "hangs"
         with suppress(OSError):
             note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            note.touch()
+            note.write_text(outcome, encoding="ascii")
+        return outcome
 
     def _note(self, abilities: Abilities) -> Path:
         return state_folder() / "libvirt" / f"kvm-{hashlib.sha256(abilities.identity.encode()).hexdigest()[:32]}"

@@ -108,7 +108,7 @@ class VirtualMachine(Provisioner):
     extra_disks: tuple[Disk, ...] = ()
     """Further disks, each with a `name` and either a `size` or a `volume` that is there."""
     memory: Memory = _DEFAULT_MEMORY
-    """Memory, such as `2g` or `512m`; a plain number means MiB."""
+    """Memory, such as `2g` or `512m`; a plain number means MiB; `1g` if not said."""
     memory_max: Memory | None = None
     """Up to where the memory can grow while the guest runs; `memory` if not said."""
     vcpus: int = Field(1, gt=0)
@@ -124,7 +124,7 @@ class VirtualMachine(Provisioner):
     firmware: Literal["bios", "uefi"] = "bios"
     """What starts the boot loader."""
     networks: tuple[NicUse, ...] = (Nic(network="default"),)
-    """Network cards: names of networks, or maps of `network` or `bridge`, `mac`, `model`, `ip`, `gateway`."""
+    """Cards: names of networks, or maps of `network` or `bridge`, `mac`, `model`, `ip`, `gateway`; `default` if not said."""
     hostname: str | None = None
     """The name the guest has for itself; that of the host if not said."""
     ssh_user: str | None = None
