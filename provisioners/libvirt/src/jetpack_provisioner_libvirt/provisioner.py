@@ -124,7 +124,7 @@ class VirtualMachine(Provisioner):
     firmware: Literal["bios", "uefi"] = "bios"
     """What starts the boot loader."""
     networks: tuple[NicUse, ...] = (Nic(network="default"),)
-    """Cards: names of networks, or maps of `network` or `bridge`, `mac`, `model`, `ip`, `gateway`; `default` if not said."""
+    """Names of networks, or maps of `network` or `bridge`, `mac`, `model`, `ip`, `gateway`; `default` if not said."""
     hostname: str | None = None
     """The name the guest has for itself; that of the host if not said."""
     ssh_user: str | None = None
