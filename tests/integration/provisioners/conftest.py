@@ -30,16 +30,17 @@ def unused(engine: DockerClient) -> Iterator[Callable[[], str]]:
     mark = f"{MARK}-{uuid.uuid4().hex[:8]}"
     count = iter(range(1000))
     yield lambda: f"{mark}-{next(count)}"
-    for container in engine.containers.list(all=True, filters={"name": mark}):
+    for container in engine.containers.list(all=True, filters={"name": mark}, ignore_removed=True):
         container.remove(force=True, v=True)
     for network in engine.networks.list(filters={"name": mark}):
         network.remove()
     for volume in engine.volumes.list(filters={"name": mark}):
         volume.remove(force=True)
-    for image in engine.images.list():
-        for tag in image.tags:
+    # Looking into each image would fail where another test removes one meanwhile.
+    for image in engine.api.images():
+        for tag in image["RepoTags"] or ():
             if tag.startswith(mark):
-                engine.images.remove(tag)
+                engine.images.remove(tag, force=True)
 
 
 @pytest.fixture(scope="session")

@@ -214,7 +214,7 @@ def test_an_image_is_built_and_built_anew_when_its_files_differ(
     assert plan.action is GuestAction.REPLACE
     after = wanted.replace(name, guest, plan)
     assert engine.containers.get(after.id).exec_run(["cat", "/greeting"]).output == b"second\n"
-    used = {one.attrs["Image"] for one in engine.containers.list(all=True)} - {after.data["Image"]}
+    used = {one["ImageID"] for one in engine.api.containers(all=True)} - {after.data["Image"]}
     engine.containers.get(after.id).remove(force=True)
     for image in engine.images.list("jetpack-build"):
         if image.id not in used:

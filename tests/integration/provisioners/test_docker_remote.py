@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -46,7 +48,7 @@ def tls(tmp_path: Path, authority: Authority) -> Iterator[dict[str, object]]:
 
 
 @pytest.fixture
-def ssh_machine(fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SshHost:
+def ssh_machine(fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshHost]:
     """A machine that may talk to the engine, which ssh knows by its configuration only."""
     client = shutil.which("docker")
     assert client is not None
@@ -68,10 +70,10 @@ def ssh_machine(fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     wrapper.chmod(0o755)
     monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
     monkeypatch.setattr("tempfile.tempdir", None)
-    sockets = Path("/tmp", f"jk-{os.getpid()}-{tmp_path.name[-8:]}")
-    sockets.mkdir()
-    monkeypatch.setenv("TMPDIR", str(sockets))
-    return machine
+    # The path of a socket must be short.
+    with tempfile.TemporaryDirectory(prefix="jk-", dir="/tmp", ignore_cleanup_errors=True) as sockets:
+        monkeypatch.setenv("TMPDIR", sockets)
+        yield machine
 
 
 @pytest.fixture(autouse=True)
@@ -195,4 +197,5 @@ def test_nothing_stays_behind_once_a_client_is_gone(ssh: dict[str, object], tmp_
     with closing(client):
         assert client.ping()
     del client
+    gc.collect()
     assert not folder.exists()

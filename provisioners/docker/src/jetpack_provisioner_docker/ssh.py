@@ -80,8 +80,15 @@ def _check_login(address: str) -> None:
     with tempfile.TemporaryFile() as said:
         try:
             argv = (*ssh_argv(address), f"{_DIAL} --help")
+            # In a session of its own, as the connection that is kept outlives Ctrl-C.
             done = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, timeout=_PATIENCE, check=False
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                timeout=_PATIENCE,
+                check=False,
+                start_new_session=True,
             )
         except FileNotFoundError as error:
             raise JetpackError("there is no program ssh on this machine", hint="install OpenSSH's client") from error
