@@ -129,11 +129,18 @@ def test_large_bodies_are_refused(cluster: Cluster) -> None:
     assert (answer.status, answer.reason) == (501, "for data too large")
 
 
-def test_bodies_are_forms(cluster: Cluster) -> None:
+@pytest.mark.parametrize(("content_type", "status"), [("text/plain", 506), ("application/json", 501)])
+def test_bodies_are_forms(cluster: Cluster, content_type: str, status: int) -> None:
     client = RawClient.by_token(cluster)
-    headers = {**client.headers, "Content-Type": "text/plain"}
+    headers = {**client.headers, "Content-Type": content_type}
     answer = client.send("POST", "/api2/json/pools", b"poolid=p", headers)
-    assert (answer.status, answer.reason) == (506, "upload Content-Type 'text/plain' not implemented")
+    assert answer.status == status
+    assert content_type in answer.reason
+
+
+def test_a_refusal_may_hold_any_character(cluster: Cluster) -> None:
+    cluster.fail_next("GET", "/version", message="na\u00efve \u2192 line\nbreak")
+    assert RawClient.by_token(cluster).call("GET", "/version").reason == "na\u00efve ? line break"
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/nodes/pve1/lxc/100/nothing"])

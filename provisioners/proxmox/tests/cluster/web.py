@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from provisioners.proxmox.tests.cluster.api import Answer, Api, Arrival
-from provisioners.proxmox.tests.cluster.errors import ApiError
+from provisioners.proxmox.tests.cluster.errors import ApiError, ForeignCallError
 from provisioners.proxmox.tests.cluster.faults import CallFault, Faults
 
 API_ROOT = "/api2/json"
@@ -23,7 +23,8 @@ LONGEST_BODY = 512 * 1024
 MESSAGE_SINCE = (8, 4)
 _LONGEST_DISCARDED = 16 << 20
 _FORM = "application/x-www-form-urlencoded"
-_JSON = "application/json"
+# The real one reads these, too.
+_NOT_PLAYED = ("application/json", "multipart/form-data")
 
 Control = Callable[[str, dict[str, Any]], Any]
 
@@ -122,12 +123,11 @@ class ClusterHandler(BaseHTTPRequestHandler):
         if body and self.command not in {"POST", "PUT"}:
             raise ApiError(f"Unexpected content for method '{self.command}'", 501)
         content_type = (self.headers.get("Content-Type") or _FORM).partition(";")[0].strip()
-        if body and content_type not in {_FORM, _JSON}:
+        if body and content_type in _NOT_PLAYED:
+            raise ForeignCallError(f"bodies of type {content_type}")
+        if body and content_type != _FORM:
             raise ApiError(f"upload Content-Type '{content_type}' not implemented", 506)
-        parameters = parse_qs(query, keep_blank_values=True)
-        if content_type == _JSON and body:
-            return parameters | {name: _json_texts(value) for name, value in json.loads(body).items()}
-        return parameters | parse_qs(body.decode(), keep_blank_values=True)
+        return parse_qs(query, keep_blank_values=True) | parse_qs(body.decode(), keep_blank_values=True)
 
     def _drop(self, path: str, parameters: dict[str, list[str]], fault: CallFault, began: float) -> None:
         self._record(path, parameters, Answer(None, 0, f"dropped {fault.drop}"), None, began)
@@ -163,7 +163,8 @@ class ClusterHandler(BaseHTTPRequestHandler):
         if answer.status >= 400 and self._repeats_message():
             body["message"] = answer.message + "\n"
         content = json.dumps(body).encode()
-        self.send_response(answer.status, " ".join(answer.message.split()))
+        reason = " ".join(answer.message.split()).encode("latin-1", "replace").decode("latin-1")
+        self.send_response(answer.status, reason)
         self.send_header("Content-Type", "application/json;charset=UTF-8")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -172,8 +173,3 @@ class ClusterHandler(BaseHTTPRequestHandler):
 
     def _repeats_message(self) -> bool:
         return self.server.api.cluster.settings.release >= MESSAGE_SINCE
-
-
-def _json_texts(value: object) -> list[str]:
-    values = value if isinstance(value, list) else [value]
-    return [str(int(one)) if isinstance(one, bool) else str(one) for one in values]
