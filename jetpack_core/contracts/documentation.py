@@ -9,17 +9,20 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from functools import cache
 
 
 def field_documentation(model: type) -> dict[str, str]:
     """Return the docstring of each field by name, those of base classes included; a field without one is left out."""
     found: dict[str, str] = {}
     for cls in reversed(model.__mro__):
-        if "__annotations__" in cls.__dict__:
+        # The base class of all models has no parameters, and a long source.
+        if "__annotations__" in cls.__dict__ and cls.__module__ != "pydantic.main":
             found.update(_own(cls))
     return found
 
 
+@cache
 def _own(cls: type) -> dict[str, str]:
     try:
         source = textwrap.dedent(inspect.getsource(cls))
