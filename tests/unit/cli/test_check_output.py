@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from jetpack_core.analysis.rules import every_rule
+from jetpack_core.testing.documents import code_blocks
 from tests.unit.cli.conftest import Run
 
 SITE = """- name: p
@@ -224,3 +225,12 @@ def test_two_forms_at_once_are_refused(project: Path, invoke: Run) -> None:
     done = invoke("check", "--sarif", "--json", cwd=project)
     assert done.returncode == 1
     assert "exclude each other" in done.stderr
+
+
+def test_the_guide_shows_what_is_printed(project: Path, invoke: Run) -> None:
+    guide = Path(__file__).parents[3] / "docs" / "how-to" / "check-in-ci.md"
+    shown = code_blocks(guide, "console")[0]
+    (project / ".jetpack.yml").write_text("playbook: site.yml\ninventory: inventory\n")
+    (project / "site.yml").write_text(SITE.replace("  vars: {port: 80}", "  # The group says the port."))
+    done = invoke("check", cwd=project)
+    assert shown == f"$ jetpack check\n{done.stderr}"
