@@ -176,6 +176,7 @@ def jetpack_register_commands() -> list[Reference]:
             "check-local": ("check_local:command", "Show what `local` would change on this machine"),
             "destroy": ("destroy:command", "Remove hosts that Jetpack made"),
             "doc": ("doc:command", "Explain modules, modifiers and whatever else is installed"),
+            "doctor": ("doctor.command:command", "Find out what is wrong around a project, and what to do"),
             "init": ("init:command", "Begin a project"),
             "local": ("local:command", "Make this machine match playbooks"),
             "new": ("new:command", "Begin a plugin"),

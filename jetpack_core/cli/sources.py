@@ -38,17 +38,19 @@ class Sources:
     """Decrypts what is secret."""
 
 
-def open_sources(options: ContentOptions, *, lenient: bool = False) -> Sources:
+def open_sources(options: ContentOptions, *, lenient: bool = False, plugins_needed: bool = True) -> Sources:
     """Find the project, check the plugins it requires, and resolve the flags against it.
 
     :param lenient: secrets that no key fits are unknown, instead of an error; for what changes nothing.
+    :param plugins_needed: whether a plugin that the project requires must be there.
 
     Raises ContentError, PluginError, and UsageError.
     """
     registry = loaded_registry()
     vault = open_vault(options.identity, lenient=lenient)
     project = find_project(options.project, vault)
-    _check_plugins(project)
+    if plugins_needed:
+        _check_plugins(project)
     return Sources(
         registry,
         project,

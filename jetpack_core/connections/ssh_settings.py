@@ -29,7 +29,8 @@ USER_KNOWN_HOSTS: Final = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
 GLOBAL_KNOWN_HOSTS: Final = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
 _RUNS_COMMANDS: Final = re.compile(r"\s*match\s.*\bexec\b", re.IGNORECASE)
 _LINE: Final = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.+?)\s*$")
-_DEFAULT_KEYS: Final = ("id_ed25519", "id_ecdsa", "id_rsa")
+DEFAULT_KEYS: Final = ("id_ed25519", "id_ecdsa", "id_rsa")
+"""Names of private keys, in the order in which they are offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def _paths(names: list[str]) -> Iterator[Path]:
 
 
 def _default_keys() -> tuple[Path, ...]:
-    return tuple(Path("~/.ssh").expanduser() / name for name in _DEFAULT_KEYS)
+    return tuple(Path("~/.ssh").expanduser() / name for name in DEFAULT_KEYS)
 
 
 def _agent(value: str | None) -> str | None:

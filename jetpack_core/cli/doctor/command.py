@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verb `doctor`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jetpack_core.cli import options
+from jetpack_core.cli.doctor.findings import CONTROL, Finding, Level
+from jetpack_core.cli.failures import FINE, WRONG_INPUT
+from jetpack_core.cli.options import ContentOptions, HostOptions, RunOptions, take
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jetpack_core.cli.sources import Sources
+    from jetpack_core.inventory.model import Inventory
+
+_HOST_IS_BAD = 2
+
+
+@click.command("doctor")
+@options.content_options()
+@options.host_options()
+@options.connection_options()
+@options.sudo_options()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool, **flags: Any) -> int:
+    """Find out what is wrong around a project, and say what to do about it.
+
+    Looks at this machine (plugins, keys, the SSH agent) and, where there is an inventory, at each host: whether it can
+    be reached and logged in to, whether sudo works where plays want it, its Python, its clock, and room in /tmp.
+    Nothing is changed. Mistakes in playbooks are found by `jetpack check`.
+
+    Ends with 0 when all is fine or could only be better, 1 when something is wrong with this machine, and 2 when
+    something is wrong with a host.
+    """
+    from jetpack_core.cli.doctor.findings import tell, tell_json
+
+    findings = list(_looked(flags))
+    (tell_json if as_json else tell)(findings)
+    bad = {one.subject for one in findings if one.level is Level.BAD}
+    if CONTROL in bad:
+        return WRONG_INPUT
+    return _HOST_IS_BAD if bad else FINE
+
+
+def _looked(flags: dict[str, Any]) -> Iterator[Finding]:
+    from jetpack_core.cli.doctor.control import look_at_this_machine
+    from jetpack_core.cli.sources import open_inventory, open_sources
+
+    sources = open_sources(take(ContentOptions, flags), lenient=True, plugins_needed=False)
+    hosts = take(HostOptions, flags)
+    inventory = None
+    if hosts.inventory or sources.project.inventory:
+        inventory = open_inventory(hosts, sources.project, sources.vault)
+    names = inventory.select(["all"], hosts.limit_hosts, hosts.limit_groups) if inventory is not None else ()
+    ssh = inventory is not None and any(
+        inventory.variables(name).get("jet_connection", "ssh") == "ssh" for name in names
+    )
+    yield from look_at_this_machine(sources.registry, sources.project, ssh=ssh)
+    if inventory is None:
+        remedy = "name one with -i, or as `inventory:` in .jetpack.yml; `jetpack init` makes a project"
+        yield Finding(CONTROL, Level.NOTE, "there is no inventory, so no host was looked at", remedy)
+    elif names:
+        yield from _hosts(sources, inventory, hosts, take(RunOptions, flags))
+
+
+def _hosts(sources: Sources, inventory: Inventory, hosts: HostOptions, wishes: RunOptions) -> list[Finding]:
+    from jetpack_core.cli.doctor.hosts import HostFindings, doctors_playbook, load_leniently, wanted_sudo
+    from jetpack_core.cli.running import settings_for
+    from jetpack_core.engine.run import run_playbooks
+
+    settings = settings_for("doctor", sources, hosts, wishes)
+    settings = replace(settings, show_results=True, provision=False, lock_timeout=None)
+    sudo = settings.sudo or wanted_sudo(load_leniently(sources))
+    view = HostFindings(sudo)
+    playbook = doctors_playbook(sources, sudo)
+    # The first play is about logging in, whoever is to be become later.
+    run_playbooks([playbook], inventory, sources.registry, replace(settings, sudo=None), [view])
+    return view.findings
