@@ -206,6 +206,14 @@ def test_clones_have_what_is_said_of_them(make: Make, cluster: Cluster, full: bo
     assert sorted(cluster.guests) == [int(guest.id), 900]
 
 
+def test_a_clone_does_not_keep_the_password_of_its_template(make: Make, cluster: Cluster) -> None:
+    cluster.add_guest(900, kind="qemu", name="golden", template="1", cipassword="of the template")
+    make(clone="golden", password="of the clone").create("vm1")
+    written = [call.parameters for call in cluster.calls_of("PUT", "/config")]
+    assert any("cipassword" in call for call in written)
+    assert settled(make(clone="golden", password="of the clone"))
+
+
 def test_a_disk_that_config_says_is_made_once(make: Make, cluster: Cluster) -> None:
     efi = {"bios": "ovmf", "config": {"efidisk0": "local-lvm:1,efitype=4m", "tpmstate0": "local-lvm:1,version=v2.0"}}
     guest = make(image=IMAGE, **efi).create("vm1")

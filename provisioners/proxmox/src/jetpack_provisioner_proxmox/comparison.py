@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Config = Mapping[str, object]
 """A configuration as the API tells it."""
-_NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_NUMBER: Final = re.compile(r"[0-9]+\.[0-9]+")
 _ALLOCATION: Final = re.compile(r"[^:/]+:[0-9]+(?:\.[0-9]+)?")
 _OFF_BY_DEFAULT: Final = frozenset(
     {"firewall", "link_down", "ro", "nesting", "keyctl", "fuse", "mknod", "force_rw_sys", "ssd", "iothread"}
@@ -107,8 +107,8 @@ def _normal_properties(properties: Mapping[str, str], ignored: Iterable[str]) ->
 
 
 def _normal_value(text: str) -> str:
-    # 2, "2" and "2.0" are one number, whoever wrote them.
-    return f"{float(text):g}" if _NUMBER.fullmatch(text) and len(text) < len("123456") else text
+    # 2 and 2.0 are one number, whoever wrote them.
+    return text.rstrip("0").rstrip(".") if _NUMBER.fullmatch(text) else text
 
 
 def differs(kind: Kind, setting: Setting, config: Config) -> bool:

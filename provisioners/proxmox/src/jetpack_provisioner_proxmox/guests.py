@@ -136,11 +136,6 @@ class Guests:
         owner = mark if mark is not None and mark.vmid == place.vmid else None
         return Seen(place, config, owner, status.get("status") == "running", pool, new)
 
-    def pending(self, place: Place) -> tuple[str, ...]:
-        """Return the keys whose new values wait for a restart."""
-        rows = self._client.get(f"looking at the {self.kind.noun} {place.vmid}", *place.path, "pending")
-        return tuple(str(row["key"]) for row in rows if "pending" in row or row.get("delete"))
-
     # Power.
 
     def start(self, place: Place, name: str, timeout: float) -> None:

@@ -180,7 +180,9 @@ class Maker:
         wanted = self._wanted
         found = self._guests.look(place, pool=wanted.pool)
         wanted.surroundings.check()
-        self._settle(host, found)
+        # What a clone has of its template's secrets is not told, so they are written whatever it has.
+        secrets = [one for one in wanted.settings_of(host) if one.secret and wanted.clone is not None]
+        self._settle(host, found, parameters(self._kind, secrets, {}))
         if wanted.start_on_create:
             wanted.surroundings.check()
             wanted.surroundings.say("starting it")
@@ -225,12 +227,15 @@ class Maker:
             self._guests.start(found.place, host, self._wanted.start_timeout)
         return self._guests.look(found.place, pool=self._wanted.pool or found.pool)
 
-    def _settle(self, host: str, found: Seen) -> bool:
-        """Bring a guest's configuration, disks and pool to what they are to be; tell whether it needs a restart."""
+    def _settle(self, host: str, found: Seen, besides: Mapping[str, object] | None = None) -> bool:
+        """Bring a guest's configuration, disks and pool to what they are to be; tell whether it needs a restart.
+
+        :param besides: What to write even where nothing differs.
+        """
         place, difference = found.place, self._possible(host, found)
         for left in reversed(range(_TRIES)):
             try:
-                self._write(host, place, difference.written, found.config)
+                self._write(host, place, {**difference.written, **(besides or {})}, found.config)
                 break
             except ApiError as error:
                 # Somebody else wrote at the same moment: what they did is looked at first.

@@ -106,7 +106,7 @@ class ProxmoxMachine(ProxmoxGuest):
     agent_timeout: Annotated[float, Field(ge=0)] = 60
     """How many seconds a new machine's agent is waited for, that it tells the host keys."""
     cloud_init: CloudInit | bool | None = None
-    """What cloud-init is told besides user, keys and addresses; `false` for none; on with `image` if not said."""
+    """What cloud-init is told besides user, keys and addresses, or `false`; on with `image`, keys or a password."""
 
     @model_validator(mode="after")
     def _is_of_one_piece(self) -> ProxmoxMachine:
@@ -130,10 +130,10 @@ class ProxmoxMachine(ProxmoxGuest):
         """Return what cloud-init is told; None where it is told nothing."""
         if isinstance(self.cloud_init, CloudInit):
             return self.cloud_init
-        said = (
-            self.image is not None or self.authorized_keys is not None if self.cloud_init is None else self.cloud_init
-        )
-        return CloudInit() if said else None
+        wanted = self.cloud_init
+        if wanted is None:
+            wanted = any(one is not None for one in (self.image, self.authorized_keys, self.password))
+        return CloudInit() if wanted else None
 
     # What it is to be like.
 
