@@ -173,6 +173,9 @@ class Examiner:
         if not self._guards(task, shape.item_guards, texts, scope, found):
             return
         self._route(task, shape, texts, scope, found, host)
+        for use in task.modifiers:
+            if type(use.modifier).question is not Modifier.question:
+                self._attempt(texts.modifiers.get(use.name, ()), scope, found, use.modifier.question, scope)
         self._parameters(task, texts, scope, found)
         self._after(task, shape, texts, scope, found)
 

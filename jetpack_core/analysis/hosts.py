@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.contracts.unknown import Unknown
@@ -33,6 +34,7 @@ class PlayHosts:
     """The hosts of one play.
 
     :param number: the play's, in the run.
+    :param earlier: the hosts of each play before it, whose results these hosts may have.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class PlayHosts:
         extra: Mapping[str, object],
         timeline: Timeline,
         vault: Vault,
+        earlier: Sequence[frozenset[str]],
     ) -> None:
         self.number = number
+        self._earlier = earlier
         self.play = play
         known = [group for group in play.groups if group in inventory.groups]
         self.names = inventory.select(known)
@@ -57,20 +61,25 @@ class PlayHosts:
         self._groups: dict[str, Sequence[str]] | None = None
         self._shared: dict[tuple[object, ...], dict[str, object]] = {}
 
-    def alike(self, texts: TaskTexts, earlier: Sequence[frozenset[str]]) -> Iterable[tuple[str, tuple[str, ...]]]:
+    def alike(self, texts: TaskTexts, chosen: Sequence[str]) -> Iterable[tuple[str, tuple[str, ...]]]:
         """Yield hosts that must be looked at for some texts, each with those for which the same will be found.
 
-        :param earlier: the hosts of each play before this one, whose results these hosts may have.
+        :param chosen: the hosts to choose from.
         """
         names = texts.names
         if texts.more_files or names & OF_EACH_HOST:
-            return [(name, (name,)) for name in self.names]
+            return [(name, (name,)) for name in chosen]
         found: dict[tuple[object, ...], list[str]] = {}
-        for name in self.names:
-            own = names & self._names_of(name)
-            key: tuple[object, ...] = (name,) if own else (self._inventory.hosts[name].groups,)
-            found.setdefault((*key, *(name in members for members in earlier)), []).append(name)
+        for name in chosen:
+            key = (name,) if names & self._names_of(name) else self._kinds[name]
+            found.setdefault(key, []).append(name)
         return [(hosts[0], tuple(hosts)) for hosts in found.values()]
+
+    @cached_property
+    def _kinds(self) -> Mapping[str, tuple[object, ...]]:
+        """Return what tells hosts without variables of their own apart: groups, and the plays they were in before."""
+        hosts = self._inventory.hosts
+        return {name: (hosts[name].groups, *(name in members for members in self._earlier)) for name in self.names}
 
     def _names_of(self, host: str) -> frozenset[str]:
         """Return the variables that a host has of its own."""

@@ -54,6 +54,13 @@ def analyse(
     return sorted(unique, key=lambda one: (one.position.file, one.position.line, one.position.column))
 
 
+def _chosen(task: Task, hosts: Sequence[str]) -> Sequence[str]:
+    """Return the hosts of a play on which a task acts."""
+    for use in task.modifiers:
+        hosts = use.modifier.choose(hosts)
+    return hosts
+
+
 class _Analysis:
     def __init__(
         self, plays: Sequence[Play], registry: Registry, extra: Mapping[str, object], vault: Vault, unread: str
@@ -83,20 +90,18 @@ class _Analysis:
         verdicts = Verdicts(timeline, self.places, self._in_the_dark, lambda: self._known_names(inventory))
         shadows = Shadows(inventory, self.places)
         for number, play in enumerate(self._plays):
-            hosts = PlayHosts(number, play, inventory, self._extra, timeline, self._vault)
-            yield from self._play(hosts, members[:number], verdicts, inventory)
+            hosts = PlayHosts(number, play, inventory, self._extra, timeline, self._vault, members[:number])
+            yield from self._play(hosts, verdicts, inventory)
             yield from shadows.of(hosts)
         yield from self._notifications.findings(self.places)
 
-    def _play(
-        self, hosts: PlayHosts, earlier: Sequence[frozenset[str]], verdicts: Verdicts, inventory: Inventory
-    ) -> Iterator[Finding]:
+    def _play(self, hosts: PlayHosts, verdicts: Verdicts, inventory: Inventory) -> Iterator[Finding]:
         collected = Findings()
         rendered: list[tuple[Task, set[str], bool]] = []
         leaks = Leaks(self._texts, self.places)
         for order, task in enumerate((*hosts.play.tasks, *hosts.play.handlers)):
             texts = self._texts.of(task)
-            for host, alike in hosts.alike(texts, earlier):
+            for host, alike in hosts.alike(texts, _chosen(task, hosts.names)):
                 look = partial(hosts.variables, host, task.role, order)
                 examined = self._examiner.examine(task, partial(hosts.covered, look), host)
                 unit = TaskOnHost(task, texts, order, hosts, host)

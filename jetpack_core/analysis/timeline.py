@@ -130,7 +130,8 @@ def _doubt(task: Task) -> str:
 
 def may_skip(use: ModifierUse) -> bool:
     """Tell whether a modifier may keep its task from running."""
-    return type(use.modifier).guard is not Modifier.guard
+    kind = type(use.modifier)
+    return kind.guard is not Modifier.guard or kind.question is not Modifier.question
 
 
 def _set_names(task: Task) -> Sequence[str] | None:

@@ -202,3 +202,17 @@ def test_values_are_judged_where_they_are_known(check: Check, task: str, code: s
     assert [(one["severity"], one["code"]) for one in found.findings] == [("error", code)], found.messages()
     assert told in found.messages()
     assert found.code == 1
+
+
+def test_a_task_that_runs_once_needs_its_variables_on_the_first_host_only(check: Check) -> None:
+    files = site("!echo {msg: '{{ only_first }}', with: {run_once: true}}")
+    files["inventory/host_vars/h1"] = "only_first: 1\n"
+    assert check(files).findings == []
+    assert check({**files, "inventory/host_vars/h1": "other: 1\n"}).findings[0]["hosts"] == ["h1"]
+
+
+def test_a_question_is_rendered_and_its_task_may_be_skipped(check: Check) -> None:
+    task = "!shell {cmd: 'true', save: done, with: {confirm: 'Restart {{ prot }}?'}}"
+    found = check(site(f"{task}\n    - !echo {{msg: '{{{{ done.rc }}}}'}}"))
+    assert [(one["severity"], one["line"]) for one in found.findings] == [("error", 18), ("maybe", 19)]
+    assert "it has a `confirm`" in found.messages()
