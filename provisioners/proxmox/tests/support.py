@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jetpack_core.contracts.provisioner import Provisioner, Surroundings
+from jetpack_core.contracts.provisioner import Guest, GuestAction, Provisioner, Surroundings
 from jetpack_core.provisioning.locks import named_lock
 from jetpack_core.testing.faults import FaultKind, Faults
 from provisioners.proxmox.tests.cluster import Cluster
@@ -77,3 +77,25 @@ def stranger(cluster: Cluster, kind: str, name: str) -> Iterator[None]:
         yield
     finally:
         cluster.remove_guest(150)
+
+
+def found(wanted: Provisioner, host: str = "web1") -> Guest:
+    """Return a host's guest, which must be there."""
+    guest = wanted.find(host)
+    assert guest is not None
+    return guest
+
+
+def settled(wanted: Provisioner, host: str = "web1") -> bool:
+    """Tell whether a host's guest is as it is to be."""
+    return wanted.plan(host, wanted.find(host)).action is GuestAction.NONE
+
+
+def update(wanted: Provisioner, host: str = "web1") -> set[str]:
+    """Change a guest, and return the fields of the plan."""
+    guest = found(wanted, host)
+    plan = wanted.plan(host, guest)
+    assert plan.action is GuestAction.UPDATE, plan
+    wanted.update(guest, plan)
+    assert settled(wanted, host)
+    return {change.field for change in plan.changes}
