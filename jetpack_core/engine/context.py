@@ -137,7 +137,10 @@ class RunContext:
 
     def overlay(self, name: str) -> Overlay:
         """Return what plan mode would have made of a host so far."""
-        return self.overlays.setdefault(name, Overlay())
+        found = self.overlays.get(name)
+        if found is None:
+            found = self.overlays[name] = Overlay()
+        return found
 
     def become(self, play: Play, user: str | None) -> Become | None:
         """Return how to become a user, None for nobody else."""

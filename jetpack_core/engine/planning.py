@@ -215,7 +215,8 @@ async def plan_item(unit: TaskOnHost, planned: PlannedTask, index: int) -> Plann
     found = PlannedItem(index if planned.looped else None, item, unit.stamp(), route, host, address)
     try:
         _route(unit, scope, found)
-        found.foreseen = unit.context.overlay(found.route.host).changes
+        if unit.context.settings.planning:
+            found.foreseen = unit.context.overlay(found.route.host).changes
         if unit.shape.item_guards:
             asking = _ask_guards(unit.shape.item_guards, found.host, found.address)
             found.skip, found.plan = await guarded(asking, lambda: _plan_module(unit, found))

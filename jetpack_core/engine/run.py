@@ -11,6 +11,7 @@ from jetpack_core.engine.context import HostRun, RunContext
 from jetpack_core.engine.descriptors import make_room
 from jetpack_core.engine.endpoints import Endpoints
 from jetpack_core.engine.event_stream import EventStream
+from jetpack_core.engine.garbage import rarely_collected
 from jetpack_core.engine.guests import Guests
 from jetpack_core.engine.interrupts import interruptible
 from jetpack_core.engine.play_run import PlayRun, Stop
@@ -70,7 +71,8 @@ def run_playbooks(
     """
     run = _Run(playbooks, inventory, registry, settings, views, guests, progress or Progress(), approval)
     make_room(len(inventory.hosts))
-    return asyncio.run(run.run())
+    with rarely_collected():
+        return asyncio.run(run.run())
 
 
 class _Run:
