@@ -12,7 +12,7 @@ from jetpack_core.cli.options import ContentOptions, HostOptions, RunOptions, ta
 
 
 @click.command("destroy")
-@click.argument("hosts", nargs=-1)
+@click.argument("hosts", nargs=-1, shell_complete=options.completing("hosts"))
 @options.project_option()
 @options.extra_vars_option()
 @options.host_options()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jetpack_core.cli.invocation import loaded_registry
+from jetpack_core.cli.options import completing
 from jetpack_core.errors import UsageError
 from jetpack_core.registry import Kind
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("doc", short_help="Explain modules, modifiers and whatever else is installed.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing("documented"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str | None, as_json: bool) -> None:
     """List modules, modifiers, connections, filters and more, or explain the one called NAME."""

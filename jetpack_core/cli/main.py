@@ -18,6 +18,8 @@ from jetpack_core.cli.invocation import Invocation, invocation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from click.shell_completion import CompletionItem
+
 ALIASES: Final = {"ssh": "apply", "check-ssh": "plan"}
 """The older names of verbs; they work and are not listed."""
 
@@ -40,6 +42,16 @@ class LazyGroup(click.Group):
         if name not in registry.entries(Kind.COMMAND):
             return None
         return _with_traceback(registry.command(name))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer verbs by their summaries, so that none of them is imported, or flags."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [
+            CompletionItem(name, help=text) for name, text in _summaries(ctx).items() if name.startswith(incomplete)
+        ]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -96,8 +96,22 @@ def from_environment(name: str) -> tuple[str, ...]:
     return tuple(part for part in os.environ.get(name, "").split(":") if part)
 
 
-def _many(*names: str, metavar: str, text: str) -> Callable[[F], F]:
-    return click.option(*names, multiple=True, metavar=metavar, callback=split_paths, help=text)
+def completing(what: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """Return what completes a value, by the name of its function; loaded when a shell asks."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from jetpack_core.cli import completing as completers
+
+        offered: list[Any] = getattr(completers, what)(ctx, param, incomplete)
+        return offered
+
+    return complete
+
+
+def _many(*names: str, metavar: str, text: str, complete: Any = None) -> Callable[[F], F]:
+    return click.option(
+        *names, multiple=True, metavar=metavar, callback=split_paths, help=text, shell_complete=complete
+    )
 
 
 def _stack(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
@@ -171,8 +185,18 @@ def inventory_option() -> Callable[[F], F]:
 def limit_options() -> Callable[[F], F]:
     """Add `--limit-hosts` and `--limit-groups`."""
     return _stack(
-        _many("--limit-hosts", metavar="HOSTS", text="Act on these hosts only; colons between; @last-failed."),
-        _many("--limit-groups", metavar="GROUPS", text="Act on hosts of these groups only; colons between."),
+        _many(
+            "--limit-hosts",
+            metavar="HOSTS",
+            text="Act on these hosts only; colons between; @last-failed.",
+            complete=completing("hosts"),
+        ),
+        _many(
+            "--limit-groups",
+            metavar="GROUPS",
+            text="Act on hosts of these groups only; colons between.",
+            complete=completing("groups"),
+        ),
     )
 
 
@@ -219,7 +243,12 @@ def sudo_options() -> Callable[[F], F]:
 def task_options() -> Callable[[F], F]:
     """Add the flags that choose among tasks and check on them."""
     return _stack(
-        _many("--tags", metavar="TAGS", text="Run only what has one of these tags; colons between."),
+        _many(
+            "--tags",
+            metavar="TAGS",
+            text="Run only what has one of these tags; colons between.",
+            complete=completing("tags"),
+        ),
         click.option("--allow-localhost-delegation", is_flag=True, help="Let tasks act on this machine."),
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from jetpack_core.cli.log import newest_runs, runs_folder
+from jetpack_core.cli.options import completing
 from jetpack_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _STDOUT: Final = "-"
 
 
 @click.command("report")
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completing("runs"))
 @click.option(
     "--format", "kind", type=click.Choice(["html", "junit", "markdown"]), default="html", help="What to make."
 )

@@ -39,7 +39,12 @@ class AdHocCommand(click.Command):
 
 
 @click.command("run", cls=AdHocCommand, options_metavar="[OPTIONS] GROUPS...")
-@click.argument("words", nargs=-1, metavar="MODULE [NAME=VALUE]... | -- COMMAND [ARG]...")
+@click.argument(
+    "words",
+    nargs=-1,
+    metavar="MODULE [NAME=VALUE]... | -- COMMAND [ARG]...",
+    shell_complete=options.completing("words_of_run"),
+)
 @options.project_option()
 @options.search_options()
 @options.extra_vars_option()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("vars")
-@click.argument("host")
+@click.argument("host", shell_complete=options.completing("hosts"))
 @click.argument("name", required=False, default="")
 @options.content_options()
 @options.inventory_option()

@@ -84,9 +84,9 @@ def test_a_wrong_verb_is_told_the_nearest_one() -> None:
 
 
 def test_a_verb_that_nobody_has_names_the_package_that_would() -> None:
-    result = CliRunner().invoke(main, ["teleport"])
+    result = CliRunner().invoke(main, ["frobnicate"])
     assert result.exit_code == 1
-    assert "pip install jetpack-plugin-teleport" in result.stderr
+    assert "pip install jetpack-plugin-frobnicate" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--nonsense"], ["apply", "--nonsense"], ["apply", "--port", "99999"], []])
