@@ -245,7 +245,8 @@ class Creation:
 
     def _undo(self, made: _Made) -> list[str]:
         """Remove what was made, and return the names of what may be left."""
-        left = [] if self._powered_off(made) else [f"the domain {self._name}"]
+        domain = f"the domain {self._name} ({made.identity})"
+        left = [] if self._powered_off(made) else [domain]
         for pool, name in made.volumes:
             try:
                 self._tools.storage.remove(pool, name)
@@ -253,7 +254,7 @@ class Creation:
                 left.append(f"the volume {name} of the pool {pool}")
         # The domain knows what belongs to it, so it goes last, and only if nothing is left.
         if not left and not self._undefined(made):
-            left.append(f"the domain {self._name}")
+            left.append(domain)
         return left
 
     def _powered_off(self, made: _Made) -> bool:

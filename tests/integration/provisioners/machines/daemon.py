@@ -75,6 +75,11 @@ class LibvirtDaemon:
         """Return the folder that the daemon knows as /var/lib/libvirt/images."""
         return self._scratch / "var/lib/images"
 
+    @property
+    def boot(self) -> Path:
+        """Return the folder that the daemon knows as /var/lib/libvirt/boot."""
+        return self._scratch / "var/lib/boot"
+
     def __enter__(self) -> Self:
         self._prepare()
         log = (self._scratch / "libvirtd.log").open("wb")
@@ -123,6 +128,7 @@ class LibvirtDaemon:
         (self._scratch / "etc/qemu.conf").write_text(_CONFIG)
         (self._scratch / "etc/libvirtd.conf").write_text('auth_unix_rw = "none"\nauth_unix_ro = "none"\n')
         self.images.mkdir(mode=0o755)
+        self.boot.mkdir(mode=0o755)
         (self._scratch / "no-kvm").touch(mode=0o000)
 
     def _wait(self) -> None:

@@ -88,7 +88,7 @@ def project(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
     for file in (machine_image.kernel, machine_image.initrd):
-        target = daemon.images / file.name
+        target = daemon.boot / file.name
         target.write_bytes(file.read_bytes())
         target.chmod(0o644)
     virtual = {
@@ -100,8 +100,8 @@ def project(
         "memory_max": "384m",
         "machine": "pc",
         "direct_kernel": {
-            "kernel": "/var/lib/libvirt/images/vmlinuz",
-            "initrd": "/var/lib/libvirt/images/initrd",
+            "kernel": "/var/lib/libvirt/boot/vmlinuz",
+            "initrd": "/var/lib/libvirt/boot/initrd",
             "cmdline": "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off loglevel=4",
         },
         "console_log": "/var/log/libvirt/life.log",

@@ -344,7 +344,7 @@ def test_emulation_is_warned_of(make: Make, unused: Unused) -> None:
         ({"base_image": "http://127.0.0.1:1/x", "checksum": f"sha256:{'0' * 64}"}, "cannot be fetched", ""),
         ({"disk_size": "512k"}, "whole number of MiB", ""),
         ({"extra_disks": [{"name": "a", "volume": "nowhere"}]}, "no volume 'nowhere' for the disk a", ""),
-        ({"firmware": "uefi", "machine": "pc-i440fx-2.0"}, "", ""),
+        ({"machine": "pc-i440fx-0.1"}, "pc-i440fx-0.1", ""),
         ({"cpu_mode": "host-passthrough"}, "host-passthrough", ""),
         ({"direct_kernel": {"kernel": "/nowhere/vmlinuz"}}, "/nowhere/vmlinuz", ""),
         ({"authorized_keys": ["/nowhere/id.pub"]}, "`authorized_keys`: /nowhere/id.pub cannot be read", ""),
