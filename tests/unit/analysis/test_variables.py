@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from jetpack_core.analysis.examine import Examined, Examiner, Look
+from jetpack_core.content.model import Task
 from jetpack_core.secrets.age import encrypt, generate_key, parse_recipient
 from tests.unit.analysis.conftest import Check
 
@@ -18,6 +20,12 @@ FILES = {
     "inventory/host_vars/h2": "only_here: 1\n",
     "vars.yml": "region: eu\n",
     "templates/page.j2": "{% for page in pages %}{{ page }} {{ ENV_HOME }} {{ port }}{% endfor %}\n",
+    "templates/loops.j2": (
+        "{% macro row(a, b=1) %}{{ a }}{{ b }}{{ varargs }}{% endmacro %}{% set ns = namespace(x=0) %}"
+        "{% for p in pages if p != 'z' %}{{ loop.index }}{{ row(p) }}{% set ns.x = ns.x + 1 %}{% else %}{{ port }}"
+        "{% endfor %}{{ ns.x }}{% filter upper %}{{ name }}{% endfilter %}"
+        "{% if maybe is defined %}{{ maybe }}{% endif %}{# {{ not_there }} #}{% raw %}{{ not_there }}{% endraw %}{% with q = port %}{{ q }}{% endwith %}\n"
+    ),
     "templates/wrong.j2": "fine\n{{ port }}\n  {{ prot }}\n{% if port %}{{ never }}{% endif %}\n",
     "roles/app/role.yml": "defaults: {app_port: 1}\ntasks: [main.yml]\n",
     "roles/app/tasks/main.yml": "- !echo {msg: '{{ app_port }} {{ app_user }}'}\n",
@@ -68,6 +76,16 @@ def site(task: str) -> dict[str, str]:
         "!assert {'true': port == 80}",
         "!echo {msg: '{{ delegate_host }}', with: {delegate_to: d1}}",
         "!debug {}",
+        "!echo {msg: '{{ item }}', with: {items: [1, 2], condition: item > 1}}",
+        "!echo {msg: '{{ item.key }} {{ item.value.x }} {{ item_index }}', with: {items: nested}}",
+        "!echo {msg: '{{ item.anything }}', with: {items: out.results}}",
+        "!echo {msg: '{{ absent }}', with: {items: sizes}}",
+        "!template {src: loops.j2, dest: /tmp/page}",
+        "!shell {cmd: 'echo {{ out.stdout }} {{ pages | join }}', failed_when: stdout == '' or rc > 1}",
+        "!copy {content: '{{ out.stdout }}', dest: '/tmp/{{ jet_hostname }}', mode: '{{ jet_arch }}'}",
+        "!set {vars: {a: '{{ port }}', b: {c: '{{ today | default(1) }}'}}}",
+        '!echo {msg: \'{{ (jet_mounts | selectattr("path", "equalto", "/") | first).size_mb }}\'}',
+        "!wait_for {port: '{{ out.rc }}', timeout: '{{ jet_cpus * 2 }}'}",
     ],
 )
 def test_what_is_there_is_no_matter(check: Check, task: str) -> None:
@@ -216,3 +234,27 @@ def test_a_question_is_rendered_and_its_task_may_be_skipped(check: Check) -> Non
     found = check(site(f"{task}\n    - !echo {{msg: '{{{{ done.rc }}}}'}}"))
     assert [(one["severity"], one["line"]) for one in found.findings] == [("error", 18), ("maybe", 19)]
     assert "it has a `confirm`" in found.messages()
+
+
+@pytest.mark.parametrize(("text", "looks"), [("{{ port }}", 1), ("{{ port }} {{ only_here }}", 2), ("{{ ip }}", 50)])
+def test_hosts_that_do_not_differ_are_looked_at_once(
+    check: Check, monkeypatch: pytest.MonkeyPatch, text: str, looks: int
+) -> None:
+    seen: list[str] = []
+    examine = Examiner.examine
+
+    def counted(self: Examiner, task: Task, variables: Look, host: str) -> Examined:
+        seen.append(host)
+        return examine(self, task, variables, host)
+
+    monkeypatch.setattr(Examiner, "examine", counted)
+    files = {
+        "inventory/groups/many": "hosts: ['h[01:50]']\n",
+        "inventory/group_vars/many": "port: 80\n",
+        "site.yml": f"- name: p\n  groups: [many]\n  tasks: [!echo {{msg: '{text}'}}]\n",
+    }
+    files |= {f"inventory/host_vars/h{number:02}": f"ip: 10.0.0.{number}\n" for number in range(1, 51)}
+    files["inventory/host_vars/h07"] += "only_here: 1\n"
+    found = check(files)
+    assert len(seen) == looks
+    assert [len(one["hosts"]) for one in found.findings] == ([49] if "only_here" in text else [])
