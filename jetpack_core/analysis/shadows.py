@@ -72,8 +72,6 @@ class Shadows:
 
     def _contains(self, group: str, other: str) -> bool:
         """Tell whether a group is, or has below it, another one."""
-        if group == "all":
-            return True
         if group not in self._below:
             tree = {name: one.subgroups for name, one in self._inventory.groups.items()}
             self._below[group] = frozenset(reach(group, tree))

@@ -24,7 +24,8 @@ FILES = {
         "{% macro row(a, b=1) %}{{ a }}{{ b }}{{ varargs }}{% endmacro %}{% set ns = namespace(x=0) %}"
         "{% for p in pages if p != 'z' %}{{ loop.index }}{{ row(p) }}{% set ns.x = ns.x + 1 %}{% else %}{{ port }}"
         "{% endfor %}{{ ns.x }}{% filter upper %}{{ name }}{% endfilter %}"
-        "{% if maybe is defined %}{{ maybe }}{% endif %}{# {{ not_there }} #}{% raw %}{{ not_there }}{% endraw %}{% with q = port %}{{ q }}{% endwith %}\n"
+        "{% if maybe is defined %}{{ maybe }}{% endif %}{# {{ not_there }} #}"
+        "{% raw %}{{ not_there }}{% endraw %}{% with q = port %}{{ q }}{% endwith %}\n"
     ),
     "templates/wrong.j2": "fine\n{{ port }}\n  {{ prot }}\n{% if port %}{{ never }}{% endif %}\n",
     "roles/app/role.yml": "defaults: {app_port: 1}\ntasks: [main.yml]\n",
