@@ -27,6 +27,8 @@ _HINTS: Final = (
     (("is not active", "network"), "start it: virsh net-start NETWORK"),
     (("permission denied", "could not open"), "QEMU's own user must be able to read it; put it into a storage pool"),
     (("unable to find", "firmware"), "install UEFI firmware on the hypervisor (Debian: ovmf), or say `firmware: bios`"),
+    (("still in use",), "somebody else is filling it at this moment; run it again when that is done"),
+    (("storage volume", "exists already"), "somebody else made it at this moment; run it again when that is done"),
     (("cannot allocate memory",), "the hypervisor has not that much memory left"),
 )
 _GROUP: Final = "join the group libvirt there, or use `uri: qemu:///session`"

@@ -184,7 +184,8 @@ class BaseImage:
         try:
             self._storage.remove(self._pool, name)
         except JetpackError:
-            left = f"half of the image may be left; the next run makes it anew, or: {by_hand('URI', self._pool, name)}"
+            command = by_hand(self._storage.uri, self._pool, name)
+            left = f"half of the image may be left; the next run brings it anew, or remove it: {command}"
             raise JetpackError(error.message, hint=f"{error.hint}; {left}" if error.hint else left) from error
 
     def _told(self, pieces: Iterator[bytes], what: str) -> Iterator[bytes]:

@@ -26,6 +26,11 @@ class Storage:
         self._uri = uri
         self._check = check
 
+    @property
+    def uri(self) -> str:
+        """Return where the hypervisor is."""
+        return self._uri
+
     def pool(self, name: str) -> Any:
         """Return a pool that can be used. Raises JetpackError, naming those that are there."""
         with refusals(f"looking for the storage pool {name}", self._uri):

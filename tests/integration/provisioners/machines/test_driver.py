@@ -23,6 +23,8 @@ from jetpack_core.contracts.provisioner import Guest, Provisioner
 from jetpack_core.testing.faults import FaultKind, Faults
 from jetpack_core.testing.provisioners import ProvisionerConformance
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
 URI = "test:///default"
 POOL = "default-pool"
 
