@@ -12,7 +12,7 @@ from jetpack_core.testing.documents import code_blocks
 from tests.integration.editor.conftest import project_files
 from tests.integration.editor.language_server import LanguageServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("editor")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("editor")]
 
 ROOT = Path(__file__).parents[3]
 HEAD = "- name: p\n  groups: [all]\n  tasks:\n"
