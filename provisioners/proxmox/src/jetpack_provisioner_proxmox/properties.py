@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 MODELS: Final = frozenset(
     {"virtio", "e1000", "e1000-82540em", "e1000-82544gc", "e1000-82545em", "e1000e", "i82551", "i82557b", "i82559er"}
@@ -81,7 +81,8 @@ def _properties(value: Any) -> Any:
     return value
 
 
-Properties = Annotated[dict[str, str], BeforeValidator(_properties)]
+_TEXT_OR_MAP: Final = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]})
+Properties = Annotated[dict[str, str], BeforeValidator(_properties), _TEXT_OR_MAP]
 """A property string, or a mapping of what stands in it."""
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from jetpack_core.contracts.provisioner import Guest, GuestAction, GuestPlan, Provisioner
 from jetpack_core.errors import JetpackError
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 Seconds = Annotated[float, Field(gt=0)]
 Vmid = Annotated[int, Field(ge=FIRST_VMID, le=LAST_VMID)]
-Text = Annotated[str, BeforeValidator(plain_text)]
+_ANYTHING: Final = WithJsonSchema({"type": ["string", "number", "boolean"]})
+Text = Annotated[str, BeforeValidator(plain_text), _ANYTHING]
 NETWORKS: Final = 8
 """How many interfaces have parameters of their own; `config` reaches the others."""
 
@@ -123,7 +124,7 @@ class ProxmoxGuest(Provisioner):
     """How many seconds it may take to shut down before it is stopped by force."""
     lock_timeout: Seconds = 120
     """How many seconds to wait while another task, such as a backup, holds it."""
-    state: str = "present"
+    state: Literal["present", "started", "stopped", "absent"] = "present"
     """`present`, `started`, `stopped` or `absent`."""
 
     # What a kind of guest adds.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote, unquote
 
-from pydantic import BeforeValidator, SecretStr
+from pydantic import BeforeValidator, SecretStr, WithJsonSchema
 
 from jetpack_core.errors import JetpackError
 
@@ -57,9 +57,11 @@ def _memory(value: Any) -> int:
     return size // _MIB
 
 
-DiskSize = Annotated[int, BeforeValidator(_disk_size)]
+_NUMBER_OR_TEXT: Final = WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})
+_TEXT_OR_LIST: Final = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+DiskSize = Annotated[int, BeforeValidator(_disk_size), _NUMBER_OR_TEXT]
 """Bytes; a number alone is GiB."""
-Memory = Annotated[int, BeforeValidator(_memory)]
+Memory = Annotated[int, BeforeValidator(_memory), _NUMBER_OR_TEXT]
 """MiB; a number alone is MiB."""
 
 
@@ -73,7 +75,7 @@ def tags_of(value: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-Tags = Annotated[tuple[str, ...], BeforeValidator(tags_of)]
+Tags = Annotated[tuple[str, ...], BeforeValidator(tags_of), _TEXT_OR_LIST]
 """Tags, small letters and sorted."""
 
 
@@ -81,7 +83,7 @@ def _words(value: Any) -> Any:
     return tuple(re.split(r"[,;\s]+", value.strip())) if isinstance(value, str) else value
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words), _TEXT_OR_LIST]
 """Several words: a list, or a text in which they stand apart."""
 
 
@@ -100,7 +102,7 @@ def _key_list(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-KeyList = Annotated[tuple[str, ...], BeforeValidator(_key_list)]
+KeyList = Annotated[tuple[str, ...], BeforeValidator(_key_list), _TEXT_OR_LIST]
 """Public keys, or files of this machine that hold some."""
 
 
