@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import crowd, engine, sessions, startup, transports
+from benchmarks import crowd, engine, frames, sessions, startup, transports
 from benchmarks.matrix import Matrix, Row
 from benchmarks.meter import MeterError
 from benchmarks.peers import PEERS
@@ -26,7 +26,7 @@ from tests.integration.fleet.engine import EngineError, why_no_engine
 from tests.integration.fleet.images import ImageUnavailableError
 
 _CACHE: Final = Path(__file__).parents[1] / ".bench"
-_PARTS: Final = ("startup", "engine", "sessions", "crowd", "transports", "w1")
+_PARTS: Final = ("startup", "engine", "frames", "sessions", "crowd", "transports", "w1")
 _DEFAULT: Final = ("startup", "engine", "sessions", "w1")
 _QUIET_LOAD: Final = 0.5
 _SLOW_PEERS: Final = {"ansible": 1, "mitogen": 10}
@@ -64,8 +64,10 @@ def _run(options: argparse.Namespace, results: dict[str, object]) -> int:
             results["startup"] = startup.report(_CACHE, quick=options.quick)
         if "engine" in parts:
             results["engine"] = engine.report(quick=options.quick)
-        if {"sessions", "crowd", "transports", "w1"} & set(parts):
+        if {"frames", "sessions", "crowd", "transports", "w1"} & set(parts):
             _require_hosts()
+        if "frames" in parts:
+            results["frames"] = frames.report()
         if "sessions" in parts:
             results["sessions"] = sessions.report(_session_numbers(options))
         if "crowd" in parts:
