@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from jetpack_core.contracts.operations import OutputCallback, Run
+    from jetpack_core.contracts.operations import Run
     from jetpack_core.engine.overlay import Overlay
     from jetpack_core.engine.scope import TaskScope
     from jetpack_core.engine.template_files import TemplateFiles
@@ -115,24 +115,14 @@ class EngineHost(Host):
         with self.watching():
             return self.scope.render(text)
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-        timeout: float | None = None,
-        read_only: bool = False,
-        listen: OutputCallback | None = None,
-    ) -> Run:
-        """Run a command. Raises TaskError for one that would show a secret in the process list."""
+    def _admitted(self, command: Run) -> Run:
+        """Refuse a command that would show a secret in the process list. Raises TaskError."""
         if self._secretive and self.scope.vault is not None:
             # Some shells can set a variable with an odd name by the words of a command only.
-            odd = [value for name, value in (env or {}).items() if not (name.isascii() and name.isidentifier())]
-            if self.scope.vault.redactor.holds([*argv, *odd]):
-                raise TaskError(f"{argv[0]}: {IN_PROCESS_LIST}")
-        return super().run(argv, stdin=stdin, env=env, cwd=cwd, timeout=timeout, read_only=read_only, listen=listen)
+            odd = [value for name, value in command.env.items() if not (name.isascii() and name.isidentifier())]
+            if self.scope.vault.redactor.holds([*command.argv, *odd]):
+                raise TaskError(f"{command.argv[0]}: {IN_PROCESS_LIST}")
+        return command
 
     def evaluate(self, expression: str, extra: Mapping[str, object] | None = None) -> object:
         """Evaluate an expression."""

@@ -192,6 +192,7 @@ def test_encrypted_sources_are_decrypted_and_their_diff_is_hidden(project: Proje
         "!shell {cmd: 'echo {{ password }}', unsafe: true}",
         "!command {cmd: 'echo {{ password }}'}",
         "!command {cmd: [echo, '{{ password }}']}",
+        "!git {repo: 'file:///nowhere/{{ password }}', path: /nowhere/at/all, branch: main}",
     ],
 )
 def test_a_secret_on_a_command_line_is_refused_before_it_runs(
