@@ -88,3 +88,21 @@ class Findings:
         for finding, hosts in self._found.items():
             whole = bool(hosts) and len(hosts) == len(every)
             yield replace(finding, hosts=tuple(hosts), everywhere=whole)
+
+
+def joined(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings with those of several plays that say the same of the same place made one."""
+    found: dict[tuple[object, ...], Finding] = {}
+    for one in findings:
+        key = (one.code, one.severity, one.position, one.message)
+        first = found.get(key)
+        if first is None:
+            found[key] = one
+        else:
+            found[key] = replace(
+                first,
+                hosts=tuple(dict.fromkeys((*first.hosts, *one.hosts))),
+                everywhere=first.everywhere and one.everywhere,
+                related=tuple(dict.fromkeys((*first.related, *one.related))),
+            )
+    return list(found.values())

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.analysis.examine import Examined, Examiner
-from jetpack_core.analysis.findings import Finding, Findings, Severity
+from jetpack_core.analysis.findings import Finding, Findings, Severity, joined
 from jetpack_core.analysis.handlers import Notifications
 from jetpack_core.analysis.hosts import OF_EACH_HOST, PlayHosts
 from jetpack_core.analysis.leaks import Leaks
@@ -49,9 +49,8 @@ def analyse(
     plays = [play for playbook in playbooks for play in playbook.plays]
     analysis = _Analysis(plays, registry, extra, vault, unread)
     found = analysis.without_hosts() if inventory is None else analysis.on(inventory)
-    places = analysis.places
-    unique = dict.fromkeys(one for one in found if not places.ignores(one.position, one.code))
-    return sorted(unique, key=lambda one: (one.position.file, one.position.line, one.position.column))
+    kept = joined(one for one in found if not analysis.places.ignores(one.position, one.code))
+    return sorted(kept, key=lambda one: (one.position.file, one.position.line, one.position.column))
 
 
 def _chosen(task: Task, hosts: Sequence[str]) -> Sequence[str]:

@@ -201,3 +201,17 @@ def test_every_code_in_the_source_is_in_the_catalogue() -> None:
         assert rule.meaning.endswith(".")
         assert rule.remedy.endswith(".")
         assert rule.example.endswith("\n")
+
+
+def test_what_is_wrong_with_a_role_is_told_once_for_all_its_plays(check: Check) -> None:
+    files = {
+        **INVENTORY,
+        "roles/r/role.yml": "tasks: [main.yml]\n",
+        "roles/r/tasks/main.yml": "- !wait_for {port: '{{ where }}'}\n",
+        "inventory/host_vars/h1": "where: here\n",
+        "inventory/host_vars/h2": "where: here\n",
+        "site.yml": "".join(f"- name: {name}\n  groups: [{name}]\n  roles: [{{role: r}}]\n" for name in ("eu", "web")),
+    }
+    (found,) = check(files).findings
+    assert (found["code"], found["hosts"]) == ("wrong-value", ["h1", "h2"])
+    assert [one["file"] for one in found["related"]] == ["inventory/host_vars/h1", "inventory/host_vars/h2"]
