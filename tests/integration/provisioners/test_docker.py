@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -251,3 +253,24 @@ def test_an_image_comes_from_a_root_file_system(
 def test_wrong_values_are_told(make: Make, wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make(**wrong)
+
+
+FIRST = """
+import sys, time
+from concurrent.futures import ThreadPoolExecutor
+from jetpack_provisioner_docker.provisioner import Container
+
+def look(number):
+    time.sleep(number * float(sys.argv[2]))
+    return Container(image="x").find(sys.argv[1])
+
+with ThreadPoolExecutor(12) as pool:
+    print(set(pool.map(look, range(12))))
+"""
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.01, 0.02, 0.03, 0.05, 0.08])
+def test_many_guests_at_once_may_be_the_first_to_need_the_sdk(unused: Unused, apart: float) -> None:
+    argv = [sys.executable, "-c", FIRST, unused(), str(apart)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout == "{None}\n", done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -43,11 +44,17 @@ class Tls(BaseModel):
         return self
 
 
+def load_sdk() -> None:
+    """Load the whole SDK; threads that load parts of it at the same time would find it half-made."""
+    import_module("docker")
+
+
 def connect(address: str | None, tls: Tls | None) -> DockerClient:
     """Return a client of an engine; nothing is asked of it yet. Raises JetpackError.
 
     :param address: `unix://`, `tcp://` or `ssh://`; DOCKER_HOST or this machine's engine if None.
     """
+    load_sdk()
     from docker.errors import DockerException
     from docker.tls import TLSConfig
 
@@ -86,6 +93,7 @@ def refusals(what: str) -> Iterator[None]:
 
     :param what: What was tried, such as `creating the container web1`.
     """
+    load_sdk()
     import requests
     from docker.errors import DockerException
 
@@ -121,6 +129,7 @@ def words(error: Exception) -> str:
 
 def found(look: Callable[[], T]) -> T | None:
     """Return what a call finds, None where the engine knows of no such thing."""
+    load_sdk()
     from docker.errors import NotFound
 
     try:
