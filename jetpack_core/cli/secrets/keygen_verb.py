@@ -30,19 +30,25 @@ def command(output: Path | None) -> None:
 
     The file is readable by you alone. A file that is there already is never overwritten.
     """
-    from datetime import UTC, datetime
-
-    from jetpack_core.secret_files.atomic import write_new
-    from jetpack_core.secrets.age import generate_key
-
     file = output
     if file is None:
         from jetpack_core.cli.secret_keys import user_identities
 
         file = user_identities((), lambda _value, _label: None).usual_files()[0]
-    private, public = generate_key()
-    stamp = datetime.now(UTC).isoformat(timespec="seconds")
-    write_new(file, f"# created: {stamp}\n# public key: {public}\n{private}\n".encode())
+    public = make_key(file)
     click.echo(public)
     user = os.environ.get("USER") or "me"
     click.echo(_NEXT.format(file=file, recipient=public, user=user), err=True)
+
+
+def make_key(file: Path) -> str:
+    """Write a new private key into a file that is not there yet, and return its recipient. Raises UsageError."""
+    from datetime import UTC, datetime
+
+    from jetpack_core.secret_files.atomic import write_new
+    from jetpack_core.secrets.age import generate_key
+
+    private, public = generate_key()
+    stamp = datetime.now(UTC).isoformat(timespec="seconds")
+    write_new(file, f"# created: {stamp}\n# public key: {public}\n{private}\n".encode())
+    return public

@@ -35,7 +35,7 @@ def statuses(output: str) -> list[str]:
 
 def test_a_new_project_is_without_problems(project: Path, invoke: Run) -> None:
     done = invoke("check", cwd=project)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "1 play, 4 tasks, 1 host: no problems\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 play, 5 tasks, 1 host: no problems\n", "")
 
 
 def test_a_new_project_runs_and_then_matches(project: Path, invoke: Run, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_full_disk_stops_the_output_and_not_the_run(project: Path, flags: tupl
         done = subprocess.run(
             [sys.executable, "-m", "jetpack_core.cli", "local", *flags],
             cwd=project,
-            env={**os.environ, "HOME": str(tmp_path), "NO_COLOR": "1"},
+            env={**os.environ, "HOME": str(tmp_path / "home"), "NO_COLOR": "1"},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -223,7 +223,7 @@ def test_closed_streams_stop_nothing(project: Path, tmp_path: Path, closed: str)
     done = subprocess.run(
         ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "jetpack_core.cli", "local"],
         cwd=project,
-        env={**os.environ, "HOME": str(tmp_path), "NO_COLOR": "1"},
+        env={**os.environ, "HOME": str(tmp_path / "home"), "NO_COLOR": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -100,7 +100,7 @@ def test_the_command_line_runs_in_a_folder_of_its_own(run_jetpack: CommandLine) 
     assert done.exit_code == 0
     assert (run_jetpack.folder / "site" / ".jetpack.yml").exists()
     done = run_jetpack("check", "--project", "site")
-    assert (done.exit_code, done.stdout) == (0, "1 play, 4 tasks, 1 host: no problems\n")
+    assert (done.exit_code, done.stdout) == (0, "1 play, 5 tasks, 1 host: no problems\n")
     assert run_jetpack("no-such-verb").exit_code == 1
     assert "no-such-verb" in run_jetpack("no-such-verb").stderr
 
