@@ -10,7 +10,7 @@ PROJECTS := $(wildcard pyproject.toml uv.lock plugins/*/pyproject.toml provision
 # Sent to hosts, where Python may be as old as 3.6.
 HELPER := $(wildcard jetpack_core/connections/remote/helper plugins/download/src/jetpack_plugin_download/onhost plugins/unpack/src/jetpack_plugin_unpack/onhost)
 # Typed with the product: their own folders, not the whole tree, so that a virtual environment is never walked.
-TYPED := $(wildcard jetpack_core tests benchmarks plugins/*/src plugins/*/tests provisioners/*/src provisioners/*/tests)
+TYPED := $(wildcard jetpack_core tests benchmarks website plugins/*/src plugins/*/tests provisioners/*/src provisioners/*/tests)
 # libvirt-python is compiled; where it cannot be, its provisioner is left out and the tests of it are skipped.
 CAN_COMPILE = pkg-config --exists libvirt && command -v cc && $(PYTHON) -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'
 LEFT_OUT = $(shell { $(CAN_COMPILE); } >/dev/null 2>&1 || echo --no-install-package libvirt-python --no-install-package jetpack-provisioner-libvirt)
@@ -22,8 +22,10 @@ ARGS ?=
 # uv installs into the environment made here, and never fetches a Python of its own.
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(VENV)
+# It would tell those who run `make docs` of its plans.
+export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help venv demo test test-all images check format bench clean
+.PHONY: help venv demo test test-all images check format bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -70,5 +72,8 @@ format: $(STAMP) ## Rewrite the code as the formatter and the safe fixes want it
 bench: $(STAMP) ## Measure start-up, loading and runs
 	$(BIN)/python -m benchmarks $(ARGS)
 
+docs: $(STAMP) ## Make the site of docs/, which opens from disk: site/index.html
+	$(BIN)/mkdocs --quiet build --strict --config-file website/mkdocs.yml
+
 clean: ## Remove the environment and every cache
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
