@@ -55,6 +55,9 @@ def print_text(checked: Checked) -> None:
     counts = Counter(one.severity for one in checked.findings)
     found = ", ".join(counted(counts[severity], severity.value) for severity in Severity if counts[severity])
     if counts[Severity.ERROR]:
+        if len(counts) == 1:
+            # Every other verb says it in these words.
+            found = counted(counts[Severity.ERROR], "problem")
         click.echo(f"\n{found}; nothing ran", err=True)
         return
     sizes = ", ".join(counted(number, noun) for noun, number in checked.sizes().items())

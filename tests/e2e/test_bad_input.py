@@ -40,6 +40,7 @@ PROJECT = {
     - !template
       src: page.j2
       dest: "{{ root }}/page"
+      and: {notify: change}
 """,
     "vars.yml": "size: 1\n",
     "extra.yml": "colour: red\n",
@@ -200,8 +201,8 @@ def test_a_broken_template_is_refused_with_its_place(project: Path, damage: str)
         ("site.yml", "site.yml", r":1:1: there is no such file"),
         ("vars.yml", "site.yml", r":3:16: there is no file vars\.yml"),
         ("extra.yml", "extra.yml", r":1:1: there is no such file"),
-        (PAYLOAD, "site.yml", r":8:12: `src`: no file 'payload\.txt' in files, \.$"),
-        (TEMPLATE, "site.yml", r":11:12: `src`: no file 'page\.j2' in templates, \.$"),
+        (PAYLOAD, "site.yml", r":8:12: `src`: no file 'payload\.txt' in files, \.( \[|$)"),
+        (TEMPLATE, "site.yml", r":11:12: `src`: no file 'page\.j2' in templates, \.( \[|$)"),
         ("roles/base/role.yml", "site.yml", r":5:13: the role 'base' has no role\.yml in roles/base"),
         ("roles/base/tasks/main.yml", "roles/base/role.yml", r":1:9: there is no file roles/base/tasks/main\.yml"),
         ("roles/base/handlers/main.yml", "roles/base/role.yml", r":2:12: there is no file roles/base/handlers"),
@@ -247,6 +248,8 @@ def test_other_files_may_be_empty(project: Path, name: str) -> None:
     (project / name).write_text("")
     if name == ".jetpack.yml":
         assert jetpack("check")[2].startswith("error: there is no playbook to run\n")
+    elif name == "extra.yml":
+        assert "page.j2:1:4: nothing defines the variable 'colour'" in jetpack("check")[2]
     else:
         assert jetpack("check")[0] == 0
 
