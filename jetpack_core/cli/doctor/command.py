@@ -61,12 +61,14 @@ def _looked(flags: dict[str, Any]) -> Iterator[Finding]:
     ssh = inventory is not None and any(
         inventory.variables(name).get("jet_connection", "ssh") == "ssh" for name in names
     )
-    yield from look_at_this_machine(sources.registry, sources.project, ssh=ssh)
+    wishes = take(RunOptions, flags)
+    accepts = wishes.accept_new_host_keys
+    yield from look_at_this_machine(sources.registry, sources.project, ssh=ssh, accepts=accepts)
     if inventory is None:
         remedy = "name one with -i, or as `inventory:` in .jetpack.yml; `jetpack init` makes a project"
         yield Finding(CONTROL, Level.NOTE, "there is no inventory, so no host was looked at", remedy)
     elif names:
-        yield from _hosts(sources, inventory, hosts, take(RunOptions, flags))
+        yield from _hosts(sources, inventory, hosts, wishes)
 
 
 def _hosts(sources: Sources, inventory: Inventory, hosts: HostOptions, wishes: RunOptions) -> list[Finding]:

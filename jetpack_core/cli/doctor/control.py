@@ -22,16 +22,19 @@ if TYPE_CHECKING:
     from jetpack_core.registry import Registry
 
 
-def look_at_this_machine(registry: Registry, project: Project, *, ssh: bool) -> Iterator[Finding]:
+def look_at_this_machine(registry: Registry, project: Project, *, ssh: bool, accepts: bool) -> Iterator[Finding]:
     """Yield what is found.
 
     :param ssh: Whether any host is reached over SSH, so that keys matter.
+    :param accepts: Whether keys of hosts that nobody has seen yet are accepted in this very call.
     """
     yield _fine(f"Jetpack {__version__} on Python {platform.python_version()}")
     yield from _plugins(registry, project)
     yield _state()
     if ssh:
         yield from _keys()
+        if not accepts:
+            yield from _known_hosts()
 
 
 def _fine(what: str) -> Finding:
@@ -84,6 +87,9 @@ def _keys() -> Iterator[Finding]:
     if files and not agent and all(file.state is KeyState.LOCKED for file in files):
         remedy = 'eval "$(ssh-agent)" && ssh-add; or set $JET_SSH_PRIVATE_KEY_PASSPHRASE'
         yield Finding(CONTROL, Level.BAD, "every key needs a passphrase, and no agent has them open", remedy)
+
+
+def _known_hosts() -> Iterator[Finding]:
     if not Path("~/.ssh/known_hosts").expanduser().exists():
         remedy = "log in to each host with ssh once and compare its key, or use --accept-new-host-keys the first time"
         yield Finding(CONTROL, Level.NOTE, "no host's key is known yet: there is no ~/.ssh/known_hosts", remedy)

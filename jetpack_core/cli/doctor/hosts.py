@@ -68,7 +68,7 @@ class HostFindings(View):
     def handle(self, event: Event) -> None:
         """Take an event."""
         if isinstance(event, HostUnreachable):
-            self.findings.append(Finding(event.host, Level.BAD, event.msg, event.hint))
+            self.findings.append(Finding(event.host, Level.BAD, event.msg.removeprefix(f"{event.host}: "), event.hint))
         elif isinstance(event, HostResult) and event.play == _SUDO_PLAY:
             self.findings.append(self._became(event))
         elif isinstance(event, HostResult) and event.status is Status.FAILED:
