@@ -278,5 +278,5 @@ def test_parameters_of_older_content_are_accepted(site: Site, task: str) -> None
     site.write("templates/f", "x")
     site.write("modules/m", "#!/bin/sh\n", executable=True)
     site.write("site.yml", f"- name: p\n  groups: [web]\n  tasks:\n    - !{task}\n")
-    ran = site.run("check", "-p", "site.yml", "-i", "inventory")
+    ran = site.run("check", "-p", "site.yml", "-i", "inventory", "-e", '{"a": true, "b": false}')
     assert "site.yml:4" not in ran.err
