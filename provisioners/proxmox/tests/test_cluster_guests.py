@@ -295,7 +295,9 @@ def test_a_guest_is_only_known_on_its_node_and_as_its_kind(client: RawClient) ->
 def test_the_list_of_resources_is_late(cluster: Cluster, client: RawClient) -> None:
     cluster.change_settings(broadcast_seconds=600.0)
     make(client, start=1)
-    assert client.get("/cluster/resources", type="vm")[0]["status"] == "stopped"
+    listed = client.get("/cluster/resources", type="vm")[0]
+    assert listed["status"] == "stopped"
+    assert "maxmem" not in listed
     assert client.get(f"{LXC}/100/status/current")["status"] == "running"
 
 

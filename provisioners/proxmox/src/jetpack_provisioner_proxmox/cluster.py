@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from jetpack_core.errors import JetpackError
 from jetpack_provisioner_proxmox.client import Client
+from jetpack_provisioner_proxmox.placing import Placements
 from jetpack_provisioner_proxmox.refusals import ApiError
 
 Row = Mapping[str, Any]
@@ -109,11 +110,18 @@ class Cluster:
 
     # Nodes.
 
-    def choose_node(self, storages: set[str], memory: int) -> str:
-        """Return the node with the most memory neither used nor promised, among those that have the storages.
+    def place(self, name: str, storages: set[str], memory: int, placements: Placements) -> str:
+        """Return the node that a new guest is to be made on, and remember it for the guests that come next.
 
         :param memory: MiB that the guest needs; told in the error when no node has them.
         """
+        with self.lock("nodes"):
+            node = self._choose_node(storages, memory, placements)
+            placements.add(name, node, memory)
+        return node
+
+    def _choose_node(self, storages: set[str], memory: int, placements: Placements) -> str:
+        """Return the node with the most memory neither used nor promised, among those that have the storages."""
         rows = self.client.get("listing the nodes", "cluster", "resources")
         nodes: dict[str, Row] = {
             str(row["node"]): row for row in rows if row.get("type") == "node" and row.get("status") == "online"
@@ -124,12 +132,13 @@ class Cluster:
             missing = ", ".join(sorted(storages - set().union(*have.values()))) or ", ".join(sorted(storages))
             hint = f"online are: {', '.join(sorted(nodes)) or 'none'}; `storage` names another storage"
             raise JetpackError(f"no node of the cluster has the storage {missing}", hint=hint)
+        soon = placements.promised({(str(r.get("name")), str(r.get("node"))) for r in rows if _tells_memory(r)})
         promised = {name: sum(int(row.get("maxmem") or 0) for row in rows if _is_guest(row, name)) for name in fit}
         free = {
-            name: int(row.get("maxmem") or 0) - max(int(row.get("mem") or 0), promised[name])
+            name: int(row.get("maxmem") or 0) - max(int(row.get("mem") or 0), promised[name]) - soon.get(name, 0)
             for name, row in fit.items()
         }
-        best = max(sorted(free), key=lambda name: free[name])
+        best = max(sorted(free), key=lambda name: (free[name], -promised[name]))
         unused = int(fit[best].get("maxmem") or 0) - int(fit[best].get("mem") or 0)
         if fit[best].get("maxmem") and unused < memory << 20:
             message = f"no node has {memory} MiB of memory left; {best} has the most, {unused >> 20} MiB"
@@ -177,6 +186,10 @@ def _is_storage(row: Row, node: str) -> bool:
 
 def _is_guest(row: Row, node: str) -> bool:
     return row.get("type") in {"lxc", "qemu"} and row.get("node") == node and not row.get("template")
+
+
+def _tells_memory(row: Row) -> bool:
+    return row.get("type") in {"lxc", "qemu"} and bool(row.get("maxmem"))
 
 
 def versioned(name: str) -> tuple[tuple[int, int | str], ...]:

@@ -44,7 +44,8 @@ class Maker:
         """Return what is said of a guest that is to be made."""
         wanted = self._wanted
         said = {name: getattr(wanted, name) for name in _SHOWN} | dict(wanted.made_of())
-        said["hostname"] = wanted.name_of(host)
+        name = wanted.name_of(host)
+        said["hostname"] = name if name != host else None
         said["node"] = wanted.node or "the one with the most free memory"
         said["vmid"] = wanted.vmid or "the next free one"
         if wanted.rootfs_size is not None:
@@ -62,7 +63,7 @@ class Maker:
         :param before: The guest that it replaces, whose hardware addresses it keeps.
         """
         wanted = self._wanted
-        source_node, source = self._source(before)
+        source_node, source = self._source(host, before)
         wanted.surroundings.check()
         wanted.surroundings.say("making it")
         marks: list[Mark] = []
@@ -81,7 +82,7 @@ class Maker:
         except JetpackError as error:
             raise self._undone(host, place, mark, error) from error
 
-    def _source(self, before: Seen | None) -> tuple[str, str]:
+    def _source(self, host: str, before: Seen | None) -> tuple[str, str]:
         """Return the node that a guest is made on, and what it is made of."""
         wanted = self._wanted
         if wanted.clone is not None:
@@ -89,7 +90,8 @@ class Maker:
         node = wanted.node or (before.place.node if before is not None else "")
         if not node:
             storages = {wanted.disk_storage, *(disk.storage for disk in wanted.disks_of() if disk.storage)}
-            node = self._cluster.choose_node(storages, wanted.memory)
+            name = wanted.name_of(host)
+            node = self._cluster.place(name, storages, wanted.memory, wanted.placements)
         return node, wanted.prepare(self._cluster, node)
 
     def _template(self) -> tuple[str, str]:
@@ -286,7 +288,7 @@ class Maker:
         if found.mark is None:
             raise JetpackError(f"{host} ({place.vmid}) was not made by Jetpack")
         check_removable(self._kind, place, host, found.mark, found.config)
-        self._source(found)
+        self._source(host, found)
         if found.running:
             self._guests.stop(place, host, wanted.shutdown_timeout)
         self._guests.remove(place, host, found.mark, wanted.create_timeout)

@@ -23,6 +23,7 @@ from jetpack_provisioner_proxmox.guests import Guests, check_removable, seen
 from jetpack_provisioner_proxmox.kinds import Kind
 from jetpack_provisioner_proxmox.making import Maker
 from jetpack_provisioner_proxmox.notebook import Notebook
+from jetpack_provisioner_proxmox.placing import Placements
 from jetpack_provisioner_proxmox.planning import compared
 from jetpack_provisioner_proxmox.properties import Properties, plain_text
 from jetpack_provisioner_proxmox.values import DiskSize, KeyList, Memory, Password, Tags, Words, check_name
@@ -223,6 +224,11 @@ class ProxmoxGuest(Provisioner):
     def notebook(self) -> Notebook:
         """Return what this machine remembers."""
         return Notebook(state_folder() / "proxmox", self.client.access.url)
+
+    @cached_property
+    def placements(self) -> Placements:
+        """Return where this machine has just put guests."""
+        return Placements(state_folder() / "proxmox", self.client.access.url)
 
     def _maker(self) -> Maker:
         return Maker(self, self.guests)

@@ -53,6 +53,7 @@ class Guest:
     running: bool = False
     switched: float = field(default_factory=time.monotonic)
     was: str = "unknown"
+    born: float = field(default_factory=time.monotonic)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     ssh_keys: str = ""
     password: str = ""
@@ -93,6 +94,10 @@ class Guest:
     def broadcast_status(self, delay: float) -> str:
         """Return the status as the cluster's members tell each other, which is late."""
         return self.was if time.monotonic() - self.switched < delay else self.status
+
+    def broadcast_memory(self, delay: float) -> int | None:
+        """Return the bytes that a guest has as the cluster's members tell each other: of a new one, nothing yet."""
+        return None if time.monotonic() - self.born < delay else self.memory << 20
 
     def digest(self) -> str:
         """Return the checksum that guards against two editors."""

@@ -86,7 +86,6 @@ def _guest_resource(request: Request, guest: Guest) -> dict[str, Any]:
         "status": guest.broadcast_status(request.cluster.settings.broadcast_seconds),
         "template": int(guest.is_template),
         "maxcpu": int(guest.config.get("cores", "1")),
-        "maxmem": guest.memory << 20,
         "mem": (guest.memory << 19) if guest.running else 0,
         "uptime": int(guest.uptime),
         "cpu": 0,
@@ -94,6 +93,7 @@ def _guest_resource(request: Request, guest: Guest) -> dict[str, Any]:
         "maxdisk": max((volume.size for volume in request.world.volumes_of(guest.vmid)), default=0),
     }
     extra = {
+        "maxmem": guest.broadcast_memory(request.cluster.settings.broadcast_seconds),
         "pool": request.world.pool_of(guest.vmid),
         "tags": guest.config.get("tags"),
         "lock": guest.config.get("lock"),
