@@ -28,7 +28,12 @@ class Block:
 
 def blocks(document: Path) -> list[Block]:
     """Return the fenced blocks of a document that name a language."""
-    found = _BLOCK.finditer(document.read_text(encoding="utf-8"))
+    return blocks_of(document.read_text(encoding="utf-8"))
+
+
+def blocks_of(text: str) -> list[Block]:
+    """Return the fenced blocks of a text that name a language."""
+    found = _BLOCK.finditer(text)
     return [Block(one["language"], one["note"].strip(), one["text"]) for one in found]
 
 
