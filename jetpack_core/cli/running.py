@@ -84,13 +84,14 @@ def compare(
     from jetpack_core.cli.saved_plan import Failures, refuse_drift
     from jetpack_core.engine.approval import Draft
     from jetpack_core.engine.run import run_playbooks
+    from jetpack_core.views.text import visible
 
     settings = replace(settings, command="plan", planning=True, ask=None, step=False)
     guests = survey_guests(_hosts(playbooks, inventory, settings), inventory, sources, settings, yes=False)
     draft, failures = Draft(), Failures()
     code = run_playbooks(playbooks, inventory, sources.registry, settings, [draft, failures], guests, approval=draft)
     for line in failures.lines:
-        warn(line)
+        warn(visible(line))
     if code == 0 and draft.sketch is not None:
         approval.begin(draft.sketch)
         refuse_drift(approval, draft)

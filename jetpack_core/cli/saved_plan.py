@@ -57,9 +57,9 @@ class SavedPlan:
 
     def summary(self) -> str:
         """Return what the plan does, in a line."""
-        steps = self.approval.steps
-        hosts = len({place.host for place in steps})
-        return f"the plan of {self.made}: {_count(len(steps), 'step')} on {_count(hosts, 'host')}"
+        needed = [place for place, step in self.approval.steps.items() if step.needed]
+        hosts = len({place.host for place in needed})
+        return f"the plan of {self.made}: {_count(len(needed), 'step')} on {_count(hosts, 'host')}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -113,6 +113,8 @@ def _written(draft: Draft) -> Iterator[dict[str, object]]:
             "changes": [dict(zip(("field", "before", "after"), change, strict=True)) for change in step.changes],
             "files": [dict(zip(("path", "before", "after"), file, strict=True)) for file in step.files],
             "diff": [line for diff in result.diff for line in diff_lines(diff, paint)],
+            "command": step.command,
+            "given": step.given,
             "msg": result.msg,
         }
 
@@ -131,6 +133,8 @@ def read_plan(path: Path) -> SavedPlan:
                     str(one["status"]),
                     tuple((str(change["field"]), change["before"], change["after"]) for change in one["changes"]),
                     tuple((str(file["path"]), str(file["before"]), str(file["after"])) for file in one["files"]),
+                    tuple(map(str, one["command"])),
+                    str(one["given"]),
                 )
                 for one in plan["steps"]
             }
@@ -172,13 +176,14 @@ class Failures(View):
 def refuse_drift(approval: Approval, draft: Draft) -> None:
     """Raise UsageError where something else would be done now than was planned, and name it."""
     from jetpack_core.engine.approval import place_of
+    from jetpack_core.views.text import visible
 
     named = {place_of(result): result for result in draft.results}
     found = [f"  {_where(place, named.get(place))}: {what}" for place, what in approval.drift(draft.steps)]
     if not found:
         return
     for line in found[:_MOST_SHOWN]:
-        click.echo(line, err=True)
+        click.echo(visible(line), err=True)
     if len(found) > _MOST_SHOWN:
         click.echo(f"  and {len(found) - _MOST_SHOWN} more", err=True)
     message = f"{_count(len(found), 'step')} would not be as planned; nothing was done"

@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jetpack_core.contracts.view import View
 from jetpack_core.engine.redacting import shown_changes, shown_diffs
 from jetpack_core.errors import TaskError, UsageError
 from jetpack_core.events import HostResult
-from jetpack_core.records import Status
+from jetpack_core.records import PlanKind, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from jetpack_core.contracts.module import Module
     from jetpack_core.engine.planning import PlannedItem
     from jetpack_core.engine.run_state import PlaySketch, RunSketch
     from jetpack_core.events import Event
@@ -51,10 +53,14 @@ class Step:
     """Fields with what they are and what they become."""
     files: tuple[tuple[str, str, str], ...] = ()
     """Paths with digests of the texts before and after; empty where there is no such file."""
+    command: tuple[str, ...] = ()
+    """What would be run, as far as it is known before."""
+    given: str = ""
+    """The digest of what is given to what would be run: parameters without secrets, and the content of scripts."""
 
     @property
     def needed(self) -> bool:
-        """Tell whether there is anything to do, or may be."""
+        """Tell whether anything would change, or may."""
         return self.status == Status.UNKNOWN or Status(self.status).changed
 
     @property
@@ -65,10 +71,15 @@ class Step:
 
     def allows(self, other: Step) -> bool:
         """Tell whether another step does this or what is left of it, as after an attempt that failed half-way."""
+        if self.given and other.given:
+            # Whether it counts as a change may only be known afterwards.
+            return (self.command, self.given) == (other.command, other.given)
         return (self.status == other.status or bool(other.ends)) and other.ends <= self.ends
 
     def told(self) -> str:
         """Return it in a few words."""
+        if self.command:
+            return f"{self.status} ({_cut(' '.join(self.command))})"
         fields = [f"{field} {_short(field, before)} to {_short(field, after)}" for field, before, after in self.changes]
         return f"{self.status} ({', '.join(fields)})" if fields else self.status
 
@@ -79,7 +90,25 @@ def step_of(result: HostResult) -> Step:
         result.status.value,
         tuple((one.field, _plain(one.before), _plain(one.after)) for one in result.changes),
         tuple((one.path, _digest(one.before), _digest(one.after)) for one in result.diff),
+        tuple(result.command),
     )
+
+
+def given_to(module: Module, plan: Plan, *, secretive: bool) -> str:
+    """Return the digest of what is given to something that is run; empty for a plan that runs nothing.
+
+    What is only known to be secret has no part in it, so that nobody can guess at a digest.
+    """
+    if plan.kind is not PlanKind.EXECUTE:
+        return ""
+    total = hashlib.sha256()
+    if not secretive:
+        total.update(json.dumps(module.model_dump(), default=_named, sort_keys=True).encode())
+    for name in type(module).model_fields:
+        value = getattr(module, name)
+        if isinstance(value, Path) and value.is_file():
+            total.update(hashlib.sha256(value.read_bytes()).digest())
+    return total.hexdigest()
 
 
 def place_of(result: HostResult) -> Place:
@@ -93,6 +122,7 @@ class Draft(View):
     def __init__(self) -> None:
         self.sketch: RunSketch | None = None
         self.results: list[HostResult] = []
+        self._given: dict[Place, str] = {}
 
     def begin(self, sketch: RunSketch) -> None:
         """Take down what the run is made of."""
@@ -103,11 +133,16 @@ class Draft(View):
         if isinstance(event, HostResult):
             self.results.append(event)
 
+    def note(self, place: Place, given: str) -> None:
+        """Take down the digest of what is given to something that would be run."""
+        self._given[place] = given
+
     @property
     def steps(self) -> dict[Place, Step]:
-        """Return the steps in which there is something to do."""
-        steps = {place_of(result): step_of(result) for result in self.results}
-        return {place: step for place, step in steps.items() if step.needed}
+        """Return the steps in which something would change or be run."""
+        places = ((place_of(result), result) for result in self.results)
+        steps = {place: replace(step_of(result), given=self._given.get(place, "")) for place, result in places}
+        return {place: step for place, step in steps.items() if step.needed or step.given}
 
 
 class Approval:
@@ -133,7 +168,7 @@ class Approval:
         for place in sorted({*self.steps, *now}):
             then, today = self.steps.get(place), now.get(place)
             if then != today:
-                yield place, f"planned was {_told(then)}, and now it would be {_told(today)}"
+                yield place, _difference(then, today)
 
     def check(self, place: Place, plan: Plan, item: PlannedItem, redacted: Callable[[HostResult], HostResult]) -> None:
         """Raise TaskError for a change that is not what was reviewed. What only a run could tell is not compared."""
@@ -149,11 +184,12 @@ class Approval:
             status=plan.kind.status,
             changes=shown_changes(plan, secretive=secretive),
             diff=shown_diffs(plan, secretive=secretive),
+            command=plan.outcome.command,
         )
-        today = step_of(redacted(result))
+        given = given_to(item.module, plan, secretive=secretive) if item.module is not None else ""
+        today = replace(step_of(redacted(result)), given=given)
         if then is None or not then.allows(today):
-            message = f"not as it was reviewed: planned was {_told(then)}, and now it would be {_told(today)}"
-            raise TaskError(message, hint=_AGAIN)
+            raise TaskError(f"not as it was reviewed: {_difference(then, today)}", hint=_AGAIN)
 
 
 def _content_drift(then: RunSketch, now: RunSketch) -> Iterator[str]:
@@ -175,6 +211,19 @@ def _changed(then: tuple[PlaySketch, ...], now: tuple[PlaySketch, ...]) -> Itera
     return (before for before, after in zip(then, now, strict=True) if before != after)
 
 
+def _difference(then: Step | None, today: Step | None) -> str:
+    if _told(then) == _told(today):
+        return f"planned was {_told(then)}, and what it runs, or what that is given, is not the same now"
+    return f"planned was {_told(then)}, and now it would be {_told(today)}"
+
+
+def _named(value: object) -> object:
+    """Return what stands for a value that JSON has no form for."""
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, value))
+    return str(value) if isinstance(value, Path) else type(value).__name__
+
+
 def _told(step: Step | None) -> str:
     return step.told() if step is not None else "nothing"
 
@@ -188,7 +237,11 @@ def _short(field: str, value: object) -> str:
     if field == "mode" and isinstance(value, int):
         return f"{value:#o}"
     text = "nothing" if value is None else str(value)
-    most = _OF_DIGEST if text.startswith("sha256:") else _LONGEST
+    return _cut(text, _OF_DIGEST if text.startswith("sha256:") else _LONGEST)
+
+
+def _cut(text: str, most: int = _LONGEST) -> str:
+    text = text.replace("\n", " ")
     return text if len(text) <= most else f"{text[:most]}..."
 
 

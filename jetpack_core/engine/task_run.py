@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from jetpack_core.contracts.modifier import AttemptPolicy, Consequence
-from jetpack_core.engine.approval import Approval, Place
+from jetpack_core.engine.approval import Approval, Place, given_to
 from jetpack_core.engine.asking import addressed
 from jetpack_core.engine.doubts import doubt
 from jetpack_core.engine.failures import Failure, blamed_on, failure_of
@@ -174,14 +174,17 @@ class TaskRun:
             raise TaskError(message)
         if not plan.needed:
             return self._ended(plan, plan.outcome, item)
+        approval, secretive = self._context.approval, item.host.secretive
         if self._planning and not plan.read_only:
             self._note_planned(item, plan)
+            if approval is not None and not isinstance(approval, Approval):
+                approval.note(self._place(item), given_to(module, plan, secretive=secretive))
             return self._ended(plan, plan.outcome, item)
         if self._planning and (cause := self._context.overlay(item.route.host).cause):
             message = f"it would look at the host after {cause} changed it"
             raise UnknownValueError(message)
-        if isinstance(self._context.approval, Approval) and not plan.read_only:
-            self._context.approval.check(self._place(item), plan, item, self._context.events.redacted)
+        if isinstance(approval, Approval) and not plan.read_only:
+            approval.check(self._place(item), plan, item, self._context.events.redacted)
         asks, scope = self._unit.shape.asks, item.host.scope
         if asks and not plan.read_only and not await self._context.questions.allow(self._task, asks, scope):
             return Ended(Status.SKIPPED, Outcome(msg="the operator said no"))

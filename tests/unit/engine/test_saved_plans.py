@@ -209,3 +209,79 @@ def test_what_is_no_plan_is_told(site: Planned) -> None:
         ran = site.carry_out()
         assert (ran.code, "no saved plan, or it is damaged" in ran.err) == (1, True), damaged
     assert site.untouched()
+
+
+def test_a_command_that_never_counts_as_a_change_runs_as_planned(site: Planned) -> None:
+    site.text += "    - !shell {name: Look, cmd: 'echo seen', changed_when: 'false', save: seen}\n"
+    site.plan()
+    assert [step["task"] for step in site.saved["steps"]] == ["Settings", "Note", "Look"]
+    ran = site.carry_out()
+    assert (ran.code, ran.statuses(task="Look")) == (0, ["passive"]), ran.err
+    assert "2 steps on 1 host" in ran.err
+
+
+def test_reviewers_see_what_would_be_run(site: Planned) -> None:
+    site.plan()
+    (_, note) = site.saved["steps"]
+    assert note["command"] == ["/bin/sh", "-c", f"echo done >>{site.folder}/log"]
+
+
+def test_a_script_that_changed_is_drift(site: Planned) -> None:
+    site.write("note.sh", f"#!/bin/sh\necho reviewed >>{site.folder}/log\n")
+    site.text += "    - !script {src: note.sh}\n"
+    site.plan()
+    site.write("note.sh", f"#!/bin/sh\necho hidden >>{site.folder}/log\n")
+    ran = site.carry_out()
+    assert (ran.code, site.untouched()) == (1, True)
+    assert "'note.sh'" in ran.err
+    assert "is not the same now" in ran.err
+
+
+@pytest.mark.parametrize("where", ["cmd: [echo, '{{ here.out }}']", "cmd: [cat], stdin: '{{ here.out }}'"])
+def test_a_command_made_of_what_the_host_says_is_compared(site: Planned, where: str) -> None:
+    fact = site.write("fact", "one\n")
+    site.text = f"""
+- name: p
+  groups: [web]
+  tasks:
+    - !command {{cmd: [cat, {fact}], read_only: true, save: here}}
+    - !command {{name: Act, {where}}}
+"""
+    site.plan()
+    site.write("fact", "two\n")
+    ran = site.carry_out()
+    assert ran.code == 1
+    assert "a: 'Act'" in ran.err
+    site.write("fact", "one\n")
+    assert site.carry_out().code == 0
+
+
+def test_no_secret_has_a_part_in_digests(site: Planned) -> None:
+    def given(value: str) -> str:
+        site.text = f"""
+- name: p
+  groups: [web]
+  tasks:
+    - !command {{cmd: [cat], stdin: "{{{{ token }}}}"}}
+"""
+        site.run("secrets", "keygen") if not (site.folder / "home/.config").exists() else None
+        key = (site.folder / "home/.config/jetpack/identity.txt").read_text().split("public key: ")[1].split()[0]
+        site.write("value", value)
+        site.write("inventory/group_vars/web", "")
+        site.run("secrets", "set", "inventory/group_vars/web", "token", "--from", "value", "-r", key)
+        planned = site.plan()
+        assert planned.code == 0, planned.err
+        return str(site.saved["steps"][0]["given"])
+
+    assert given("first secret value") == given("second secret value")
+
+
+def test_what_hosts_say_cannot_steer_the_terminal(site: Planned) -> None:
+    site.text = f"- {{name: p, groups: [web], tasks: [!link {{path: {site.folder}/l, target: /here}}]}}\n"
+    (site.folder / "l").symlink_to("/a")
+    site.plan()
+    (site.folder / "l").unlink()
+    (site.folder / "l").symlink_to("/b\x1b[2J\x1b]0;owned\x07")
+    ran = site.carry_out()
+    assert ran.code == 1
+    assert "\x1b" not in ran.err
