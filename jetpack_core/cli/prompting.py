@@ -26,8 +26,10 @@ def asker(redact: Callable[[str], str]) -> Ask | None:
     if not sys.stdin.isatty():
         return None
 
+    from jetpack_core.views.text import visible
+
     async def ask(question: str, choices: Sequence[Answer]) -> Answer:
-        shown = f"{redact(question)} [{'/'.join(choices)}] "
+        shown = f"{visible(redact(question))} [{'/'.join(choices)}] "
         while True:
             click.echo(shown, nl=False, err=True)
             line = await _line(sys.stdin.fileno())

@@ -12,6 +12,7 @@ from jetpack_core.cli import options
 from jetpack_core.cli.doctor.findings import CONTROL, Finding, Level
 from jetpack_core.cli.failures import FINE, WRONG_INPUT
 from jetpack_core.cli.options import ContentOptions, HostOptions, RunOptions, take
+from jetpack_core.errors import JetpackError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,9 +55,13 @@ def _looked(flags: dict[str, Any]) -> Iterator[Finding]:
 
     sources = open_sources(take(ContentOptions, flags), lenient=True, plugins_needed=False)
     hosts = take(HostOptions, flags)
-    inventory = None
+    inventory, unread = None, None
     if hosts.inventory or sources.project.inventory:
-        inventory = open_inventory(hosts, sources.project, sources.vault)
+        try:
+            inventory = open_inventory(hosts, sources.project, sources.vault)
+        except JetpackError as error:
+            what = f"the inventory cannot be read: {str(error).splitlines()[0]}"
+            unread = Finding(CONTROL, Level.BAD, what, error.hint or "jetpack check tells all that is wrong with it")
     names = inventory.select(["all"], hosts.limit_hosts, hosts.limit_groups) if inventory is not None else ()
     ssh = inventory is not None and any(
         inventory.variables(name).get("jet_connection", "ssh") == "ssh" for name in names
@@ -64,7 +69,9 @@ def _looked(flags: dict[str, Any]) -> Iterator[Finding]:
     wishes = take(RunOptions, flags)
     accepts = wishes.accept_new_host_keys
     yield from look_at_this_machine(sources.registry, sources.project, ssh=ssh, accepts=accepts)
-    if inventory is None:
+    if unread is not None:
+        yield unread
+    elif inventory is None:
         remedy = "name one with -i, or as `inventory:` in .jetpack.yml; `jetpack init` makes a project"
         yield Finding(CONTROL, Level.NOTE, "there is no inventory, so no host was looked at", remedy)
     elif names:
@@ -79,7 +86,8 @@ def _hosts(sources: Sources, inventory: Inventory, hosts: HostOptions, wishes: R
     settings = settings_for("doctor", sources, hosts, wishes)
     settings = replace(settings, show_results=True, provision=False, lock_timeout=None)
     sudo = settings.sudo or wanted_sudo(load_leniently(sources))
-    view = HostFindings(sudo)
+    guests = frozenset(name for name in inventory.hosts if "provision" in inventory.variables(name))
+    view = HostFindings(sudo, guests)
     playbook = doctors_playbook(sources, sudo)
     # The first play is about logging in, whoever is to be become later.
     run_playbooks([playbook], inventory, sources.registry, replace(settings, sudo=None), [view])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,17 +41,19 @@ class Finding:
 
 def tell(findings: Sequence[Finding]) -> None:
     """Print findings by subject; hosts of which the same is to be said share it."""
+    from jetpack_core.views.text import one_line
+
     for title, chosen in (("This machine", _own(findings)), ("Hosts", _of_hosts(findings))):
         if chosen:
             click.echo(click.style(title, bold=True))
         for who, one in chosen:
-            prefix = f"{who}: " if who else ""
-            click.echo(f"  {click.style(one.level.value.rjust(4), fg=_COLOURS[one.level])}  {prefix}{one.what}")
+            told = one_line(f"{who}: {one.what}" if who else one.what)
+            click.echo(f"  {click.style(one.level.value.rjust(4), fg=_COLOURS[one.level])}  {told}")
             if one.remedy:
-                click.echo(f"        do: {one.remedy}")
+                click.echo(f"        do: {one_line(one.remedy)}")
     counts = Counter(one.level for one in findings)
-    told = [f"{counts[level]} {level}" for level in (Level.BAD, Level.NOTE, Level.FINE) if counts[level]]
-    click.echo(f"\n{', '.join(told)}")
+    summed = [f"{counts[level]} {level}" for level in (Level.BAD, Level.NOTE, Level.FINE) if counts[level]]
+    click.echo(f"\n{', '.join(summed)}")
 
 
 CONTROL: Final = "control machine"
@@ -67,7 +70,12 @@ def _of_hosts(findings: Iterable[Finding]) -> list[tuple[str, Finding]]:
     for one in findings:
         if one.subject != CONTROL:
             alike.setdefault((one.level, one.what, one.remedy), []).append(one.subject)
-    return [(join_names(sorted(names)), Finding(names[0], *key)) for key, names in alike.items()]
+    return [(join_names(sorted(names, key=_as_read)), Finding(names[0], *key)) for key, names in alike.items()]
+
+
+def _as_read(name: str) -> list[tuple[int, str]]:
+    """Order names as people do: h2 before h10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def tell_json(findings: Sequence[Finding]) -> None:

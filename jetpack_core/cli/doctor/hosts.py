@@ -59,22 +59,30 @@ class HostFindings(View):
     """Makes findings of what the run tells.
 
     :param sudo: The user to become.
+    :param guests: Hosts that the inventory makes, which may not be there yet.
     """
 
-    def __init__(self, sudo: str | None) -> None:
+    def __init__(self, sudo: str | None, guests: frozenset[str] = frozenset()) -> None:
         self.findings: list[Finding] = []
         self._sudo = sudo
+        self._guests = guests
 
     def handle(self, event: Event) -> None:
         """Take an event."""
         if isinstance(event, HostUnreachable):
-            self.findings.append(Finding(event.host, Level.BAD, event.msg.removeprefix(f"{event.host}: "), event.hint))
+            self.findings.append(self._unreachable(event))
         elif isinstance(event, HostResult) and event.play == _SUDO_PLAY:
             self.findings.append(self._became(event))
         elif isinstance(event, HostResult) and event.status is Status.FAILED:
             self.findings.append(Finding(event.host, Level.BAD, f"facts: {event.msg}", event.hint))
         elif isinstance(event, HostResult):
             self.findings += _judged(event.host, event.result, event.time)
+
+    def _unreachable(self, event: HostUnreachable) -> Finding:
+        remedy = event.hint
+        if event.host in self._guests:
+            remedy = f"if it was not made yet: jetpack provision; otherwise {event.hint or 'look at its console'}"
+        return Finding(event.host, Level.BAD, event.msg.removeprefix(f"{event.host}: "), remedy)
 
     def _became(self, event: HostResult) -> Finding:
         if event.status is Status.FAILED:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from jetpack_core.cli.doctor.findings import Level
+from jetpack_core.cli.doctor.findings import Finding, Level, tell
 from jetpack_core.cli.doctor.hosts import HostFindings
 from jetpack_core.events import HostResult
 from jetpack_core.records import Status
@@ -187,3 +187,40 @@ def test_what_facts_tell_of_a_host(facts: dict[str, Any], said: str) -> None:
         found = [one.what for one in view.findings if one.level is not Level.FINE]
         assert found == [] or result is not well
     assert any(said in what for what in found)
+
+
+def test_an_inventory_that_cannot_be_read_is_a_finding_beside_the_others(site: Site) -> None:
+    site.write("inventory/group_vars/web", "x: [\n")
+    code, findings = examined(site)
+    assert code == 1
+    assert containing(findings, "the inventory cannot be read: ")["level"] == "bad"
+    assert containing(findings, "on Python")["level"] == "fine"
+
+
+def test_a_guest_that_is_not_there_is_told_with_how_it_is_made(site: Site, deaf: int) -> None:
+    site.write("inventory/host_vars/a", f"{REMOTE}jet_ssh_port: {deaf}\nprovision: {{type: libvirt, image: x}}\n")
+    _, findings = examined(site)
+    found = containing(findings, "refused")
+    assert "if it was not made yet: jetpack provision" in found["remedy"]
+    assert not found["what"].startswith("a: ")
+
+
+def test_hosts_are_told_in_the_order_people_count(site: Site) -> None:
+    names = ", ".join(f"h{number}" for number in range(1, 13))
+    site.write("inventory/groups/web", f"hosts: [{names}]\n")
+    ran = site.run("doctor", "-i", "inventory")
+    assert "h{1..12}: " in ran.out
+
+
+def test_what_hosts_say_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    tell([Finding("a\x1b[2J", Level.BAD, "b\x1b]0;owned\x07\nfine", "c\x1b[31m")])
+    told = capsys.readouterr().out
+    assert "\x1b" not in told
+    assert "b^[]0;owned^G\\nfine" in told
+
+
+def test_keys_of_hosts_are_no_note_where_they_are_accepted_now(remote: Site) -> None:
+    _, strict = examined(remote)
+    assert containing(strict, "no host's key is known yet")
+    _, findings = examined(remote, "--accept-new-host-keys")
+    assert not [what for what in findings if "no host's key is known yet" in what]
