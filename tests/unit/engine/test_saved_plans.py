@@ -258,13 +258,14 @@ def test_a_command_made_of_what_the_host_says_is_compared(site: Planned, where: 
 
 def test_no_secret_has_a_part_in_digests(site: Planned) -> None:
     def given(value: str) -> str:
-        site.text = f"""
+        site.text = """
 - name: p
   groups: [web]
   tasks:
-    - !command {{cmd: [cat], stdin: "{{{{ token }}}}"}}
+    - !command {cmd: [cat], stdin: "{{ token }}"}
 """
-        site.run("secrets", "keygen") if not (site.folder / "home/.config").exists() else None
+        if not (site.folder / "home/.config").exists():
+            site.run("secrets", "keygen")
         key = (site.folder / "home/.config/jetpack/identity.txt").read_text().split("public key: ")[1].split()[0]
         site.write("value", value)
         site.write("inventory/group_vars/web", "")
