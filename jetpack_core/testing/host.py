@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import ClassVar, Self, TypeVar
@@ -20,6 +19,7 @@ from jetpack_core.engine.stepper import drive
 from jetpack_core.engine.template_files import TemplateFiles
 from jetpack_core.records import Outcome, Plan
 from jetpack_core.registry import Registry
+from jetpack_core.testing.loop import Loop
 from jetpack_core.variables.templates import Templates
 
 T = TypeVar("T")
@@ -88,10 +88,10 @@ class TestHost(EngineHost):
         self._become = become
         self._recorder = Recorder(connection or LocalConnection(Endpoint(name)))
         self._overlay: Overlay | None = None
-        self._runner = asyncio.Runner()
+        self._loop = Loop()
 
     def __enter__(self) -> Self:
-        self._runner.run(self._recorder.connection.connect())
+        self._loop.run(self._recorder.connection.connect())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -99,8 +99,10 @@ class TestHost(EngineHost):
 
     def close(self) -> None:
         """Hang up."""
-        self._runner.run(self._recorder.connection.close())
-        self._runner.close()
+        try:
+            self._loop.run(self._recorder.connection.close())
+        finally:
+            self._loop.close()
 
     @property
     def frames(self) -> list[Frame]:
@@ -120,7 +122,7 @@ class TestHost(EngineHost):
     def drive(self, coroutine: Coroutine[object, object, T]) -> T:
         """Run a coroutine that awaits what the methods of this host return; raises what it raises."""
         address = Address(self._recorder, self._become, foresight=self._overlay)
-        return self._runner.run(drive(addressed(coroutine, address)))
+        return self._loop.run(drive(addressed(coroutine, address)))
 
     def ask(self, step: Step[T]) -> T:
         """Await one step, such as `host.stat("/etc/motd")`."""

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jetpack_core.contracts import operations as ops
 from jetpack_core.records import CommandResult
+from jetpack_core.testing.loop import Loop
 
 if TYPE_CHECKING:
     from jetpack_core.contracts.connection import Connection
@@ -22,11 +22,11 @@ class Driver:
     def __init__(self, connection: Connection, become: ops.Become | None = None) -> None:
         self.connection = connection
         self.become = become
-        self._runner = asyncio.Runner()
+        self._loop = Loop()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end in the connection's event loop."""
-        return self._runner.run(work)
+        return self._loop.run(work)
 
     def connect(self) -> Driver:
         """Connect, and return itself."""
@@ -58,4 +58,4 @@ class Driver:
     def close(self) -> None:
         """Close the connection and the event loop."""
         self.run(self.connection.close())
-        self._runner.close()
+        self._loop.close()

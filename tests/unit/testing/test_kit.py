@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 
 from jetpack_core.contracts.host import Host
@@ -75,3 +78,28 @@ def test_a_failing_change_stops_the_frame() -> None:
 def test_what_the_script_does_not_know_is_the_tests_failure() -> None:
     with TestHost(ScriptedConnection()) as host, pytest.raises(UnexpectedOperationError, match="/etc/motd"):
         host.ask(host.stat("/etc/motd"))
+
+
+def test_a_connection_goes_on_while_a_test_is_busy_elsewhere() -> None:
+    beats = 0
+    enough = threading.Event()
+
+    class Beating(ScriptedConnection):
+        """Gives signs of life, as the real ones do."""
+
+        async def connect(self) -> None:
+            self.beating = asyncio.create_task(self.beat())
+
+        async def beat(self) -> None:
+            nonlocal beats
+            while True:
+                await asyncio.sleep(0.01)
+                beats += 1
+                if beats == 3:
+                    enough.set()
+
+        async def close(self) -> None:
+            self.beating.cancel()
+
+    with TestHost(Beating()):
+        assert enough.wait(30)
