@@ -175,6 +175,7 @@ def jetpack_register_commands() -> list[Reference]:
             "check": ("check:command", "Find mistakes in content without touching a host"),
             "check-local": ("check_local:command", "Show what `local` would change on this machine"),
             "completion": ("completion:command", "Let the shell complete verbs, hosts, groups and more"),
+            "convert": ("convert:command", "Turn the content of other tools into Jetpack's"),
             "destroy": ("destroy:command", "Remove hosts that Jetpack made"),
             "doc": ("doc:command", "Explain modules, modifiers and whatever else is installed"),
             "doctor": ("doctor.command:command", "Find out what is wrong around a project, and what to do"),
