@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write `docs/reference` from the code: `python -m jetpack_core.cli.reference FOLDER`."""
+"""Write `docs/reference` and the man page from the code: `python -m jetpack_core.cli.reference FOLDER`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from jetpack_core.cli.describe import describe
 from jetpack_core.cli.error_reference import errors_page
 from jetpack_core.cli.main import ALIASES, main
+from jetpack_core.cli.manual import write_manual
 from jetpack_core.cli.plugin_reference import api_page, kit_page
 from jetpack_core.registry import Kind, Registry
 
@@ -123,3 +124,4 @@ def write(folder: Path) -> None:
 
 if __name__ == "__main__":
     write(Path(sys.argv[1]))
+    write_manual()
