@@ -171,9 +171,14 @@ async def use_tools(host: Host, commands: Sequence[Sequence[str]], tools: Tools,
     failed = done(ended)
     if ended.rc in tools.stale and not failed:
         raise StaleError(tools.subject, last_words(ended))
-    program = commands[failed][0]
+    program = _program(commands[failed])
     hint = (tools.hints or {}).get(ended.rc, "") if program in _OF_SHADOW else ""
     if ended.rc == NO_SUCH_PROGRAM and program in {*_OF_SHADOW, *_TOLD, "gpasswd"}:
         hint = _TOOLS_HINT
     told = before_that(ended, [_TOLD.get(command[0], "") for command in commands])
     raise TaskError(f"{tools.subject}: {last_words(ended)}{told}", hint=hint)
+
+
+def _program(command: Sequence[str]) -> str:
+    """Return the program of a command; a script bears the name of the one it ends with."""
+    return command[3] if command[:2] == ("sh", "-c") else command[0]

@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 _CHPASSWD: Final = ("chpasswd", "-e")
 _HIDDEN: Final = "(hidden)"
 
+# $1: the uid, $2: the user, then options. userdel(8) passes over processes whose root it may not see: in a container
+# that lacks SYS_PTRACE, all of them. The others are left to it: the same number may be another user's in a chroot.
+_REMOVE: Final = r"""
+for file in $(grep -lE "^Uid:.*[[:space:]]$1([[:space:]]|\$)" /proc/[0-9]*/status 2>/dev/null); do
+  process=${file%/status}
+  readlink "$process/root" >/dev/null 2>&1 && continue
+  grep -q '^State:[[:space:]]*[^ZX[:space:]]' "$file" 2>/dev/null || continue
+  echo "userdel: user $2 is currently used by process ${process#/proc/}" >&2
+  exit 8
+done
+user=$2
+shift 2
+exec userdel "$@" "$user"
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class UserWork:
@@ -72,7 +87,7 @@ def plan_removal(module: User, state: UserState) -> Plan:
     if module.cleanup:
         changes.append(Change("home", state.entry.home, None))
         effects.append(PathEffect(FileStat(state.entry.home), tree=True))
-    command = ("userdel", *(("-r",) if module.cleanup else ()), module.user)
+    command = ("sh", "-c", _REMOVE, "userdel", str(state.entry.uid), module.user, *(("-r",) if module.cleanup else ()))
     return Plan(PlanKind.REMOVE, tuple(changes), effects=tuple(effects), data=UserWork((command,)))
 
 

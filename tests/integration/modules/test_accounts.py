@@ -18,6 +18,7 @@ from jetpack_core.modules.access.user import User
 from jetpack_core.records import PathEffect, Plan, PlanKind
 from jetpack_core.testing.host import TestHost
 from tests.integration.fleet import DEPLOY_USER, Fleet, SshHost
+from tests.integration.modules.conftest import Reach, wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.ssh]
 
@@ -267,6 +268,24 @@ def test_a_user_with_running_processes_is_left_alone(host: TestHost, machine: Ss
     assert "pkill" in caught.value.hint
     assert machine.exists("/home/alice")
     assert line(machine, "passwd", "alice")[0] == "alice"
+
+
+def test_so_is_one_in_a_container_whose_root_may_not_look_into_processes(
+    reach: Reach, new_host: Callable[[str], SshHost]
+) -> None:
+    machine = new_host("nopython")
+    with reach(machine) as host:
+        host.converge(User(user="alice"))
+        machine.shell("su -s /bin/sh -c 'sleep 600 >/dev/null 2>&1 &' alice")
+        for cleanup in (False, True):
+            with pytest.raises(TaskError, match=r"user alice is currently used by process \d+") as caught:
+                host.converge(User(user="alice", remove=True, cleanup=cleanup))
+            assert "pkill" in caught.value.hint
+        assert machine.exists("/home/alice")
+        assert line(machine, "passwd", "alice")[0] == "alice"
+        machine.exec(["pkill", "-9", "-u", "alice"])
+        wait_for(lambda: machine.exec(["pgrep", "-r", "R,S,D", "-u", "alice"], check=False).returncode != 0)
+        assert converged(host, User(user="alice", remove=True, cleanup=True)).kind is PlanKind.REMOVE
 
 
 def test_a_taken_uid_is_refused_with_the_tools_words(host: TestHost, machine: SshHost) -> None:
