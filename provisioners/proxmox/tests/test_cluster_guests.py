@@ -293,11 +293,15 @@ def test_a_guest_is_only_known_on_its_node_and_as_its_kind(client: RawClient) ->
 
 
 def test_the_list_of_resources_is_late(cluster: Cluster, client: RawClient) -> None:
+    make(client)
     cluster.change_settings(broadcast_seconds=600.0)
-    make(client, start=1)
-    listed = client.get("/cluster/resources", type="vm")[0]
-    assert listed["status"] == "stopped"
-    assert "maxmem" not in listed
+    assert "name" not in client.get("/cluster/resources", type="vm")[0]
+    cluster.change_settings(broadcast_seconds=0.0)
+    assert client.get("/cluster/resources", type="vm")[0]["name"] == "ct100"
+    client.do("POST", f"{LXC}/100/status/start")
+    assert client.get("/cluster/resources", type="vm")[0]["status"] == "running"
+    cluster.change_settings(broadcast_seconds=600.0)
+    assert client.get("/cluster/resources", type="vm")[0]["status"] == "unknown"
     assert client.get(f"{LXC}/100/status/current")["status"] == "running"
 
 

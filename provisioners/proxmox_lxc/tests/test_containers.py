@@ -206,6 +206,14 @@ def test_a_node_that_is_down_is_in_nobodys_way(make: Make, altered: Cluster, clu
     assert settled(make())
 
 
+def test_a_guest_of_which_the_list_tells_nothing_yet_is_found(make: Make, altered: Cluster, cluster: Cluster) -> None:
+    cluster.change_settings(broadcast_seconds=600.0)
+    guest = make(start_on_create=False).create("web1")
+    make().create("web2")
+    assert found(make()).id == guest.id
+    assert make().find("web3") is None
+
+
 def test_numbers_come_from_the_range(make: Make, cluster: Cluster) -> None:
     cluster.add_guest(200, hostname="other")
     numbers = [make(vmid_range=[200, 202]).create(host).id for host in ("web1", "web2")]

@@ -55,6 +55,11 @@ class Cluster:
         """Return the row of a guest; None where there is none."""
         return next((row for row in self.guests() if int(row["vmid"]) == vmid), None)
 
+    def nodes_down(self) -> set[str]:
+        """Return the nodes that do not answer, as far as our user may see them."""
+        rows = self.client.get("listing the nodes", "cluster", "resources", type="node")
+        return {str(row["node"]) for row in rows if row.get("status") != "online"}
+
     # Numbers.
 
     def claim(

@@ -69,10 +69,12 @@ class Guests:
             return self._numbered(host, rows, vmid)
         mine = [row for row in rows if row.get("type") == self.kind.api]
         known = {note.vmid} if note is not None else set()
-        # The list is some seconds old: a guest that was just made has no name in it yet.
+        # A guest that was just made has no name in the list yet.
         likely = [row for row in mine if row.get("name") in {name, None, ""} or int(row["vmid"]) in known]
+        # Neither of new guests nor of those of a node that is down does the list tell more than that they are there.
+        down = self._cluster.nodes_down() if any(row.get("status") == "unknown" for row in likely) else set[str]()
         silent: list[Row] = []
-        found = [one for row in likely if (one := self._reached(row, silent)) is not None]
+        found = [one for row in likely if (one := self._reached(row, down, silent)) is not None]
         ours = [one for one in found if one.mark is not None and one.mark.host == host]
         named = [one for one in found if one.mark is None and configured(one.config, self.kind.name_key) == name]
         only = self._only(host, name, ours or named)
@@ -80,10 +82,10 @@ class Guests:
             self._refuse_guess(host, name, silent, known)
         return only
 
-    def _reached(self, row: Row, silent: list[Row]) -> Seen | None:
+    def _reached(self, row: Row, down: set[str], silent: list[Row]) -> Seen | None:
         """Return a guest; None where it is gone, or noted down where its node does not answer."""
-        # This is how the list shows guests of a node that is down; asking it would take long.
-        if row.get("status") != "unknown":
+        # Asking a node that is down would take long.
+        if row["node"] not in down:
             try:
                 return self._look(row)
             except ApiError as error:

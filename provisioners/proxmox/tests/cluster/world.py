@@ -95,9 +95,9 @@ class Guest:
         """Return the status as the cluster's members tell each other, which is late."""
         return self.was if time.monotonic() - self.switched < delay else self.status
 
-    def broadcast_memory(self, delay: float) -> int | None:
-        """Return the bytes that a guest has as the cluster's members tell each other: of a new one, nothing yet."""
-        return None if time.monotonic() - self.born < delay else self.memory << 20
+    def is_news(self, delay: float) -> bool:
+        """Tell whether the cluster's members told each other nothing yet of a guest but that it is there."""
+        return time.monotonic() - self.born < delay
 
     def digest(self) -> str:
         """Return the checksum that guards against two editors."""

@@ -77,23 +77,28 @@ def _guests(request: Request) -> Iterator[dict[str, Any]]:
 
 
 def _guest_resource(request: Request, guest: Guest) -> dict[str, Any]:
+    delay = request.cluster.settings.broadcast_seconds
     shown: dict[str, Any] = {
         "id": f"{guest.kind}/{guest.vmid}",
         "type": guest.kind,
         "vmid": guest.vmid,
         "node": guest.node,
-        "name": guest.name,
-        "status": guest.broadcast_status(request.cluster.settings.broadcast_seconds),
-        "template": int(guest.is_template),
-        "maxcpu": int(guest.config.get("cores", "1")),
-        "mem": (guest.memory << 19) if guest.running else 0,
-        "uptime": int(guest.uptime),
-        "cpu": 0,
-        "disk": 0,
-        "maxdisk": max((volume.size for volume in request.world.volumes_of(guest.vmid)), default=0),
+        "status": "unknown",
     }
+    if not guest.is_news(delay) and request.world.nodes[guest.node].online:
+        shown |= {
+            "name": guest.name,
+            "status": guest.broadcast_status(delay),
+            "template": int(guest.is_template),
+            "maxcpu": int(guest.config.get("cores", "1")),
+            "maxmem": guest.memory << 20,
+            "mem": (guest.memory << 19) if guest.running else 0,
+            "uptime": int(guest.uptime),
+            "cpu": 0,
+            "disk": 0,
+            "maxdisk": max((volume.size for volume in request.world.volumes_of(guest.vmid)), default=0),
+        }
     extra = {
-        "maxmem": guest.broadcast_memory(request.cluster.settings.broadcast_seconds),
         "pool": request.world.pool_of(guest.vmid),
         "tags": guest.config.get("tags"),
         "lock": guest.config.get("lock"),
