@@ -34,8 +34,8 @@ def ansible(source: Path, output: Path | None) -> int:
     A folder is converted as a project, into a folder that --output names. One file alone is printed unless --output
     is given. The original is only read.
 
-    What has no counterpart becomes a comment with the original text, and is listed on standard error with its place, the
-    reason, and what to write instead; a folder gets the list as CONVERSION.md as well. Ends with 2 if there is such,
+    What has no counterpart becomes a comment with the original text, and is listed on standard error with its place,
+    the reason, and what to write instead; the new folder gets the list as CONVERSION.md. Ends with 2 if there is such,
     else with 0.
     """
     from jetpack_core.conversion.project import Project, convert_file

@@ -155,6 +155,7 @@ def _tokens(text: str) -> list[Token]:
     from jinja2 import TemplateSyntaxError
 
     try:
+        _environment().parse(text)
         return [Token(kind, str(value)) for _, kind, value in _environment().lex(text)]
     except TemplateSyntaxError as error:
         raise Refused(f"not a template that Jinja2 reads: {error.message}", "correct it") from None

@@ -211,12 +211,7 @@ def _results(
     own = replace(rewriter, results={**rewriter.results, register: Result.COMMAND}) if register else rewriter
     failed, changed = _verdict(keys, "failed_when", own), _verdict(keys, "changed_when", own)
     if not is_command:
-        if failed == "false":
-            made.after["ignore_errors"] = True
-        elif failed is not None:
-            raise Refused("`failed_when` for a module that runs no command", "use !assert behind it")
-        if changed not in {None, "false"} or (changed == "false" and made.tag not in {"stat", "set", "debug", "echo"}):
-            notes.append(("`changed_when` is not needed: the task counts as a change when it changed something", ""))
+        _verdicts_of_others(made, failed, changed, notes)
     elif changed is not None:
         made.parameters["changed_when"] = changed
     if until is not None or "retries" in keys:
@@ -226,11 +221,25 @@ def _results(
             failed = again if failed is None else f"({failed}) or {again}"
     if is_command and failed is not None:
         made.parameters["failed_when"] = failed
-    if keys.get("async") and is_command:
+    if is_command:
+        _limit(made, keys)
+
+
+def _verdicts_of_others(made: Made, failed: str | None, changed: str | None, notes: list[tuple[str, str]]) -> None:
+    if failed == "false":
+        made.after["ignore_errors"] = True
+    elif failed is not None:
+        raise Refused("`failed_when` for a module that runs no command", "use !assert behind it")
+    if changed is not None and made.tag not in {"stat", "set", "debug", "echo"}:
+        notes.append(("`changed_when` is not needed: the task counts as a change when it changed something", ""))
+
+
+def _limit(made: Made, keys: Mapping[str, object]) -> None:
+    if keys.get("async"):
         if str(keys.get("poll", 15)) == "0":
             raise Refused("`poll: 0`", "start it as a service, with !systemd_unit and !sd_service")
         made.parameters["timeout"] = keys["async"]
-    elif keys.get("timeout") and is_command:
+    elif keys.get("timeout"):
         made.parameters["timeout"] = keys["timeout"]
 
 

@@ -174,11 +174,7 @@ class Playbooks:
         head: dict[str, object] = {"groups": self._groups(node, keys)}
         if keywords.truth(keys.get("become", False)):
             head["sudo"] = self._desk.rewriter.template(str(keys.get("become_user") or "root"))
-        method = keys.get("become_method")
-        if method not in {None, "sudo"}:
-            if method != "doas":
-                raise Refused(f"`become_method: {method}`", "say `sudo_template:`")
-            head["sudo_template"] = "doas -u {{ jet_sudo_user }} {{ jet_command }}"
+        head |= _sudo_template(keys.get("become_method"))
         head |= {new: keys[old] for old, new in (("remote_user", "ssh_user"), ("port", "ssh_port")) if old in keys}
         serial = keys.get("serial")
         if isinstance(serial, list):
@@ -191,20 +187,21 @@ class Playbooks:
             ledger.look(node.position, what, why, "raise it by one")
         if keywords.truth(keys.get("any_errors_fatal", False)):
             head["max_failures"] = 1
-        strategy = str(keys.get("strategy") or "linear").rpartition(".")[2]
-        if strategy not in {"linear", "free"}:
-            raise Refused(f"`strategy: {strategy}`", "say linear or free")
-        head |= {"strategy": "free"} if strategy == "free" else {}
+        head |= _strategy(keys)
         if keys.get("connection") == "local":
             ledger.look(node.position, what, "`connection: local` was left out", "call jetpack local")
         if "vars_prompt" in keys:
             ledger.left(node.position, what, "nobody is asked for variables", "call jetpack with -e NAME=VALUE")
-        if keys.get("vars_files"):
-            files = [one for one in keywords.as_list(keys["vars_files"]) if isinstance(one, str) and "{{" not in one]
-            if len(files) != len(keywords.as_list(keys["vars_files"])):
-                ledger.left(node.position, what, "`vars_files` with templates or alternatives", "name one file")
-            head["vars_files"] = files
+        head |= self._vars_files(node, keys)
         return head
+
+    def _vars_files(self, node: Mapping, keys: dict[str, object]) -> dict[str, object]:
+        given = keywords.as_list(keys.get("vars_files"))
+        files = [one for one in given if isinstance(one, str) and "{{" not in one]
+        if len(files) != len(given):
+            why = "`vars_files` with templates or alternatives"
+            self._desk.ledger.left(node.position, _title(node), why, "name one file")
+        return {"vars_files": files} if files else {}
 
     def _groups(self, node: Mapping, keys: dict[str, object]) -> object:
         names = [
@@ -295,6 +292,21 @@ class Playbooks:
 
 
 _STRUCTURE: Final = frozenset({"tasks", "pre_tasks", "post_tasks", "handlers", "roles", "vars"})
+
+
+def _sudo_template(method: object) -> dict[str, object]:
+    if method in {None, "sudo"}:
+        return {}
+    if method != "doas":
+        raise Refused(f"`become_method: {method}`", "say `sudo_template:`")
+    return {"sudo_template": "doas -u {{ jet_sudo_user }} {{ jet_command }}"}
+
+
+def _strategy(keys: dict[str, object]) -> dict[str, object]:
+    strategy = str(keys.get("strategy") or "linear").rpartition(".")[2]
+    if strategy not in {"linear", "free"}:
+        raise Refused(f"`strategy: {strategy}`", "say linear or free")
+    return {"strategy": "free"} if strategy == "free" else {}
 
 
 def _joined(blocks: list[Block]) -> list[str]:

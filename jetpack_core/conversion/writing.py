@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ from typing import Final
 
 from jetpack_core.content.scalars import plain_scalar
 
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_/.(+][^\n\r\t\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*")
-_ODD: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_PLAIN: Final = re.compile(r"(?:[A-Za-z0-9_/.(+]|--?[A-Za-z])[^\n\r\t\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*")
+_ODD: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 # Other tools read the result as well, and for them these are no text.
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "="})
 _MODE: Final = re.compile(r"0o[0-7]{1,4}")
@@ -49,10 +48,18 @@ def _text(text: str) -> str:
     if _is_plain(text):
         return text
     if _ODD.search(text) or "\n" in text or "\t" in text or "\r" in text:
-        return json.dumps(text, ensure_ascii=True)
+        return _escaped(text)
     if '"' in text or "\\" in text:
         return "'" + text.replace("'", "''") + "'"
     return f'"{text}"'
+
+
+def _escaped(text: str) -> str:
+    """Return text in double quotes, where every character that is odd is written as its number."""
+    named = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
+    return (
+        '"' + "".join(named.get(char) or (char if char.isprintable() else f"\\U{ord(char):08x}") for char in text) + '"'
+    )
 
 
 def _is_plain(text: str) -> bool:
@@ -90,12 +97,7 @@ def _entry(head: str, value: object, depth: int) -> list[str]:
 
 def _in_flow(value: object) -> str:
     text = scalar(value)
-    is_bare = isinstance(value, str) and text == value
-    return (
-        f'"{value}"'
-        if is_bare and set(text) & set(",[]{}\"'") and "\\" not in text and '"' not in text
-        else (json.dumps(value) if is_bare and set(text) & set(",[]{}\"'") else text)
-    )
+    return _escaped(text) if isinstance(value, str) and text == value and set(text) & set(",[]{}") else text
 
 
 def item_lines(value: object, depth: int) -> list[str]:
