@@ -100,6 +100,8 @@ class Git(FileAttributes):
     user of the task, who should own the checkout: git refuses to touch that of somebody else, unless `owner` names
     whom it belongs to. Whoever that is could then have the acting user run programs; `sudo` to the owner is safer.
 
+    With `--forward-agent`, git reaches repositories over SSH by the keys of the agent on the control machine.
+
     `owner` and `group` are those of everything in the checkout, `mode` is that of its directory.
 
     Example::

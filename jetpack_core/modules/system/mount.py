@@ -43,6 +43,7 @@ count "$point"
 [ "$n" -gt "$layers" ] && umount "$path"
 exit "$code"
 """
+_RIGHTS_HINT: Final = "act as root, such as `with: {sudo: root}`; in a container, root needs CAP_SYS_ADMIN as well"
 _NOT_ROOT: Final = re.compile("superuser|must be root|not permitted|denied")
 _NO_HELPER: Final = re.compile("unknown filesystem type|helper program")
 # systemd makes units of fstab, and would go on with those it knows.
@@ -209,7 +210,7 @@ class Mount(Module):
         if ended.rc == _STALE:
             raise StaleError(self.path, "something was mounted or unmounted meanwhile")
         what = f"{self.src} on {self.path}" if self.wanted else self.path
-        hint = "act as root, such as `with: {sudo: root}`" if _NOT_ROOT.search(ended.stderr) else ""
+        hint = _RIGHTS_HINT if _NOT_ROOT.search(ended.stderr) else ""
         if _NO_HELPER.search(ended.stderr):
             hint = f"install what mounts {self.fstype}, such as nfs-common or nfs-utils for nfs, or cifs-utils for cifs"
         verb = "mounted" if self.wanted else "unmounted"

@@ -197,6 +197,7 @@ def test_without_the_rights_it_says_what_to_do(machine: SshHost, reach: Reach, h
     with reach(machine, "deploy") as other, pytest.raises(TaskError) as caught:
         other.converge(tmpfs("/srv/m t"))
     assert "sudo: root" in caught.value.hint
+    assert "CAP_SYS_ADMIN" in caught.value.hint
     assert mounted(machine, "/srv/m t") == []
 
 
