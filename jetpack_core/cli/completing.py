@@ -26,6 +26,14 @@ def hosts(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Compl
     return _after_colon(incomplete, lambda: _inventory(ctx).hosts)
 
 
+def limits(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer hosts of the inventory, and behind an @ those that failed."""
+    from jetpack_core.cli.resuming import LAST_FAILED
+
+    last = incomplete.rpartition(":")[2]
+    return _after_colon(incomplete, lambda: [LAST_FAILED]) if last.startswith("@") else hosts(ctx, param, incomplete)
+
+
 def groups(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer groups of the inventory."""
     return _after_colon(incomplete, lambda: _inventory(ctx).groups)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from jetpack_core.cli.extra_vars import overlay_maps
 from jetpack_core.cli.guests import is_guest
+from jetpack_core.cli.resuming import refuse_last_failed
 from jetpack_core.cli.running import run_guests, settings_for
 from jetpack_core.cli.sources import open_inventory, open_sources
 from jetpack_core.errors import UsageError
@@ -49,6 +50,7 @@ def converge(
 
 def _hosts(names: Sequence[str], chosen: HostOptions, inventory: Inventory, sources: Sources) -> tuple[str, ...]:
     """Return the guests that are meant. Raises UsageError for names that are none, and for none at all."""
+    refuse_last_failed((*names, *chosen.limit_hosts))
     hosts = inventory.select(_EVERYBODY, (*names, *chosen.limit_hosts), chosen.limit_groups)
     guests = tuple(host for host in hosts if is_guest(host, inventory, sources.extra_vars))
     others = [host for host in names if host not in guests]

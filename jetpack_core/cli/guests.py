@@ -66,7 +66,7 @@ def _confirm(found: Sequence[Surveyed]) -> None:
     doomed = [one for one in found if isinstance(one, GuestSteps) and one.destroys]
     if not doomed:
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         message = f"this destroys {_names(doomed)}"
         raise UsageError(message, hint="without a terminal to ask on, say --yes")
     click.echo("This destroys for good:", err=True)

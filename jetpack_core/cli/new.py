@@ -69,7 +69,7 @@ def plugin(
     from jetpack_core.cli.plugin_template import PluginTemplate, git_user
 
     template = PluginTemplate()
-    asking = sys.stdin.isatty()
+    asking = sys.stdin is not None and sys.stdin.isatty()
     chosen = _chosen_name(name, template, asking=asking)
     given = {
         "name": chosen,

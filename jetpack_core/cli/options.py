@@ -189,7 +189,7 @@ def limit_options() -> Callable[[F], F]:
             "--limit-hosts",
             metavar="HOSTS",
             text="Act on these hosts only; colons between; @last-failed.",
-            complete=completing("hosts"),
+            complete=completing("limits"),
         ),
         _many(
             "--limit-groups",

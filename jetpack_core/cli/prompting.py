@@ -23,7 +23,8 @@ def asker(redact: Callable[[str], str]) -> Ask | None:
 
     :param redact: Takes secrets out of what is shown.
     """
-    if not sys.stdin.isatty():
+    # Python has no standard input where it was closed.
+    if sys.stdin is None or not sys.stdin.isatty():
         return None
 
     from jetpack_core.views.text import visible

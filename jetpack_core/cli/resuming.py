@@ -32,7 +32,7 @@ LAST_FAILED: Final = "@last-failed"
 _FILE: Final = "state"
 _KEPT: Final = "only runs of `apply` and `local` are kept, and not all that are old"
 _WITH_STATE: Final = frozenset({"apply", "local"})
-_LOOKS_AT: Final = {"plan": "apply", "check-local": "local"}
+_LOOKS_AT: Final = {"plan": "apply", "check-local": "local", "doctor": "apply"}
 """Verbs that only look, with the one whose runs they go by."""
 
 
@@ -64,8 +64,17 @@ def limited_hosts(playbooks: Sequence[Playbook], settings: RunSettings, inventor
         return settings.limit_hosts
     named = tuple(name for name in settings.limit_hosts if name != LAST_FAILED)
     verb = _LOOKS_AT.get(settings.command, settings.command)
+    if verb not in _WITH_STATE:
+        refuse_last_failed(settings.limit_hosts)
     failed, _ = failed_hosts(playbooks, replace(settings, command=verb, limit_hosts=()), inventory)
     return (*named, *failed) or None
+
+
+def refuse_last_failed(limit_hosts: Sequence[str]) -> None:
+    """Raise UsageError for a limit that goes by the runs of playbooks, where none is run."""
+    if LAST_FAILED in limit_hosts:
+        hint = "`apply`, `plan` and `doctor` know it; elsewhere, name the hosts"
+        raise UsageError(f"{LAST_FAILED} goes by the last run of playbooks, and this verb takes none", hint=hint)
 
 
 def failed_hosts(

@@ -39,6 +39,8 @@ def markdown(story: Story) -> str:
 def _table(story: Story) -> list[str]:
     totals = story.totals()
     columns = [status for status in Status if totals[status]]
+    if not columns:
+        return ["Nothing was done on any host."]
     hosts = sorted(story.hosts, key=lambda host: not any(one.ended_badly for one in story.counts(host)))
     rows = ["| host | " + " | ".join(one.value for one in columns) + " |", "|---|" + "--:|" * len(columns)]
     for host in hosts[:_MOST_ROWS]:

@@ -15,7 +15,7 @@ from jetpack_core.cli.options import ContentOptions, HostOptions, RunOptions, ta
 from jetpack_core.errors import JetpackError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from jetpack_core.cli.sources import Sources
     from jetpack_core.inventory.model import Inventory
@@ -51,31 +51,52 @@ def command(as_json: bool, **flags: Any) -> int:
 
 def _looked(flags: dict[str, Any]) -> Iterator[Finding]:
     from jetpack_core.cli.doctor.control import look_at_this_machine
-    from jetpack_core.cli.sources import open_inventory, open_sources
+    from jetpack_core.cli.sources import open_sources
 
     sources = open_sources(take(ContentOptions, flags), lenient=True, plugins_needed=False)
-    hosts = take(HostOptions, flags)
-    inventory, unread = None, None
-    if hosts.inventory or sources.project.inventory:
-        try:
-            inventory = open_inventory(hosts, sources.project, sources.vault)
-        except JetpackError as error:
-            what = f"the inventory cannot be read: {str(error).splitlines()[0]}"
-            unread = Finding(CONTROL, Level.BAD, what, error.hint or "jetpack check tells all that is wrong with it")
-    names = inventory.select(["all"], hosts.limit_hosts, hosts.limit_groups) if inventory is not None else ()
+    hosts, wishes = take(HostOptions, flags), take(RunOptions, flags)
+    found = _inventory(sources, hosts)
+    inventory = None if isinstance(found, Finding) else found
+    names: Sequence[str] = ()
+    if inventory is not None and (limited := _limited(sources, inventory, hosts)) is not None:
+        hosts = limited
+        names = inventory.select(["all"], hosts.limit_hosts, hosts.limit_groups)
     ssh = inventory is not None and any(
         inventory.variables(name).get("jet_connection", "ssh") == "ssh" for name in names
     )
-    wishes = take(RunOptions, flags)
     accepts = wishes.accept_new_host_keys
     yield from look_at_this_machine(sources.registry, sources.project, ssh=ssh, accepts=accepts)
-    if unread is not None:
-        yield unread
-    elif inventory is None:
-        remedy = "name one with -i, or as `inventory:` in .jetpack.yml; `jetpack init` makes a project"
-        yield Finding(CONTROL, Level.NOTE, "there is no inventory, so no host was looked at", remedy)
+    if isinstance(found, Finding):
+        yield found
     elif names:
-        yield from _hosts(sources, inventory, hosts, wishes)
+        yield from _hosts(sources, found, hosts, wishes)
+
+
+def _inventory(sources: Sources, hosts: HostOptions) -> Inventory | Finding:
+    """Return the inventory, or why there is none."""
+    from jetpack_core.cli.sources import open_inventory
+
+    if not hosts.inventory and not sources.project.inventory:
+        remedy = "name one with -i, or as `inventory:` in .jetpack.yml; `jetpack init` makes a project"
+        return Finding(CONTROL, Level.NOTE, "there is no inventory, so no host was looked at", remedy)
+    try:
+        return open_inventory(hosts, sources.project, sources.vault)
+    except JetpackError as error:
+        what = f"the inventory cannot be read: {str(error).splitlines()[0]}"
+        return Finding(CONTROL, Level.BAD, what, error.hint or "jetpack check tells all that is wrong with it")
+
+
+def _limited(sources: Sources, inventory: Inventory, hosts: HostOptions) -> HostOptions | None:
+    """Return the options with the hosts they mean; None where none is left, which is told."""
+    from jetpack_core.cli.resuming import LAST_FAILED, limited_hosts
+    from jetpack_core.cli.sources import load_playbooks
+    from jetpack_core.engine.settings import RunSettings
+
+    if LAST_FAILED not in hosts.limit_hosts:
+        return hosts
+    settings = RunSettings(command="doctor", limit_hosts=hosts.limit_hosts)
+    limit = limited_hosts(load_playbooks(sources), settings, inventory)
+    return None if limit is None else replace(hosts, limit_hosts=limit)
 
 
 def _hosts(sources: Sources, inventory: Inventory, hosts: HostOptions, wishes: RunOptions) -> list[Finding]:

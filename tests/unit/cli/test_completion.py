@@ -56,6 +56,8 @@ def test_verbs_are_offered_with_their_summaries(site: Site) -> None:
     [
         (("apply", "--limit-hosts", ""), ["web1", "web2", "db1"]),
         (("apply", "--limit-hosts", "web1:d"), ["web1:db1"]),
+        (("apply", "--limit-hosts", "@"), ["@last-failed"]),
+        (("apply", "--limit-hosts", "web1:@l"), ["web1:@last-failed"]),
         (("plan", "--limit-groups", "w"), ["web"]),
         (("apply", "--tags", ""), ["backup", "nightly"]),
         (("run", "we"), ["web"]),

@@ -224,3 +224,19 @@ def test_keys_of_hosts_are_no_note_where_they_are_accepted_now(remote: Site) -> 
     assert containing(strict, "no host's key is known yet")
     _, findings = examined(remote, "--accept-new-host-keys")
     assert not [what for what in findings if "no host's key is known yet" in what]
+
+
+def test_the_hosts_that_failed_last_can_be_looked_at(site: Site) -> None:
+    site.write("inventory/groups/web", "hosts: [a, b, c]\n")
+    site.write(".jetpack.yml", "playbook: site.yml\ninventory: inventory\n")
+    text = '- {name: p, groups: [web], tasks: [!command {cmd: [test, "{{ inventory_hostname }}", "!=", b]}]}\n'
+    assert site.apply(text).code == 2
+    ran = site.run("doctor", "--json", "--limit-hosts", "@last-failed")
+    assert {one["subject"] for one in json.loads(ran.out)} == {"control machine", "b"}
+
+
+@pytest.mark.parametrize("words", [("run", "web", "facts"), ("provision",)])
+def test_where_no_playbook_runs_nothing_can_have_failed_last(site: Site, words: tuple[str, ...]) -> None:
+    ran = site.run(*words, "-i", "inventory", "--limit-hosts", "@last-failed")
+    assert ran.code == 1
+    assert "goes by the last run of playbooks, and this verb takes none" in ran.err

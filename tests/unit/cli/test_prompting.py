@@ -132,3 +132,10 @@ def test_step_needs_a_terminal(tmp_path: Path) -> None:
     assert ran.returncode == 1
     assert "no terminal to ask on" in ran.stderr
     assert not (tmp_path / "log").exists()
+
+
+def test_a_closed_standard_input_is_nobody_to_ask(tmp_path: Path) -> None:
+    (tmp_path / "p.yml").write_text("- {name: p, groups: [all], tasks: [!echo {msg: hi}]}\n")
+    argv = ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "jetpack_core.cli", "local", "-p", "p.yml"]
+    ran = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")

@@ -166,3 +166,10 @@ def test_a_report_is_made_of_the_last_run_or_of_one_that_is_named(tmp_path: Path
 def test_a_page_fetches_nothing(tmp_path: Path) -> None:
     story = read_story(write(tmp_path / "log", fleet(3, 3)))
     assert all(word not in html(story) for word in ("http://", "https://", "src="))
+
+
+def test_markdown_of_a_run_that_did_nothing_yet_has_no_broken_table(tmp_path: Path) -> None:
+    events = [started(), {"event": "play_started", "play": "p", "hosts": ["a", "b"], "tasks": 1}]
+    text = markdown(read_story(write(tmp_path / "log", events)))
+    assert "|" not in text
+    assert "Nothing was done on any host." in text
