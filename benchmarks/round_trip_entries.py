@@ -117,6 +117,7 @@ ENTRIES: Final = (
 NOT_COUNTED: Final[Mapping[str, str]] = {
     "apk": "has no host in the test fleet",
     "homebrew": "has no host in the test fleet",
+    "instantiate": "writes on the control machine",
     "reboot": "asks until the host is back",
     "wait_for_host": "asks until the host is back",
     "wait_for_http": "asks from the control machine",
