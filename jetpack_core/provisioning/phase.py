@@ -26,6 +26,7 @@ from jetpack_core.events import (
 )
 from jetpack_core.provisioning.landing import Fate, Landing, land, planned
 from jetpack_core.provisioning.locks import lock_folder, named_lock
+from jetpack_core.provisioning.steps import GuestSteps
 from jetpack_core.provisioning.survey import Unsettled
 from jetpack_core.records import Status
 
@@ -148,7 +149,6 @@ class Provisioning:
 
     def _result(self, landing: Landing) -> HostResult:
         done, error = landing.done, landing.error
-        steps = () if isinstance(done, Unsettled) else done.steps
         return HostResult(
             play=PLAY,
             host=landing.host,
@@ -157,7 +157,7 @@ class Provisioning:
             status=_status(landing),
             planned=self._planning,
             changes=() if isinstance(done, Unsettled) else done.changes,
-            msg=error.message if error is not None else f"{done.request.wish.type}: {', '.join(steps) or 'unchanged'}",
+            msg=error.message if error is not None else f"{done.request.wish.type}: {_said_of(done)}",
             hint=error.hint if error is not None else "",
             warnings=_warnings(landing),
             duration=landing.duration,
@@ -176,6 +176,13 @@ def _status(landing: Landing) -> Status:
     if landing.fate is Fate.LOST or isinstance(landing.done, Unsettled):
         return Status.FAILED
     return landing.done.status
+
+
+def _said_of(done: Surveyed) -> str:
+    """Return what is done to a guest, in a few words."""
+    if isinstance(done, Unsettled) or not done.steps:
+        return "differs" if isinstance(done, GuestSteps) and done.drifts else "unchanged"
+    return ", ".join(done.steps)
 
 
 def _warnings(landing: Landing) -> tuple[str, ...]:

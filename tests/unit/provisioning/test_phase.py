@@ -87,6 +87,8 @@ def test_drift_is_reported_and_mended_only_when_told_to(site: Site) -> None:
     seen = site("provision", "-e", "provision.disk=9")
     assert seen.returncode == 0
     assert "left as it is" in seen.stdout
+    assert "differs" in seen.stdout
+    assert "unchanged" not in seen.stdout
     assert "disk: 1 -> 9" in site("provision", "-e", "provision.disk=9", "-v").stdout
     assert "destroy a" not in site.log
     assert site("provision", "-e", "provision.disk=9", "-e", "provision.rebuild=true").returncode == 0
