@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from jetpack_core.secrets.redaction import Redactor
 
@@ -40,6 +40,16 @@ def _kept(number: int, lines: Sequence[str], redactor: Redactor) -> str:
     if letter == "S":
         variables = {name: value for name, value in values["variables"].items() if not redactor.holds({name: value})}
         return f"S {host} {json.dumps({**values, 'variables': variables})}\n"
-    # The task that found it out is the one that ended next; a handler leaves no such line.
-    after = lines[number + 1].split() if number + 1 < len(lines) else []
-    return f"R {host} {after[2]}\n" if after[:2] == ["T", host] else ""
+    task = _next_task(host, lines[number + 1 :])
+    return f"R {host} {task}\n" if task is not None else ""
+
+
+def _next_task(host: str, lines: Iterable[str]) -> str | None:
+    """Return the task that ended next on a host, which found out what was noted before; None for a handler's."""
+    for line in lines:
+        letter, *rest = line.split()
+        if letter == "P" or (letter in {"D", "C", "E", "F"} and rest[:1] == [host]):
+            return None
+        if letter == "T" and rest[:1] == [host]:
+            return rest[1]
+    return None
