@@ -61,4 +61,6 @@ def _apply_saved(path: Path, flags: dict[str, Any]) -> int:
     if code:
         return code
     click.echo(f"Nothing has changed since. Applying {saved.summary()}.", err=True)
+    # The inventory has learned of guests by now, which the plan did not know.
+    playbooks, inventory = load_content(sources, hosts, secrets_needed=True)
     return run(playbooks, inventory, sources, settings, wishes, saved.approval)

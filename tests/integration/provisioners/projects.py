@@ -39,7 +39,7 @@ class Project:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("JET_", "XDG_"))}
         environment = {**kept, "HOME": str(self.home), "NO_COLOR": "1", "PYTHONPATH": str(self.plugins)}
         return subprocess.Popen(
-            [sys.executable, "-m", "jetpack_core.cli", words[0], "-i", "inventory", *words[1:]],
+            [sys.executable, "-m", "jetpack_core.cli", words[0], *self._inventory(words), *words[1:]],
             cwd=self.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -47,6 +47,10 @@ class Project:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def _inventory(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the flag that names the inventory; a saved plan says it itself."""
+        return () if words[0] == "apply" and "-p" not in words else ("-i", "inventory")
 
     def __call__(self, *words: str, code: int = 0) -> str:
         """Run a verb on the project and return what it printed. Fails the test on another exit code."""

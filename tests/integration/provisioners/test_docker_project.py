@@ -92,6 +92,25 @@ def test_two_hosts_come_and_go(engine: DockerClient, project: Project, unused: U
     assert "nothing was changed" in project("destroy", "--yes")
 
 
+def test_a_saved_plan_makes_hosts_and_one_for_hosts_that_are_there_is_applied(
+    engine: DockerClient, project: Project, unused: Unused, debian_image: str
+) -> None:
+    host = unused()
+    project.write("inventory/groups/web", f"hosts: [{host}]\n")
+    guest = f"provision: {{type: docker, image: '{debian_image}', stop_timeout: 1}}\n"
+    project.write("inventory/group_vars/web", guest)
+    text = "- {{name: p, groups: [web], tasks: [!copy {{content: {}, dest: /etc/motd}}]}}\n"
+    project.write("site.yml", text.format("first"))
+    project("plan", "-p", "site.yml", "--out", "plan.json")
+    assert f"created  {host}" in project("apply", "plan.json")
+
+    project.write("site.yml", text.format("second"))
+    project("plan", "-p", "site.yml", "--out", "plan.json")
+    assert "1 change" in project("apply", "plan.json")
+    assert engine.containers.get(host).exec_run(["cat", "/etc/motd"]).output == b"second"
+    project("destroy", "--yes")
+
+
 def test_two_runs_at_once_make_each_host_once(
     engine: DockerClient, project: Project, unused: Unused, busybox_image: str
 ) -> None:
