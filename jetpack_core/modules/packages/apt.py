@@ -31,6 +31,8 @@ from jetpack_core.records import CommandResult, FileStat
 
 _STATUS: Final = "/var/lib/dpkg/status"
 _LOCK: Final = re.compile(r"Could not get lock (\S+?)\.? (?:.*held by process (\d+)(?: \(([^)]*)\))?|- open)")
+_IN_THE_WAY: Final = re.compile(r"^ (\S+ : \S.*?)(?=E:|$)", re.MULTILINE)
+_REASONS: Final = 4
 # Which package a file holds is known only once it was read, and its state is wanted in the same round trip.
 _FILES_SCRIPT: Final = """
 format=$1; shift
@@ -317,6 +319,8 @@ class Apt(HoldingTransaction):
     def last_words(self, ended: CommandResult) -> str:
         """Return apt's errors, with what a package's own script said before."""
         errors = [line for line in ended.stderr.splitlines() if line.strip() and not line.startswith("W:")]
+        # Why packages do not go together stands in the output, one line for each that is in the way.
+        errors = [*_IN_THE_WAY.findall(ended.stdout)[:_REASONS], *errors]
         return last_words(replace(ended, stderr="\n".join(errors)))
 
 

@@ -30,6 +30,8 @@ from jetpack_core.modules.packages.names import (
 from jetpack_core.records import Change, CommandResult, Outcome, PackageEffect, Plan, PlanKind
 
 INDEX: Final = "package index"
+_ALONE: Final = "refreshed"
+"""How the index is called among what earlier tasks would make, where nothing is installed from it."""
 _POLL: Final = 1.0
 _STALE: Final = 75
 """The exit code by which a guarded command says that it was not run (EX_TEMPFAIL of sysexits.h)."""
@@ -57,6 +59,7 @@ class Transaction(ManagedPackages):
         planned = host.planned_packages(self.keeper)
         state = with_planned(state, self.requests(), planned)
         todo = self.todo(host, state)
+        self._check_settled(state, planned)
         if not todo and not self.has_other_work():
             return self.finish_plan(host, Work(state, ()))
         if INDEX in planned:
@@ -142,8 +145,21 @@ class Transaction(ManagedPackages):
             wanted = request.wanted or "the newest that the refreshed index has"
             changes.append(Change(request.name, None if now is None else now.version, wanted))
         work = Work(state, todo, refresh=True)
-        effects = [PackageEffect(self.keeper, INDEX, ""), *(PackageEffect(self.keeper, one.name, "") for one in todo)]
+        alone = not todo and not self.has_transaction()
+        effects = [
+            PackageEffect(self.keeper, INDEX, _ALONE if alone else ""),
+            *(PackageEffect(self.keeper, one.name, "") for one in todo),
+        ]
         return Plan(self._kind(work), tuple(changes), effects=tuple(effects), data=work)
+
+    def _check_settled(self, state: State, planned: Mapping[str, str | None]) -> None:
+        """Plan mode: raise UnknownValueError where what an earlier task takes from a refreshed index may matter."""
+        if INDEX not in planned or "" not in planned.values():
+            return
+        for one in self.requests():
+            if one.name not in planned and (one.wanted if one.name in state.packages else self.remove):
+                message = f"{one.name} may come or change with what an earlier task takes from the refreshed index"
+                raise UnknownValueError(message)
 
     def plan_behind_refresh(self, state: State, todo: tuple[Request, ...]) -> Plan:
         """Plan mode: an earlier task would refresh the index, so that what is missing will come from a newer one.

@@ -230,7 +230,7 @@ def test_a_package_file_is_installed_with_what_it_needs(bench: Bench) -> None:
         ("jet.app", "Unable to locate package jet.app"),
         ("jet-app=9", "Version '9' for 'jet-app' was not found"),
         ("jet-app > 9", "no version of jet-app is > 9: the repositories have 2.0, 1.1, 1.0"),
-        ("jet-unmet", "held broken packages"),
+        ("jet-unmet", "would fail: jet-unmet : Depends: jet-nowhere but it is not installable | E: Unable to correct"),
     ],
 )
 def test_what_cannot_be_had_fails_before_anything_is_changed(bench: Bench, package: str, words: str) -> None:
@@ -360,6 +360,14 @@ def test_plan_mode_knows_no_versions_behind_a_refresh(bench: Bench) -> None:
     assert changes(held[2]) == {}
     with pytest.raises(UnknownValueError, match="an earlier task would refresh"):
         bench.host.plan_all([first, apt(package="jet-lib", update=True)])
+    # What the refreshed index brings along is not known either.
+    absent, kept = apt(package="jet-nonesuch", remove=True), apt(package="jet-lib=1.0")
+    for behind in (absent, kept):
+        with pytest.raises(UnknownValueError, match="may come or change"):
+            bench.host.plan_all([first, behind])
+    assert bench.host.plan_all([first, apt(package="jet-lib")])[1].kind is PlanKind.NONE
+    only = bench.host.plan_all([apt(refresh=True), absent, kept])
+    assert [plan.kind for plan in only] == [PlanKind.MODIFY, PlanKind.NONE, PlanKind.NONE]
     bench.shell("touch /var/lib/apt/lists")
 
 
