@@ -80,7 +80,7 @@ class Step:
         """Return it in a few words."""
         if self.command:
             return f"{self.status} ({_cut(' '.join(self.command))})"
-        fields = [f"{field} {_short(field, before)} to {_short(field, after)}" for field, before, after in self.changes]
+        fields = [_field_told(*change) for change in self.changes]
         return f"{self.status} ({', '.join(fields)})" if fields else self.status
 
 
@@ -231,6 +231,13 @@ def _told(step: Step | None) -> str:
 def _plain(value: object) -> object:
     """Return a value as JSON gives it back."""
     return json.loads(json.dumps(value, default=str))
+
+
+def _field_told(field: str, before: object, after: object) -> str:
+    if before is None:
+        # Of what is secret, not even a digest is known.
+        return field if after is None else f"{field} {_short(field, after)}"
+    return f"{field} {_short(field, before)} to {_short(field, after)}"
 
 
 def _short(field: str, value: object) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,8 @@ def command(as_json: bool, **flags: Any) -> int:
     """
     from jetpack_core.cli.doctor.findings import tell, tell_json
 
-    findings = list(_looked(flags))
+    talks = not as_json and sys.stderr.isatty()
+    findings = list(_looked(flags, talks=talks))
     (tell_json if as_json else tell)(findings)
     bad = {one.subject for one in findings if one.level is Level.BAD}
     if CONTROL in bad:
@@ -49,7 +51,7 @@ def command(as_json: bool, **flags: Any) -> int:
     return _HOST_IS_BAD if bad else FINE
 
 
-def _looked(flags: dict[str, Any]) -> Iterator[Finding]:
+def _looked(flags: dict[str, Any], *, talks: bool) -> Iterator[Finding]:
     from jetpack_core.cli.doctor.control import look_at_this_machine
     from jetpack_core.cli.sources import open_sources
 
@@ -69,6 +71,8 @@ def _looked(flags: dict[str, Any]) -> Iterator[Finding]:
     if isinstance(found, Finding):
         yield found
     elif names:
+        if talks:
+            click.echo(f"Looking at {len(names)} host{'s' * (len(names) != 1)}...", err=True)
         yield from _hosts(sources, found, hosts, wishes)
 
 

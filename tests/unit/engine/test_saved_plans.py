@@ -286,3 +286,10 @@ def test_what_hosts_say_cannot_steer_the_terminal(site: Planned) -> None:
     ran = site.carry_out()
     assert ran.code == 1
     assert "\x1b" not in ran.err
+
+
+def test_what_is_made_is_told_by_what_it_becomes(site: Planned) -> None:
+    site.plan()
+    assert site.carry_out().code == 0
+    err = site.carry_out().err
+    assert re.search(r"planned was created \(content sha256:\w{8}\.\.\., mode 0o644\), and now it would be nothing", err)
