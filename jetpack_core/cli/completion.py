@@ -15,6 +15,8 @@ SHELLS: Final = ("bash", "zsh", "fish")
 PROGRAM: Final = "jetpack"
 _VARIABLE: Final = "_JETPACK_COMPLETE"
 _BASH_LOADS: Final = Path("/usr/share/bash-completion/bash_completion")
+_ZSH_LOADS: Final = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }"
+"""What a `.zshrc` may not do itself, and without which the script ends with an error."""
 _MARK: Final = "# completion of jetpack"
 
 
@@ -65,7 +67,10 @@ def _install(shell: str, script: str) -> str:
         data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
         return _written(data / "bash-completion" / "completions" / PROGRAM, script)
     file = _config(home) / "jetpack" / f"completion.{shell}"
-    start = home / f".{shell}rc"
+    start = home / ".bashrc"
+    if shell == "zsh":
+        start = Path(os.environ.get("ZDOTDIR") or home) / ".zshrc"
+        script = f"{_ZSH_LOADS}\n{script}"
     line = f'source "{file}"  {_MARK}'
     text = start.read_text(errors="surrogateescape") if start.exists() else ""
     if _MARK not in text:

@@ -110,9 +110,19 @@ def test_it_is_installed_once(site: Site) -> None:
     lines = start.read_text().splitlines()
     assert lines[0] == "alias ll='ls -l'"
     assert len(lines) == 2
-    assert Path(lines[1].split('"')[1]).read_text() == site.run("completion", "zsh").out
+    script = Path(lines[1].split('"')[1]).read_text()
+    assert script.endswith(site.run("completion", "zsh").out)
+    # A start file that does not load zsh's completion would end with an error.
+    assert "compinit" in script.splitlines()[0]
     assert site.run("completion", "fish", "--install").code == 0
     assert (site.folder / "home/.config/fish/completions/jetpack.fish").exists()
+
+
+def test_zsh_may_keep_its_files_elsewhere(site: Site) -> None:
+    (site.folder / "zsh").mkdir()
+    assert site.run("completion", "zsh", "--install", ZDOTDIR=str(site.folder / "zsh")).code == 0
+    assert (site.folder / "zsh" / ".zshrc").exists()
+    assert not (site.folder / "home" / ".zshrc").exists()
 
 
 def test_an_unknown_shell_is_asked_for(site: Site) -> None:
