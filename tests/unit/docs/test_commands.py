@@ -3,50 +3,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import pytest
-
-from tests.reading import agrees, blocks_of, calls, plain
-from tests.unit.docs.pages import PAGES, TOP
+from tests.unit.docs.commands import Reader, block, shown
+from tests.unit.docs.pages import TOP
 
 EXAMPLES: Final = TOP / "docs" / "explanation" / "examples.md"
-HERE: Final = Path(__file__).relative_to(TOP).as_posix()
-SHELLS: Final = ("console", "sh", "bash", "shell")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A block of commands on a page."""
-
-    page: str
-    section: str
-    language: str
-    text: str
-
-    @property
-    def first(self) -> str:
-        """Return its first command."""
-        return self.text.splitlines()[0].removeprefix("$ ")
-
-
-def shown() -> Iterator[Shown]:
-    """Yield the blocks of commands of all pages, by the second level's headings."""
-    for page, path in PAGES.items():
-        for part in re.split(r"^## ", f"\n{path.read_text()}", flags=re.MULTILINE):
-            section, _, _ = part.partition("\n")
-            for block in blocks_of(part):
-                if block.language in SHELLS:
-                    yield Shown(page, section.strip(), block.language, block.text)
 
 
 def table(section: str) -> list[list[str]]:
@@ -77,42 +42,11 @@ def test_every_reason_and_test_is_named() -> None:
                 assert (TOP / name).exists(), name
 
 
-@pytest.fixture
-def follow(tmp_path: Path) -> Callable[..., Path]:
-    """Type the commands of a block into a shell, and compare what they print."""
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    (tools / "jetpack").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m jetpack_core.cli "$@"\n')
-    (tools / "jetpack").chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JET_", "XDG_"))}
-    settings = {"HOME": str(tmp_path), "NO_COLOR": "1", "COLUMNS": "100", "PYTHONPATH": str(TOP)}
-    settings["PATH"] = f"{tools}:{os.environ['PATH']}"
-
-    def typed(block: Shown, folder: Path) -> Path:
-        for command, printed in calls(block.text):
-            if command.startswith("cd "):
-                folder /= command.removeprefix("cd ")
-                continue
-            done = subprocess.run(
-                ["sh", "-c", command], cwd=folder, env=kept | settings, capture_output=True, text=True, check=False,
-                timeout=120, start_new_session=True,
-            )  # fmt: skip
-            said = done.stdout + done.stderr
-            assert agrees(printed, said), f"$ {command}\nsaid:\n{plain(said)}\nthe page says:\n{plain(printed)}"
-        return folder
-
-    return typed
-
-
-def block(page: str, first: str) -> Shown:
-    """Return the block of a page that begins with a command."""
-    return next(one for one in shown() if (one.page, one.first) == (page, first))
-
-
-def test_the_readme_shows_an_inventory_and_explains_a_value(tmp_path: Path, follow: Callable[..., Path]) -> None:
+def test_the_readme_shows_an_inventory_and_explains_a_value(tmp_path: Path) -> None:
     shutil.copytree(TOP / "examples", tmp_path / "examples")
-    folder = follow(block("README.md", "cd examples/web"), tmp_path)
-    follow(block("README.md", "jetpack vars stage1 banner_lines"), folder)
+    reader = Reader(tmp_path)
+    folder = reader.follow(block("README.md", "cd examples/web"), tmp_path)
+    reader.follow(block("README.md", "jetpack vars stage1 banner_lines"), folder)
 
 
 CHECKED = """\
@@ -128,21 +62,21 @@ CHECKED = """\
 """
 
 
-def test_check_in_ci_shows_what_check_tells(tmp_path: Path, follow: Callable[..., Path]) -> None:
+def test_check_in_ci_shows_what_check_tells(tmp_path: Path) -> None:
     (tmp_path / ".jetpack.yml").write_text("playbook: site.yml\ninventory: inventory\n")
     (tmp_path / "inventory" / "groups").mkdir(parents=True)
     (tmp_path / "inventory" / "groups" / "web").write_text("hosts: [web1, web2]\n")
     (tmp_path / "inventory" / "group_vars").mkdir()
     (tmp_path / "inventory" / "group_vars" / "web").write_text("port: 80\n")
     (tmp_path / "site.yml").write_text(CHECKED)
-    follow(block("docs/how-to/check-in-ci.md", "jetpack check"), tmp_path)
+    Reader(tmp_path).follow(block("docs/how-to/check-in-ci.md", "jetpack check"), tmp_path)
 
 
-def test_a_module_that_is_not_installed_is_told(tmp_path: Path, follow: Callable[..., Path]) -> None:
+def test_a_module_that_is_not_installed_is_told(tmp_path: Path) -> None:
     (tmp_path / "site.yml").write_text("- name: p\n  groups: [all]\n  tasks:\n    - !frobnicate\n")
-    follow(block("docs/how-to/require-a-plugin.md", "jetpack local -p site.yml"), tmp_path)
+    Reader(tmp_path).follow(block("docs/how-to/require-a-plugin.md", "jetpack local -p site.yml"), tmp_path)
 
 
-def test_the_editor_gets_its_schemas(tmp_path: Path, follow: Callable[..., Path]) -> None:
-    follow(block("docs/how-to/set-up-your-editor.md", "mkdir -p .vscode"), tmp_path)
+def test_the_editor_gets_its_schemas(tmp_path: Path) -> None:
+    Reader(tmp_path).follow(block("docs/how-to/set-up-your-editor.md", "mkdir -p .vscode"), tmp_path)
     assert (tmp_path / ".vscode" / "settings.json").read_text().startswith("{")
