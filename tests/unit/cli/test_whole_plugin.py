@@ -42,7 +42,7 @@ def jetpack_register_tests():
 
 @hookimpl
 def jetpack_register_template_engines():
-    return [Reference(".hb", "all_of_it_code:Braces", "Single braces.")]
+    return [Reference(".braces", "all_of_it_code:Braces", "Single braces.")]
 
 
 @hookimpl
@@ -246,7 +246,7 @@ PLAYBOOK = """
     - !motto {name: guard, path: DIR/motto, text: y, with: {unless_content: DIR/motto}}
     - !shell {name: attempt, cmd: "echo x >> DIR/count; test $(wc -l < DIR/count) = 3", and: {stubborn: 2}}
     - !echo {name: after, msg: x, and: {tells: h}}
-    - !template {src: t.hb, dest: DIR/out}
+    - !template {src: t.braces, dest: DIR/out}
     - !echo {name: choke, msg: "{{ 1 | choke }}", and: {ignore_errors: true}}
     - !echo {name: expand broke, msg: x, with: {breaks: expand}, and: {ignore_errors: true}}
     - !echo {name: route broke, msg: x, with: {breaks: route}, and: {ignore_errors: true}}
@@ -267,7 +267,7 @@ def everything(tmp_path: Path, jetpack: Run) -> tuple[Path, list[dict[str, objec
     (plugins / "all_of_it_code.py").write_text(CODE)
     for name, text in {
         "site.yml": PLAYBOOK.replace("DIR", str(tmp_path)),
-        "templates/t.hb": "host {inventory_hostname}\n",
+        "templates/t.braces": "host {inventory_hostname}\n",
         "inventory/groups/web": "hosts: [a, b]\n",
         "inventory/group_vars/all": "jet_connection: counted\n",
     }.items():
