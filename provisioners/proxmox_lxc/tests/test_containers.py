@@ -120,6 +120,21 @@ def test_what_only_a_new_one_can_have_is_reported(
     assert why in plan.reason
 
 
+def test_the_rest_is_changed_while_what_only_a_new_one_can_have_is_left(make: Make, cluster: Cluster) -> None:
+    guest = make(memory=512).create("web1")
+    wanted = make(memory=1024, unprivileged=False)
+    plan = wanted.plan("web1", found(wanted))
+    assert (plan.action, [change.field for change in plan.changes]) == (GuestAction.UPDATE, ["memory"])
+    assert "unprivileged is fixed once it is made; `rebuild: true` replaces the guest" in plan.reason
+    wanted.update(found(wanted), plan)
+    config = cluster.guests[int(guest.id)]["config"]
+    assert (config["memory"], config["unprivileged"]) == ("1024", "1")
+    left = wanted.plan("web1", found(wanted))
+    assert (left.action, [change.field for change in left.changes]) == (GuestAction.DRIFT, ["unprivileged"])
+    both = make(memory=2048, unprivileged=False, rebuild=True)
+    assert both.plan("web1", found(both)).action is GuestAction.DRIFT
+
+
 def test_a_replacement_keeps_number_and_hardware_address(make: Make, cluster: Cluster) -> None:
     old = make().create("web1")
     before = cluster.guests[int(old.id)]["config"]

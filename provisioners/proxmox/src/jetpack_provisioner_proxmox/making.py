@@ -222,19 +222,22 @@ class Maker:
 
     def update(self, host: str, found: Seen) -> Seen:
         """Return a guest that was changed in place, and restarted where that was asked for."""
-        cold = self._settle(host, found)
+        cold = self._settle(host, found, whole=False)
         if cold and found.running and self._wanted.restart_on_update:
             self._wanted.surroundings.say("restarting it")
             self._guests.stop(found.place, host, self._wanted.shutdown_timeout)
             self._guests.start(found.place, host, self._wanted.start_timeout)
         return self._guests.look(found.place, pool=self._wanted.pool or found.pool)
 
-    def _settle(self, host: str, found: Seen, besides: Mapping[str, object] | None = None) -> bool:
+    def _settle(
+        self, host: str, found: Seen, besides: Mapping[str, object] | None = None, *, whole: bool = True
+    ) -> bool:
         """Bring a guest's configuration, disks and pool to what they are to be; tell whether it needs a restart.
 
         :param besides: What to write even where nothing differs.
+        :param whole: Raise JetpackError where only a new guest would do; otherwise that is left as it is.
         """
-        place, difference = found.place, self._possible(host, found)
+        place, difference = found.place, self._possible(host, found, whole=whole)
         for left in reversed(range(_TRIES)):
             try:
                 self._write(host, place, {**difference.written, **(besides or {})}, found.config)
@@ -244,17 +247,17 @@ class Maker:
                 if not left or not error.says("changed by other user"):
                     raise
             found = self._guests.look(place, pool=found.pool)
-            difference = self._possible(host, found)
+            difference = self._possible(host, found, whole=whole)
         for disk, size in difference.grown.items():
             self._grow(host, place, disk, size)
         if difference.pool is not None:
             self._move(host, place, difference.pool)
         return bool(difference.cold)
 
-    def _possible(self, host: str, found: Seen) -> Difference:
-        """Return in what a guest differs. Raises JetpackError where only a new one would do."""
+    def _possible(self, host: str, found: Seen, *, whole: bool) -> Difference:
+        """Return in what a guest differs. Raises JetpackError where only a new one would do for the whole of it."""
         difference = self._wanted.difference(host, found)
-        if difference.impossible:
+        if difference.impossible and whole:
             names = ", ".join(change.field for change in difference.impossible)
             raise JetpackError(f"{host} ({found.place.vmid}): {names}: {difference.why_impossible}")
         return difference

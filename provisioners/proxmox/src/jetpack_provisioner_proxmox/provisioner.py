@@ -115,6 +115,8 @@ class ProxmoxGuest(Provisioner):
     """With `clone`, copy its disks; with `false` they are linked, where that is a template."""
     start_on_create: bool = True
     """Whether a new guest is started."""
+    rebuild: bool = False
+    """Replace it where only a new guest could have what is wanted."""
     restart_on_update: bool = False
     """Restart it when a change takes effect only then."""
     create_timeout: Seconds = 900
@@ -250,13 +252,14 @@ class ProxmoxGuest(Provisioner):
         if guest is None:
             return GuestPlan(GuestAction.CREATE, self._maker().summary(host))
         difference = self.difference(host, seen(guest))
-        if difference.impossible:
+        if difference.impossible and (self.rebuild or not difference.changes):
             changes = (*difference.impossible, *difference.changes)
             return GuestPlan(GuestAction.DRIFT, changes, difference.why_impossible)
         if not difference.changes:
             return GuestPlan(GuestAction.NONE)
-        reason = self._later(difference) if guest.running else ""
-        return GuestPlan(GuestAction.UPDATE, difference.changes, reason)
+        later = self._later(difference) if guest.running else ""
+        reasons = [text for text in (later, _left(difference)) if text]
+        return GuestPlan(GuestAction.UPDATE, difference.changes, "; ".join(reasons))
 
     def difference(self, host: str, found: Seen) -> Difference:
         """Return in what a guest differs from the parameters."""
@@ -330,3 +333,10 @@ class ProxmoxGuest(Provisioner):
 
 def _is(stem: str, key: str) -> bool:
     return key.startswith(stem) and key.removeprefix(stem).isdecimal()
+
+
+def _left(difference: Difference) -> str:
+    """Return what is to be said of what no update can change."""
+    if not difference.impossible:
+        return ""
+    return f"left as it is: {difference.why_impossible}; `rebuild: true` replaces the guest"
