@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final
 
+from jetpack_core.engine.arenas import share_heap
 from jetpack_core.engine.context import HostRun, RunContext
 from jetpack_core.engine.descriptors import make_room
 from jetpack_core.engine.endpoints import Endpoints
@@ -71,6 +72,7 @@ def run_playbooks(
     """
     run = _Run(playbooks, inventory, registry, settings, views, guests, progress or Progress(), approval)
     make_room(len(inventory.hosts))
+    share_heap(len(inventory.hosts))
     with rarely_collected():
         return asyncio.run(run.run())
 
