@@ -9,6 +9,7 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from jetpack_core.analysis.texts import looped_over
 from jetpack_core.content.fields import fields_of
 from jetpack_core.content.parameter_reading import code_of
 from jetpack_core.content.parameters import UNSAFE, render_value
@@ -54,6 +55,8 @@ class Fault:
     error: JetpackError | None
     """What was raised; None where only names are missing that a rendering may not reach."""
     variables: Mapping[str, object]
+    doubtful: str
+    """Why the task may have been skipped before; empty when it gets there for sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class WrongValue:
     code: str
     message: str
     hint: str
+    doubtful: str
+    """Why the task may have been skipped before; empty when it gets there for sure."""
 
 
 @dataclass(slots=True)
@@ -80,8 +85,8 @@ class Examined:
     doubtful: str = ""
     """Why it may be skipped; empty when it runs for sure, once the host gets there."""
     delegates: set[str] = field(default_factory=set)
-    runs: bool = True
-    """False where it is skipped for sure."""
+    acting: set[int] = field(default_factory=set)
+    """The numbers of the items that are not skipped for sure; that of a task without a loop is 0."""
 
 
 class Examiner:
@@ -101,10 +106,9 @@ class Examiner:
         texts = self._texts.of(task)
         shape = self._shape(task)
         scope = TaskScope(self._templates, variables(texts.names))
-        if not self._guards(task, shape.once_guards, texts, scope, found):
-            return found
-        for names in self._items(task, shape, texts, scope, found):
-            self._item(task, shape, texts, scope.with_names(names), found, host)
+        if self._guards(task, shape.once_guards, texts, scope, found):
+            for number, names in enumerate(self._items(task, shape, texts, scope, found)):
+                self._item(task, shape, texts, scope.with_names(names), found, host, number)
         return found
 
     def _shape(self, task: Task) -> TaskShape:
@@ -120,10 +124,10 @@ class Examiner:
         try:
             value = run(*arguments)
         except UnknownValueError:
-            found.faults.append(Fault(texts, None, scope.variables))
+            found.faults.append(Fault(texts, None, scope.variables, found.doubtful))
             return Sign.UNKNOWN
         except JetpackError as error:
-            found.faults.append(Fault(texts, error, scope.variables))
+            found.faults.append(Fault(texts, error, scope.variables, found.doubtful))
             return Sign.FAILED
         except Exception:  # noqa: BLE001 - what a plugin cannot do with unknown values is for the run to tell
             return Sign.UNKNOWN
@@ -136,13 +140,13 @@ class Examiner:
         for use in _uses(task, guards):
             if not isinstance(use.modifier, Condition):
                 self._render_all(texts.modifiers.get(use.name, ()), scope, found)
+                found.doubtful = found.doubtful or f"whether `{use.name}` lets it run"
                 continue
             expression = use.modifier.value
             value = self._attempt(texts.modifiers[use.name], scope, found, _truth, scope, expression)
             if value is Sign.UNKNOWN:
                 found.doubtful = found.doubtful or f"whether the condition {expression} holds"
             elif value is not True:
-                found.runs = False
                 return False
         return True
 
@@ -158,20 +162,23 @@ class Examiner:
             items = self._attempt(texts.modifiers.get(use.name, ()), scope, found, use.modifier.expand, scope)
             if items is Sign.FAILED:
                 return ()
+            if items is Sign.UNKNOWN and _is_path(texts.modifiers.get(use.name, ())):
+                # A list that is known, with something unknown in it.
+                items = looped_over(texts, scope.variables) or items
             if isinstance(items, Sequence):
-                if not items:
-                    found.runs = False
                 return [{"item": item, "item_index": index} for index, item in enumerate(items[:_ENOUGH])]
+            found.doubtful = found.doubtful or "whether there are items to loop over"
             return [dict.fromkeys(_ITEM, Unknown("the items are known in a run only"))]
         return ({},)
 
     def _item(
-        self, task: Task, shape: TaskShape, texts: TaskTexts, scope: TaskScope, found: Examined, host: str
+        self, task: Task, shape: TaskShape, texts: TaskTexts, scope: TaskScope, found: Examined, host: str, number: int
     ) -> None:
         if shape.route:
             scope = scope.with_names({"delegate_host": host})
         if not self._guards(task, shape.item_guards, texts, scope, found):
             return
+        found.acting.add(number)
         self._route(task, shape, texts, scope, found, host)
         for use in task.modifiers:
             if type(use.modifier).question is not Modifier.question:
@@ -271,7 +278,7 @@ class Examiner:
         shown = {fields[name].shown: name for name in task.parameters}
         for fault in wrong:
             name = shown.get(str(fault.path[0])) if fault.path else None
-            found.wrong.append(WrongValue(name or "", code_of(fault), sentence(fault), fault.hint))
+            found.wrong.append(WrongValue(name or "", code_of(fault), sentence(fault), fault.hint, found.doubtful))
 
     def _named_files(
         self, task: Task, values: Mapping[str, object], open_paths: list[tuple[str | int, ...]]
@@ -306,6 +313,11 @@ def _rendered_value(parameter: Parameter, reading: Reading, scope: TaskScope, *,
     if unknown is not None:
         unknown.refuse()
     return value
+
+
+def _is_path(texts: Sequence[Text]) -> bool:
+    """Tell whether what is looped over is a variable, or a value in one, as it stands."""
+    return any(text.text.strip() == ".".join(map(str, path)) for text in texts for path in text.mentions.paths)
 
 
 def _truth(scope: TaskScope, expression: str) -> bool:

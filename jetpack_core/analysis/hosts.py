@@ -24,6 +24,7 @@ OF_EACH_HOST: Final = frozenset({"inventory_hostname", "inventory_hostname_short
 BUILT_IN: Final = OF_EACH_HOST | {"groups", "hostvars", "item", "item_index", "jet_play_hosts"}
 """Names that Jetpack gives a meaning; a variable of that name hides it, or is hidden."""
 _PROVISION: Final = "provision"
+_AWAY: Final = ("absent", "stopped")
 _LEARNED: Final = ("jet_ssh_", "jet_connection")
 
 Place = tuple[int, int]
@@ -51,8 +52,8 @@ class PlayHosts:
         self._earlier = earlier
         self.play = play
         known = [group for group in play.groups if group in inventory.groups]
-        self.names = inventory.select(known)
         self._inventory = inventory
+        self.names = tuple(name for name in inventory.select(known) if not self._is_away(name, extra))
         self._extra = extra
         self._timeline = timeline
         self._vault = vault
@@ -101,7 +102,7 @@ class PlayHosts:
 
         :param order: the task's number in the play.
         """
-        made = self._made(host, names, order)
+        made = self._made(host, role, names, order)
         own = names & self._names_of(host)
         rest = names - own
         key = (self._inventory.hosts[host].groups, id(role), rest, frozenset(made))
@@ -118,14 +119,24 @@ class PlayHosts:
             for layer in self.layers(host, role)
         )
 
-    def _made(self, host: str, names: frozenset[str], order: int) -> dict[str, object]:
+    def _made(self, host: str, role: RoleScope | None, names: frozenset[str], order: int) -> dict[str, object]:
         """Return what facts and results of earlier tasks may be."""
         found: dict[str, object] = {}
         for name in self._timeline.among(names):
             maker = self._timeline.before(name, self.number, order, host)
             if maker is not None and maker.name is not None:
                 found[name] = Unknown(f"only the task {maker.task.name!r} can tell")
+        maker = self._timeline.of_any_before(self.number, order, host)
+        if maker is not None:
+            # What nothing else defines stays missing, so that it can be told that this task may define it.
+            known = {name for layer in self.layers(host, role) for name in layer.values}
+            unknown = Unknown(f"the task {maker.task.name!r} may set it")
+            found.update(dict.fromkeys(names & known - found.keys(), unknown))
         return found
+
+    def defines(self, host: str, role: RoleScope | None, name: str) -> bool:
+        """Tell whether a variable is there whatever tasks do."""
+        return any(name in layer.values for layer in self.layers(host, role))
 
     def _magic(self, host: str, names: frozenset[str]) -> dict[str, object]:
         values: dict[str, object] = {
@@ -146,6 +157,14 @@ class PlayHosts:
     def may_be_learned(self, host: str, name: str) -> bool:
         """Tell whether a variable may become known when the host is provisioned."""
         return name.startswith(_LEARNED) and _PROVISION in self._inventory.variables(host)
+
+    def _is_away(self, host: str, extra: Mapping[str, object]) -> bool:
+        """Tell whether a host is a guest that is not to be there, so that no task runs on it."""
+        if not any(_PROVISION in layer.values for layer in self._inventory.layers(host)):
+            return False
+        wanted = [values.get(_PROVISION) for values in (self._inventory.variables(host), extra)]
+        states = [dict.get(one, "state") for one in wanted if isinstance(one, dict)]
+        return next((state for state in reversed(states) if state is not None), None) in _AWAY
 
     def covered(
         self, look: Callable[[frozenset[str]], Mapping[str, object]], names: frozenset[str]

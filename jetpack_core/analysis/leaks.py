@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.analysis.findings import Finding, Severity
+from jetpack_core.analysis.judging import judged, only_a_run_can_tell
+from jetpack_core.analysis.texts import looped_over
 from jetpack_core.content.fields import Reading, fields_of
 from jetpack_core.contracts.attributes import FileAttributes
 from jetpack_core.contracts.encrypted import is_age
@@ -15,8 +18,9 @@ from jetpack_core.secrets.values import Sealed, holds_sealed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from jetpack_core.analysis.examine import Examined
     from jetpack_core.analysis.places import Places
-    from jetpack_core.analysis.texts import TaskTexts, Text, Texts
+    from jetpack_core.analysis.texts import Text, Texts
     from jetpack_core.content.model import Parameter, Task
 
 IN_ARGV: Final = "secret-in-argv"
@@ -36,20 +40,21 @@ class Leaks:
         self._texts = texts
         self._places = places
 
-    def of(self, task: Task, values: Mapping[str, object]) -> Iterator[Finding]:
+    def of(self, task: Task, values: Mapping[str, object], examined: Examined) -> Iterator[Finding]:
         """Yield the leaks of a task.
 
         :param values: the variables it mentions, secrets among them sealed.
         """
         texts = self._texts.of(task)
-        items = _items(texts, values)
+        items = [item for number, item in enumerate(looped_over(texts, values)) if number in examined.acting]
         fields = fields_of(task.module_class).by_name
         written = False
         for name, parameter in task.parameters.items():
             for text, path, sure in _secrets(parameter, texts.parameters.get(name, ()), values, items):
                 reading = fields[name].reading
                 written = written or (sure and name not in _ATTRIBUTES and not reading.host_path)
-                yield from self._in_parameter(task, name, reading, parameter, text, path, sure=sure)
+                for finding in self._in_parameter(task, name, reading, parameter, text, path, sure=sure):
+                    yield _if_it_runs(finding, task, examined.doubtful)
         in_file = any(sure for file in texts.files for _, _, sure in _in_text(file.text, values, items))
         if written or in_file or _is_encrypted(task):
             yield from self._readable(task)
@@ -125,18 +130,12 @@ def _look(value: object, keys: Sequence[str | int]) -> bool | None:
     return False if holds_sealed(value) else None
 
 
-def _items(texts: TaskTexts, values: Mapping[str, object]) -> Sequence[object]:
-    """Return the items of a loop over a variable."""
-    for text in texts.modifiers.get("items", ()):
-        for path in text.mentions.paths:
-            value: object = values.get(str(path[0]))
-            for key in path[1:]:
-                value = dict.get(value, str(key)) if isinstance(value, dict) else None
-            if isinstance(value, list):
-                return list(list.__iter__(value))
-            if isinstance(value, dict):
-                return [{"key": key, "value": one} for key, one in dict.items(value)]
-    return ()
+def _if_it_runs(finding: Finding, task: Task, doubtful: str) -> Finding:
+    """Return a finding that is an error only where its task runs, and its failure counts."""
+    if finding.severity is not Severity.ERROR:
+        return finding
+    severity, message = judged(task, finding.message, only_a_run_can_tell(doubtful))
+    return replace(finding, severity=severity, message=message)
 
 
 def _is_exposed(reading: Reading) -> bool:

@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.analysis.examine import Examined, Examiner
-from jetpack_core.analysis.findings import Finding, Findings, Severity, joined
+from jetpack_core.analysis.findings import Finding, Findings, joined
 from jetpack_core.analysis.handlers import Notifications
 from jetpack_core.analysis.hosts import OF_EACH_HOST, PlayHosts
+from jetpack_core.analysis.judging import judged, only_a_run_can_tell
 from jetpack_core.analysis.leaks import Leaks
 from jetpack_core.analysis.places import Places
 from jetpack_core.analysis.shadows import Shadows
@@ -106,8 +107,8 @@ class _Analysis:
                 unit = TaskOnHost(task, texts, order, hosts, host)
                 for finding in (*verdicts.of(unit, examined), *self._delegates(task, examined, inventory)):
                     collected.add(finding, alike)
-                if self._vault.in_use and examined.runs:
-                    for finding in leaks.of(task, look(texts.names)):
+                if self._vault.in_use and examined.acting:
+                    for finding in leaks.of(task, look(texts.names), examined):
                         collected.add(finding, alike)
                 rendered.append((task, examined.notifies, examined.notifies_unknown))
         self._notifications.add(hosts.play, rendered)
@@ -119,7 +120,7 @@ class _Analysis:
                 use = next((use for use in task.modifiers if use.name == "delegate_to"), None)
                 position = use.position if use is not None else task.position
                 message = f"the inventory has no host {name!r} to delegate to"
-                severity = Severity.MAYBE if examined.doubtful else Severity.ERROR
+                severity, message = judged(task, message, only_a_run_can_tell(examined.doubtful))
                 hint = nearest(name, inventory.hosts) or "list what it has: jetpack show-inventory"
                 yield Finding("unknown-host", severity, position, message, hint, source_line=self.places.line(position))
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -76,6 +76,20 @@ class TaskTexts:
     def asked(self) -> frozenset[str]:
         """Return the variables of which the task asks anywhere whether they are there."""
         return frozenset().union(*(text.mentions.names - text.mentions.needed for text in self.every))
+
+
+def looped_over(texts: TaskTexts, values: Mapping[str, object]) -> Sequence[object]:
+    """Return the items of a loop over a variable, as far as a path leads to them; none where that cannot be told."""
+    for text in texts.modifiers.get("items", ()):
+        for path in text.mentions.paths:
+            value: object = values.get(str(path[0]))
+            for key in path[1:]:
+                value = dict.get(value, str(key)) if isinstance(value, dict) else None
+            if isinstance(value, list):
+                return list(list.__iter__(value))
+            if isinstance(value, dict):
+                return [{"key": key, "value": one} for key, one in dict.items(value)]
+    return ()
 
 
 class Texts:

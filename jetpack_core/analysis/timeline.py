@@ -70,6 +70,12 @@ class Timeline:
                 found = found or maker
         return found
 
+    def of_any_before(self, play: int, order: int, host: str) -> Maker | None:
+        """Return what may make any variable at all before a task of a play begins on a host."""
+        return next(
+            (one for one in self._of_any if host in self._members[one.play] and self._precedes(one, play, order)), None
+        )
+
     def _precedes(self, maker: Maker, play: int, order: int) -> bool:
         """Tell whether a task may have run before another; handlers run in any order, behind all tasks."""
         tasks = self._tasks[maker.play]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from jinja2.utils import missing
 
 from jetpack_core.analysis.findings import Finding, Severity
+from jetpack_core.analysis.judging import judged, only_a_run_can_tell
 from jetpack_core.analysis.timeline import fact_names, may_skip
 from jetpack_core.contracts.unknown import Unknown
 from jetpack_core.records import Position
@@ -63,11 +64,11 @@ class Verdicts:
     def of(self, unit: TaskOnHost, examined: Examined) -> Iterator[Finding]:
         """Yield what was found about a task on a host."""
         for fault in examined.faults:
-            yield from self._fault(unit, fault, examined.doubtful)
+            yield from self._fault(unit, fault)
         for wrong in examined.wrong:
-            yield self._wrong(unit, wrong, examined.doubtful)
+            yield self._wrong(unit, wrong)
 
-    def _fault(self, unit: TaskOnHost, fault: Fault, doubtful: str) -> Iterator[Finding]:
+    def _fault(self, unit: TaskOnHost, fault: Fault) -> Iterator[Finding]:
         told = False
         cause = fault.error.__cause__ if fault.error is not None else None
         raised = str(cause.name) if isinstance(cause, MissingValueError) and cause.owner is missing else None
@@ -77,11 +78,11 @@ class Verdicts:
                     sure = name == raised or (name in text.mentions.sure and name not in unit.texts.asked)
                     if sure or (name in text.mentions.needed and name not in unit.texts.asked):
                         told = told or name == raised
-                        yield from self._missing(unit, text, name, sure=sure, doubtful=doubtful)
+                        yield from self._missing(unit, text, name, sure=sure, doubtful=fault.doubtful)
                 elif name in text.mentions.needed and isinstance(fault.variables[name], Unknown):
                     yield from self._uncertain(unit, text, name)
         if fault.error is not None and not told and fault.texts:
-            yield self._failed(fault.texts[0], fault.error, doubtful)
+            yield self._failed(unit.task, fault.texts[0], fault.error, fault.doubtful)
 
     def _missing(self, unit: TaskOnHost, text: Text, name: str, *, sure: bool, doubtful: str) -> Iterator[Finding]:
         """Yield the finding for a variable that nothing known defines."""
@@ -91,13 +92,10 @@ class Verdicts:
         if not reason and not sure:
             reason = "a run may not get to where it is used"
         if not reason and doubtful:
-            reason = f"only a run can tell {doubtful}"
-        message = f"nothing defines the variable {name!r}"
-        severity = Severity.MAYBE if reason else Severity.ERROR
+            reason = only_a_run_can_tell(doubtful)
+        severity, message = judged(unit.task, f"nothing defines the variable {name!r}", reason)
         position = self._places.of_name(text, name)
-        yield self._finding(
-            UNDEFINED, severity, position, f"{message}; {reason}" if reason else message, self._hint(unit, name)
-        )
+        yield self._finding(UNDEFINED, severity, position, message, self._hint(unit, name))
 
     def _may_be_there(self, unit: TaskOnHost, name: str) -> str:
         maker = self._timeline.before(name, unit.hosts.number, unit.order, unit.host)
@@ -110,27 +108,25 @@ class Verdicts:
         maker = self._timeline.before(name, unit.hosts.number, unit.order, unit.host)
         if maker is None or maker.certain or name in unit.texts.asked or _under_same_conditions(unit.task, maker):
             return
+        if unit.hosts.defines(unit.host, unit.task.role, name):
+            return
         message = f"the variable {name!r} may not be there: only the task {maker.task.name!r} makes it, and {maker.why}"
         hint = f"give it a default: {name} | default(VALUE), or ask first: {name} is defined"
         yield self._finding(UNDEFINED, Severity.MAYBE, self._places.of_name(text, name), message, hint)
 
-    def _failed(self, text: Text, error: JetpackError, doubtful: str) -> Finding:
+    def _failed(self, task: Task, text: Text, error: JetpackError, doubtful: str) -> Finding:
         code = UNDEFINED if isinstance(error.__cause__, MissingValueError) else TEMPLATE_VALUE
         position, message = text.position, error.message
         if text.form is Form.FILE:
             position, message = _in_file(text, message)
-        severity = Severity.MAYBE if doubtful else Severity.ERROR
-        if doubtful:
-            message = f"{message}; only a run can tell {doubtful}"
+        severity, message = judged(task, message, only_a_run_can_tell(doubtful))
         return self._finding(code, severity, position, message, error.hint)
 
-    def _wrong(self, unit: TaskOnHost, wrong: WrongValue, doubtful: str) -> Finding:
+    def _wrong(self, unit: TaskOnHost, wrong: WrongValue) -> Finding:
         parameter = unit.task.parameters.get(wrong.parameter)
         position = parameter.position if parameter is not None else unit.task.position
         message = wrong.message if wrong.parameter else f"!{unit.task.module} {wrong.message}"
-        severity = Severity.MAYBE if doubtful else Severity.ERROR
-        if doubtful:
-            message = f"{message}; only a run can tell {doubtful}"
+        severity, message = judged(unit.task, message, only_a_run_can_tell(wrong.doubtful))
         origins = self._origins(unit, wrong.parameter)
         hint = "; ".join(filter(None, (wrong.hint, *(f"{name!r} is set at {place}" for place, name in origins))))
         return self._finding(wrong.code, severity, position, message, hint, origins)

@@ -118,10 +118,10 @@ def guarded(kind: Kind, name: str, function: Function) -> Function:
             what = type(argument)
             lazy = lazy or what in LAZY
             if what is Unknown or (what is MissingValue and not takes_undefined):
-                refuse_placeholders(args)
+                refuse_placeholders((argument,))
         if lazy:
             args = tuple(map(opened, args))
-            refuse_placeholders(args)
+            refuse_placeholders(tuple(one for one in args if type(one) is Unknown or not takes_undefined))
         try:
             return function(*args, **kwargs)
         except (UnknownValueError, TemplateError, UndefinedError, SecretError):

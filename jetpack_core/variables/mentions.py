@@ -46,13 +46,15 @@ def mentions(environment: VariablesEnvironment, form: Form, text: str) -> Mentio
         raise syntax.fault_at(text, 0, in_plain_words(error)) from error
     names = frozenset(found - environment.globals.keys() - {syntax.RESULT})
     needed = names - frozenset(syntax.guarded_names(tree))
-    sure = needed & frozenset(name for statement in tree.body for name in _sure(statement))
+    sure = needed & frozenset(name for statement in tree.body for name in _sure(statement)) - _assigned(tree)
     paths = frozenset(path for path in _paths(tree) if path[0] in names)
     return Mentions(names, needed, sure, paths)
 
 
 _GUARDS: Final = frozenset({"default", "d", "defined", "undefined"})
 _SKIPPED: Final = (nodes.Macro, nodes.CallBlock, nodes.FilterBlock, nodes.Block)
+_KEEPING: Final = (nodes.Assign, nodes.AssignBlock, nodes.Dict, nodes.List, nodes.Tuple, nodes.With)
+"""What takes undefined values in; whether that matters depends on what is done with it."""
 
 
 def _sure(node: nodes.Node) -> Iterator[str]:
@@ -65,9 +67,13 @@ def _sure(node: nodes.Node) -> Iterator[str]:
         yield from _sure(part)
 
 
+def _assigned(tree: nodes.Node) -> frozenset[str]:
+    """Return the names that a text sets anywhere, perhaps only where a condition holds."""
+    return frozenset(node.name for node in syntax.walk(tree) if isinstance(node, nodes.Name) and node.ctx != "load")
+
+
 _FIRST: Final = {
     nodes.And: "left",
-    nodes.Assign: "node",
     nodes.CondExpr: "test",
     nodes.For: "iter",
     nodes.If: "test",
@@ -78,12 +84,16 @@ _FIRST: Final = {
 
 def _reached(node: nodes.Node) -> Iterable[nodes.Node]:
     """Return the parts of a node that are looked at whenever it is."""
+    if isinstance(node, nodes.Assign) and isinstance(node.target, nodes.Name) and node.target.name == syntax.RESULT:
+        return (node.node,)
     if type(node) in _FIRST:
         first: nodes.Node = getattr(node, _FIRST[type(node)])
         return (first,)
     if isinstance(node, nodes.Compare):
         return (node.expr, node.ops[0].expr)
-    if isinstance(node, _SKIPPED) or (isinstance(node, nodes.Filter | nodes.Test) and node.name in _GUARDS):
+    if isinstance(node, (*_SKIPPED, *_KEEPING)) or (
+        isinstance(node, nodes.Filter | nodes.Test) and node.name in _GUARDS
+    ):
         return ()
     return node.iter_child_nodes()
 
