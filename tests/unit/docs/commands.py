@@ -31,8 +31,8 @@ class Shown:
 
     @property
     def first(self) -> str:
-        """Return its first command."""
-        return self.text.splitlines()[0].removeprefix("$ ")
+        """Return its first command, without a comment behind it."""
+        return re.sub(r"\s+#.*", "", self.text.splitlines()[0].removeprefix("$ "))
 
 
 def shown() -> Iterator[Shown]:

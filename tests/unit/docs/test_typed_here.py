@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.reading import blocks
-from tests.unit.docs.commands import Reader, block, shown
+from tests.reading import blocks, blocks_of
+from tests.unit.docs.commands import Reader, block, plain_blocks, shown
 from tests.unit.docs.pages import PAGES, TOP
 
 
@@ -116,6 +116,20 @@ def test_examples_of_plugins_do_what_they_say(
     said = reader.works(here(told.text, tmp_path), tmp_path)
     assert said.count("The host matches, nothing was changed.") == 1
     assert (tmp_path / "scratch" / made[0]).read_text() == made[1]
+
+
+def test_a_template_in_handlebars_renders_as_its_page_says(tmp_path: Path, reader: Reader) -> None:
+    page = "plugins/handlebars/README.md"
+    text = here(PAGES[page].read_text(), tmp_path)
+    (tmp_path / "templates").mkdir()
+    (template,) = (one for one in plain_blocks(text) if "{{#each" in one)
+    (tmp_path / "templates" / "motd.hb").write_text(template)
+    (playbook,) = (one.text for one in blocks_of(text) if one.language == "yaml")
+    (tmp_path / "motd.yml").write_text(playbook)
+    said = reader.works(commands(page, "jetpack local -p motd.yml"), tmp_path)
+    assert said.count("The host matches, nothing was changed.") == 1
+    made = (tmp_path / "scratch" / "jetpack-handlebars-example").read_text()
+    assert made == "Welcome to WEB1.\n0. nginx on port 80\n1. cron\n"
 
 
 def here(text: str, folder: Path) -> str:
