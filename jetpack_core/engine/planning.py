@@ -117,6 +117,8 @@ class PlannedTask:
     looped: bool = False
     scopes: list[tuple[object, TaskScope]] = field(default_factory=list)
     items: list[PlannedItem | None] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
+    """What guards of all items want to be told where anything is to be done."""
 
     @property
     def only_reads(self) -> bool:
@@ -138,7 +140,7 @@ async def plan_task(unit: TaskOnHost) -> PlannedTask:
     planned = PlannedTask(unit.stamp())
     try:
         scope = unit.scope()
-        planned.skip = await _first_guard(unit, scope)
+        planned.skip, planned.warnings = await _first_guard(unit, scope)
         if planned.skip is None:
             _expand(unit, scope, planned)
     except Exception as error:  # noqa: BLE001 - whatever a guard or expression raises is the task's failure
@@ -149,13 +151,13 @@ async def plan_task(unit: TaskOnHost) -> PlannedTask:
     return planned
 
 
-async def _first_guard(unit: TaskOnHost, scope: TaskScope) -> str | None:
-    """Ask the guards that hold for all items at once."""
+async def _first_guard(unit: TaskOnHost, scope: TaskScope) -> tuple[str | None, tuple[str, ...]]:
+    """Ask the guards that hold for all items at once; returns the reason to skip, and their warnings."""
     guards = unit.shape.once_guards
     if not guards:
-        return None
+        return None, ()
     host, address = _meet(unit, scope, initial_route(unit))
-    return await _ask_guards(guards, host, address)
+    return await _ask_guards(guards, host, address), tuple(host.warnings)
 
 
 async def _ask_guards(guards: Sequence[Modifier], host: EngineHost, address: Address) -> str | None:
@@ -222,9 +224,21 @@ async def plan_item(unit: TaskOnHost, planned: PlannedTask, index: int) -> Plann
             found.skip, found.plan = await guarded(asking, lambda: _plan_module(unit, found))
         else:
             found.plan = await _plan_module(unit, found)
+        _pass_on_warnings(planned, index, found)
     except Exception as error:  # noqa: BLE001 - whatever a module or template raises is the task's failure
         found.error = error
     return found
+
+
+def _pass_on_warnings(planned: PlannedTask, index: int, found: PlannedItem) -> None:
+    """Let the first item that has something to do tell what the guards of all items warned of."""
+    if planned.warnings and _needed(found) and not any(map(_needed, planned.items[:index])):
+        for text in planned.warnings:
+            found.host.warn(text)
+
+
+def _needed(item: PlannedItem | None) -> bool:
+    return item is not None and item.plan is not None and item.plan.needed
 
 
 def _route(unit: TaskOnHost, scope: TaskScope, found: PlannedItem) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -197,3 +198,15 @@ def test_each_step_is_asked_about(
     assert ran.code == code
     (finished,) = ran.of(RunFinished)
     assert finished.interrupted is (code == 130)
+
+
+@pytest.mark.parametrize("loop", ["", ", items: '[1, 2]'"])
+def test_a_plan_tells_of_the_window_outside_of_which_nothing_would_be_done(play: Play, world: World, loop: str) -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(days=2)).strftime("%a 12:00-12:01 UTC")
+    text = f"- {{name: p, groups: [web], tasks: [!keep {{path: /a, text: x, with: {{window: {tomorrow}{loop}}}}}]}}"
+    ran = play(text, planning=True)
+    assert [one.warnings for one in ran.results("a") if one.warnings] == [(f"acts only within {tomorrow}",)]
+    assert play(text).statuses("a")[0][1] == "skipped"
+
+    world("a").files["/a"] = b"x"
+    assert not any(one.warnings for one in play(text, planning=True).results("a"))
