@@ -150,6 +150,11 @@ class Arguments:
             return "yes" if value else "no"
         return None if value is None else str(value)
 
+    def number(self, *names: str) -> object:
+        """Take a number, or a template for it; in the short form it stands there as text."""
+        value = self.take(*names)
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
+
     def expression(self, *names: str) -> str | None:
         """Take a parameter that is an expression without braces."""
         value = self.raw(*names)

@@ -15,6 +15,7 @@ from jetpack_core.conversion.expressions import Rewriter
 from jetpack_core.conversion.ledger import Ledger
 from jetpack_core.conversion.loops import loop_key
 from jetpack_core.conversion.registers import Result, kind_of
+from jetpack_core.conversion.writing import Flow
 from jetpack_core.errors import ContentError
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Desk:
     """What converted tasks notify."""
     shared: set[str] = field(default_factory=set)
     """Variables that are defined in more than one place."""
+    tags: set[str] = field(default_factory=set)
+    """Every tag of the original."""
     plugins: set[str] = field(default_factory=set)
     """The packages that the result needs."""
     used: set[Path] = field(default_factory=set)
@@ -71,12 +74,21 @@ class Desk:
             return None
         return root
 
+    def for_all_tags(self) -> dict[str, object]:
+        """Return the modifiers of a task that must run whatever `--tags` says."""
+        tags = sorted(tag for tag in self.tags if "{{" not in tag)
+        return {"with": {"tags": Flow(tags)}} if tags else {}
+
     def survey(self, root: Node | None) -> None:
         """Note what a file registers and notifies."""
         for node in _mappings(root):
             name, notify = node.get("register"), node.get("notify")
             if isinstance(name, Scalar):
                 self.results[name.text] = _result_of(node)
+            tags = node.get("tags")
+            for one in tags.items if isinstance(tags, Sequence) else [tags]:
+                if isinstance(one, Scalar):
+                    self.tags |= {part.strip() for part in one.text.split(",")} - {"", "always", "never"}
             for one in notify.items if isinstance(notify, Sequence) else [notify]:
                 if isinstance(one, Scalar):
                     self.all_notified.add(one.text)

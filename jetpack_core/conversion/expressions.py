@@ -302,7 +302,7 @@ def _rename_facts_of_others(tokens: list[Token], place: int) -> None:
         end, name = ends[0], keys[0]
     else:
         return
-    new = names.FACTS.get(name, "")
+    new = names.CONNECTION.get(name) or names.FACTS.get(name, "")
     if not new.isidentifier():
         raise Refused(f"there is no fact of another host for {name}", "see docs/reference/facts.md")
     tokens[at:end] = [Token("operator", "."), Token("attribute", new)]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -75,6 +76,11 @@ _REFUSED: Final = {
     "delegate_facts": "act on the other host in a play of its own",
 }
 _COMMANDS: Final = frozenset({"command", "shell", "script", "external"})
+_IN_PARENTHESES: Final = re.compile(r"\(([^()]*)\)")
+_USE_ENVIRONMENT: Final = frozenset(
+    {"apk", "apt", "dnf", "download", "git", "homebrew", "package", "pacman", "pip", "unpack", "yum", "zypper"}
+)
+"""Modules whose programs look at variables such as http_proxy."""
 _DEFAULT_RETRIES: Final = 3
 _DEFAULT_DELAY: Final = 5
 
@@ -187,7 +193,7 @@ def attach(made: Made, inherited: Inherited, keys: Mapping[str, object], registe
         before["tags"] = Flow(inherited.tags)
     if inherited.env and made.tag in _COMMANDS:
         made.parameters["env"] = dict(inherited.env)
-    elif inherited.env and made.tag not in {"set", "debug", "echo", "assert", "fail", "stat", "facts"}:
+    elif inherited.env and made.tag in _USE_ENVIRONMENT:
         notes.append((f"`environment` has no effect on !{made.tag}", "set it on the host, as in /etc/environment"))
     _results(made, inherited.rewriter, keys, register, notes)
     if inherited.ignore_errors:
@@ -198,7 +204,8 @@ def attach(made: Made, inherited: Inherited, keys: Mapping[str, object], registe
 def join(conditions: tuple[str, ...]) -> str:
     """Return one condition for several that must all hold."""
     if len(conditions) == 1:
-        return conditions[0]
+        bare = _IN_PARENTHESES.fullmatch(conditions[0])
+        return bare[1] if bare else conditions[0]
     return " and ".join(f"({one})" if " or " in one or " if " in one else one for one in conditions)
 
 

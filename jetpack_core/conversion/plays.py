@@ -235,7 +235,7 @@ class Playbooks:
         roles = self._roles(given.get("roles"), lists, around)
         first: list[Block] = []
         if keywords.truth(keys.get("gather_facts", True)):
-            first.append(Block(["- !facts"]))
+            first.append(Block(["- !facts", *lines_of(self._desk.for_all_tags(), 2)]))
         sets = variables.sets()
         first += [Block(sets)] if sets else []
         first += lists.convert(given.get("pre_tasks"), around)

@@ -253,7 +253,9 @@ def _title(node: Node) -> str:
     if isinstance(name, Scalar) and name.text:
         return f"task {name.text!r}"
     known = [key for key in node.keys() if key not in keywords.TASK_KEYS]  # noqa: SIM118 - it is no dict
-    return f"task {known[0] if known else 'block'}"
+    if known:
+        return f"task {known[0]}"
+    return "a block" if node.get("block") is not None else "a task"
 
 
 def _module(node: Mapping) -> tuple[str, Node]:

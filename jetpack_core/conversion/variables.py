@@ -175,7 +175,11 @@ class Variables:
             shown = rewriter.template(value)
         else:
             shown = f"{{{{ {literal(value, rewriter)} }}}}"
-        return [*self._comments[name], "- !set", *lines_of({"name": f"the variable {name}", "vars": {name: shown}}, 2)]
+        return [
+            *self._comments[name],
+            "- !set",
+            *lines_of({"name": f"the variable {name}", "vars": {name: shown}, **self._desk.for_all_tags()}, 2),
+        ]
 
 
 def _mentioned(value: object) -> set[str]:

@@ -71,6 +71,7 @@ _HINTS: Final = {
     "deb822_repository": "use !apt_repository with `uris`, `suites`, `components` and `key`",
     "find": "use !command with find, and `save`",
     "group_by": "write the groups into the inventory, or use a condition",
+    "import_role": "name the role under `roles:` of a play",
     "include_role": "name the role under `roles:` of a play",
     "include_vars": "name the file under `vars_files:` of the play",
     "meta": "handlers run at the end of the play: split the play here",

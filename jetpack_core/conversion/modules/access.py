@@ -34,7 +34,7 @@ def user(given: Arguments) -> list[Made]:
         made.put("cleanup", cleanup)
         given.values.clear()
         return [made]
-    made.put("uid", given.take("uid")).put("group", given.text("group"))
+    made.put("uid", given.number("uid")).put("group", given.text("group"))
     groups = given.listed("groups")
     if groups is not None:
         made.parameters["groups"] = (
@@ -58,7 +58,7 @@ def user(given: Arguments) -> list[Made]:
 
 def group(given: Arguments) -> list[Made]:
     """Convert group."""
-    made = Made("group").put("group", given.text("name")).put("gid", given.take("gid"))
+    made = Made("group").put("group", given.text("name")).put("gid", given.number("gid"))
     _remove(given, made)
     made.put("system", given.truth("system"))
     given.drop("local", "force")

@@ -66,7 +66,7 @@ def ping(given: Arguments) -> list[Made]:
 
 def pause(given: Arguments) -> list[Made]:
     """Convert pause."""
-    made = Made("pause").put("seconds", given.take("seconds")).put("minutes", given.take("minutes"))
+    made = Made("pause").put("seconds", given.number("seconds")).put("minutes", given.number("minutes"))
     if not made.parameters:
         raise Refused("a pause until somebody answers", "use `with: confirm` for the task that follows")
     made.put("message", given.text("prompt"))
@@ -76,7 +76,7 @@ def pause(given: Arguments) -> list[Made]:
 
 
 def _wait(given: Arguments, made: Made) -> Made:
-    return made.put("timeout", given.take("timeout")).put("delay", given.take("sleep"))
+    return made.put("timeout", given.number("timeout")).put("delay", given.number("sleep"))
 
 
 def wait_for(given: Arguments) -> list[Made]:
@@ -86,11 +86,11 @@ def wait_for(given: Arguments) -> list[Made]:
     state = given.text("state") or "started"
     if state == "drained":
         raise Refused("waiting for a port to have no connections", "use `command:` with ss")
-    port, path = given.take("port"), given.text("path")
+    port, path = given.number("port"), given.text("path")
     host = given.text("host") or "127.0.0.1"
     given.drop("delay", "connect_timeout", "msg", "active_connection_states", "exclude_hosts")
     if port is None and path is None:
-        made = Made("pause", {"seconds": given.take("timeout") or 300})
+        made = Made("pause", {"seconds": given.number("timeout") or 300})
         given.done()
         return [made]
     made = Made("wait_for").put("port", port).put("path", path)
@@ -116,7 +116,9 @@ def wait_for_connection(given: Arguments) -> list[Made]:
 def reboot(given: Arguments) -> list[Made]:
     """Convert reboot."""
     made = (
-        Made("reboot").put("timeout", given.take("reboot_timeout", "reboot_timeout_sec")).put("msg", given.text("msg"))
+        Made("reboot")
+        .put("timeout", given.number("reboot_timeout", "reboot_timeout_sec"))
+        .put("msg", given.text("msg"))
     )
     made.put("test_command", given.text("test_command")).put("command", given.text("reboot_command"))
     given.drop("pre_reboot_delay", "post_reboot_delay", "connect_timeout", "boot_time_command", "search_paths")

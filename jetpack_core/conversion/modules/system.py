@@ -118,8 +118,7 @@ def mount(given: Arguments) -> list[Made]:
     made = Made("mount").put("path", given.text("path", "name")).put("src", given.text("src"))
     made.put("fstype", given.text("fstype")).put("opts", given.text("opts"))
     for name in ("dump", "passno"):
-        value = given.take(name)
-        made.put(name, int(value) if isinstance(value, str) and value.isdecimal() else value)
+        made.put(name, given.number(name))
     made.put("state", state if state != "mounted" else None).put("fstab", given.text("fstab"))
     given.drop("boot", "backup")
     given.done()

@@ -31,7 +31,7 @@ def git(given: Arguments) -> list[Made]:
         if "{{" in version or _TAG.fullmatch(version):
             which = "tag" if _TAG.fullmatch(version) else "branch"
             given.look(f"version: {version} is taken for a {which}", "say `branch:`, `tag:` or `commit:`")
-    made.put("depth", given.take("depth"))
+    made.put("depth", given.number("depth"))
     if given.truth("recursive") is not False:
         made.put("submodules", True)
     if given.truth("update") is False:
@@ -58,7 +58,7 @@ def get_url(given: Arguments) -> list[Made]:
     made.put("checksum", given.text("checksum", "sha256sum")).put("force", given.truth("force"))
     made.put("headers", given.take("headers"))
     made.put("username", given.text("url_username", "username")).put("password", given.text("url_password", "password"))
-    timeout = given.take("timeout")
+    timeout = given.number("timeout")
     made.put("timeout", timeout if timeout != 10 else None).put("backup", given.truth("backup"))  # noqa: PLR2004
     if given.truth("validate_certs") is False:
         raise Refused("`validate_certs: no`", "say which authority is trusted: `ca_file`, or the `pin` of the server")

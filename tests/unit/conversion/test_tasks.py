@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from jetpack_core.conversion.ledger import Kind
+from jetpack_core.conversion.project import convert_file
 from tests.unit.conversion.conftest import Convert
 
 PAIRS = {
@@ -107,6 +109,22 @@ def test_a_task_becomes(name: str, tasks: Convert) -> None:
     text, made = tasks(given)
     assert text == wanted
     assert made.ledger.entries(Kind.LEFT) == []
+
+
+def test_facts_are_gathered_whatever_tags_are_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "site.yml"
+    path.write_text("- hosts: all\n  tasks:\n    - debug: msg=x\n      tags: [b, a]\n")
+    text = str(convert_file(path).files["site.yml"])
+    assert "    - !facts\n      with:\n        tags: [a, b]\n" in text
+
+
+def test_patterns_of_hosts_are_left_whole(tmp_path: Path) -> None:
+    path = tmp_path / "site.yml"
+    path.write_text("- hosts: web:!db\n  tasks:\n    - debug: msg=x\n")
+    made = convert_file(path)
+    assert "- hosts" in str(made.files["site.yml"])
+    assert not any(line.startswith("-") for line in str(made.files["site.yml"]).splitlines())
+    assert len(made.ledger.entries(Kind.LEFT)) == 1
 
 
 LEFT = {
