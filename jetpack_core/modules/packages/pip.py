@@ -125,6 +125,7 @@ class Pip(Transaction):
     """Further options of `pip install`, such as `--index-url`."""
 
     tool: ClassVar[str] = "pip"
+    lacking_hint: ClassVar[str] = "make the environment first, by `python3 -m venv`, or see the path of `python`"
     compatible_releases: ClassVar[bool] = True
     order: ClassVar = Order(_compare, lambda one, other: _compare(one, other) == 0)
     name_pattern: ClassVar = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(\[[A-Za-z0-9._, -]+\])?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.operations import Operation, Run
@@ -39,6 +39,9 @@ _STALE: Final = 75
 
 class Transaction(ManagedPackages):
     """Packages that are there, or not, in one transaction."""
+
+    lacking_hint: ClassVar[str] = "choose the module of the host's own package manager, or `package`, which does that"
+    """What to do where the host does not have the manager."""
 
     # What can be asked in the first round trip already, because it depends on nothing.
 
@@ -80,8 +83,9 @@ class Transaction(ManagedPackages):
             return await host.gather(operations)
         except OperationError as error:
             if error.code is OperationCode.NOT_FOUND:
-                hint = "choose the module of the host's own package manager, or `package`, which does that"
-                raise TaskError(f"there is no {self.tool} on the host ({error.subject})", hint=hint) from error
+                raise TaskError(
+                    f"there is no {self.tool} on the host ({error.subject})", hint=self.lacking_hint
+                ) from error
             raise
 
     async def _foresee(self, host: Host, todo: tuple[Request, ...], state: State) -> Foreseen:

@@ -112,3 +112,9 @@ def test_compatible_releases_are_judged_by_pip(bench: Bench) -> None:
     assert made["jet-app"] == (None, "1.10")
     assert bench.plan(pip(package="jet-app~=1.5"), round_trips=1).kind is PlanKind.NONE
     assert changes(bench.plan(pip(package="jet-app ~= 2.0")))["jet-app"] == ("1.10", "2.0")
+
+
+def test_an_environment_that_is_not_there_is_told_with_what_to_do(bench: Bench) -> None:
+    with pytest.raises(TaskError, match="there is no pip on the host") as caught:
+        bench.plan(Pip.model_validate({"package": "jet-app", "virtualenv": "/srv/nowhere"}))
+    assert "python3 -m venv" in caught.value.hint
