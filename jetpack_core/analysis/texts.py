@@ -143,7 +143,7 @@ class Texts:
         """Return a template's text; None for one that is encrypted, or of another engine."""
         if path not in self._contents:
             self._contents[path] = None
-            if self._registry.template_engine(path.suffix) is None:
+            if self._registry.template_engine(path.suffix) is None and path.is_file():
                 try:
                     content = path.read_bytes()
                     self._contents[path] = None if is_age(content) else content.decode()

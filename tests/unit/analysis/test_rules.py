@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -215,3 +216,13 @@ def test_what_is_wrong_with_a_role_is_told_once_for_all_its_plays(check: Check) 
     (found,) = check(files).findings
     assert (found["code"], found["hosts"]) == ("wrong-value", ["h1", "h2"])
     assert [one["file"] for one in found["related"]] == ["inventory/host_vars/h1", "inventory/host_vars/h2"]
+
+
+@pytest.mark.parametrize("name", ["a.j2", "{{ 'a' }}.j2"])
+def test_a_pipe_is_no_template_and_nobody_waits_for_it(check: Check, name: str) -> None:
+    files = site(f'!template {{src: "{name}", dest: /a}}')
+    check(files)
+    Path("templates").mkdir()
+    os.mkfifo("templates/a.j2")
+    found = check(files)
+    assert found.short() == ([] if "{" in name else ["error unreadable-file templates/a.j2:1:1"]), found.messages()
