@@ -61,6 +61,19 @@ def test_a_fault_fails_the_task_with_file_line_and_column(project: Path) -> None
     assert not (project / "motd").exists()
 
 
+@pytest.mark.parametrize(
+    "text", ["{{later.out}}", "{{later}}", "{{#if later.rc}}a{{/if}}", "{{eq later.rc 0}}", "{{#each later}}{{/each}}"]
+)
+def test_what_plan_mode_cannot_know_is_told_as_such(project: Path, text: str) -> None:
+    (project / "templates/motd.hb").write_text(text)
+    play = (project / "site.yml").read_text()
+    command = "tasks:\n    - !command\n      name: ask\n      cmd: [echo, x]\n      save: later\n"
+    (project / "site.yml").write_text(play.replace("tasks:\n", command))
+    planned = jetpack(project, "check-local", "-p", "site.yml")
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    assert "only the task 'ask' can tell" in planned.stdout
+
+
 def test_a_secret_is_put_into_the_file_and_shown_nowhere(project: Path) -> None:
     made = jetpack(project, "secrets", "keygen")
     assert made.returncode == 0, made.stderr

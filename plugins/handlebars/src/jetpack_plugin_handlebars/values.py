@@ -6,8 +6,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from jetpack_core.contracts.unknown import Unknown
-
 
 def is_truthy(value: object, *, zero: bool = False) -> bool:
     """Tell whether a value counts as true; maps always do, and with `zero` the number 0 does."""
@@ -23,8 +21,9 @@ def is_truthy(value: object, *, zero: bool = False) -> bool:
 
 def known(value: object) -> object:
     """Return a value. Raises UnknownValueError for one that plan mode cannot know."""
-    if isinstance(value, Unknown):
-        value.refuse()
+    if value is not None and not isinstance(value, str | int | float | Mapping | Sequence):
+        # What stands for a value that is not known raises on any use, such as this one.
+        str(value)
     return value
 
 
