@@ -165,9 +165,13 @@ def test_what_fails_half_way_leaves_nothing(engine: DockerClient, make: Make, un
         make(networks=[network], command=["/no/such/program"]).create(name)
     assert engine.containers.list(all=True, filters={"name": name}) == []
     assert engine.networks.list(names=[network]) == []
-    with pytest.raises(JetpackError, match="ended at once with 3") as failure:
-        make(command=["/bin/sh", "-c", "echo my last words; exit 3"]).create(name)
-    assert "my last words" in failure.value.hint
+    # While it is waited for: nobody can tell how long a command takes to end.
+    check = {"test": ["false"], "interval": "10m"}
+    for restart in ("no", "unless-stopped"):
+        ends = make(command=["/bin/sh", "-c", "echo my last words; exit 3"], healthcheck=check, restart=restart)
+        with pytest.raises(JetpackError, match="ended at once with 3") as failure:
+            ends.create(name)
+        assert "my last words" in failure.value.hint
     assert engine.containers.list(all=True, filters={"name": name}) == []
 
 

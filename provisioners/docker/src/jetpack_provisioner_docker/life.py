@@ -187,7 +187,7 @@ class Life:
         """Find out about commands that end at once, as those that are not there do."""
         with refusals(f"looking at the container {container.name}"):
             container.reload()
-            if container.status == "exited":
+            if container.status in {"exited", "restarting", "dead"}:
                 said = container.logs(tail=20).decode("utf-8", "replace").strip()[-_LAST_WORDS:]
                 code = container.attrs["State"]["ExitCode"]
                 raise JetpackError(f"the container {container.name} ended at once with {code}", hint=said)
@@ -196,8 +196,7 @@ class Life:
         until = time.monotonic() + self._wanted.health_timeout
         while True:
             self._wanted.surroundings.check()
-            with refusals(f"looking at the container {container.name}"):
-                container.reload()
+            self._check_alive(container)
             health = container.attrs["State"].get("Health") or {}
             if health.get("Status") == "healthy":
                 return
