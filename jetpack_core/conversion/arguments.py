@@ -131,6 +131,11 @@ class Arguments:
         return [self.rewritten(inner) for inner in value] if isinstance(value, list) else value
 
     def _content(self, name: str) -> str:
+        if name.startswith("/") or ".." in name.split("/"):
+            # What lies elsewhere on this machine may be private, and a playbook is not.
+            raise Refused(
+                f"the file {name} that is looked up is not in the project", "write its content, or keep a secret"
+            )
         path = self.find("files", name)
         if path is None:
             raise Refused(f"the file {name} that is looked up is not there", "write its content")

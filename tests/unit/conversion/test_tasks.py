@@ -131,6 +131,7 @@ LEFT = {
     "module": ("- mysql_db: {name: x}", "the module mysql_db has no counterpart"),
     "parameter": ("- copy: {src: a, dest: /b, nonsense: 1}", "the parameter nonsense of copy"),
     "lookup": ("- debug: msg=\"{{ lookup('pipe', 'ls') }}\"", "lookup()"),
+    "file elsewhere": ("- debug: msg=\"{{ lookup('file', '/etc/hostname') }}\"", "is not in the project"),
     "filter": ("- debug: msg=\"{{ a | password_hash('sha512') }}\"", "no filter 'password_hash'"),
     "fact": ("- debug: msg={{ ansible_bios_date }}", "no fact for ansible_bios_date"),
     "rescue": ("- block:\n    - debug: msg=x\n  rescue:\n    - debug: msg=y", "a block with `rescue`"),
