@@ -51,6 +51,8 @@ class Module(BaseModel, ABC):
     are not known behind a task that would change something."""
     names_variables: ClassVar[tuple[str, ...]] = ()
     """The parameters, besides `save`, that name a variable which the outcome's `variables` set."""
+    writes_here: ClassVar[bool] = False
+    """`apply` changes files of the control machine, which the tasks behind may read."""
 
     def applies_at_once(self, plan: Plan) -> bool:
         """Tell whether `apply` of a plan awaits a single step.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from jetpack_core.contracts.modifier import AttemptPolicy, Consequence
 from jetpack_core.engine.approval import Approval, Place, given_to
 from jetpack_core.engine.asking import addressed
+from jetpack_core.engine.context import LOCALHOST
 from jetpack_core.engine.doubts import doubt
 from jetpack_core.engine.failures import Failure, blamed_on, failure_of
 from jetpack_core.engine.planning import following_items, plan_items, plan_task
@@ -203,10 +204,12 @@ class TaskRun:
     async def _change(self, apply: Coroutine[Asks, Replies, T], planned: PlannedTask, index: int, acted_on: str) -> T:
         """Apply, with the next plans riding behind where that can pay."""
         host, ahead = self._host, self._ahead
-        riding = ahead is not None and ahead.behind_changes
+        # What is planned behind a change reads the control machine's files before it; a change of those voids that.
+        here = acted_on == LOCALHOST or self._context.settings.local or self._task.module_class.writes_here
+        riding = ahead is not None and ahead.behind_changes and not here
 
         def followers() -> Iterator[Coroutine[Asks, Replies, None]]:
-            if ahead is None or not ahead.behind_changes:
+            if ahead is None or not riding:
                 return iter(())
             return chain(following_items(self._unit, planned, index + 1), ahead.following(self._index, behind=True))
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
@@ -58,6 +58,8 @@ class Fetch(Module):
           src: /var/log/app.log
           dest: collected/
     """
+
+    writes_here: ClassVar[bool] = True
 
     src: FileName
     """The file on the host; a link is followed."""

@@ -208,3 +208,16 @@ def test_whatever_is_called_an_error_fails_when_it_is_reached(check: Check, task
             assert ended.get(one["line"], {"failed"}) & {"failed"}, (one, ended, output)
     if code == 0:
         assert found.code == 0
+
+
+@pytest.mark.parametrize("first", ["!fetch {src: HERE/new, dest: HERE/here}", "!shell {cmd: 'cp HERE/new HERE/here'}"])
+@pytest.mark.parametrize("source", ["HERE/here", "{{ source }}"])
+def test_what_a_task_changes_on_the_control_machine_the_next_one_sees(
+    check: Check, tmp_path: Path, first: str, source: str
+) -> None:
+    files = site(f"{first}\n!copy {{src: '{source}', dest: HERE/there}}")
+    files["inventory/group_vars/all"] += "source: HERE/here\n"
+    files = {name: text.replace("HERE", str(tmp_path)) for name, text in files.items()}
+    check({**files, "new": "new\n", "here": "old\n", "there": "old\n"})
+    code, ended, output = run()
+    assert (code, ended[5], (tmp_path / "there").read_text()) == (0, {"modified"}, "new\n"), output
