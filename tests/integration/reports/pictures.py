@@ -82,7 +82,7 @@ def main() -> int:
         flags = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=program, args=flags)
         for scheme in ("light", "dark"):
-            page = browser.new_page(viewport={"width": 1100, "height": 820}, color_scheme=scheme)  # type: ignore[arg-type]
+            page = browser.new_page(viewport={"width": 1100, "height": 820}, color_scheme=scheme)
             page.goto(page_file.as_uri())
             if scheme == "dark":
                 page.locator("#failures button").click()
