@@ -255,3 +255,5 @@ class RunFinished(Event):
     hosts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     redactions: int | None = None
     """How often a secret was replaced in what was shown; None where it never was."""
+    differing: int = 0
+    """Provisioned hosts that differ from what is wanted in what is left as it is."""

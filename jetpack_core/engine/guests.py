@@ -32,6 +32,8 @@ class Guests:
         """Pinned keys by host."""
         self.meetings: dict[str, Callable[[str], None]] = {}
         """For hosts that this run made and whose keys nobody knows: what pins the first key that is seen."""
+        self.differing = 0
+        """Hosts that are left as they are although they differ."""
         self._guests = guests
         self._away: set[str] = set()
         self._missing: set[str] = set()
@@ -55,6 +57,7 @@ class Guests:
         )
         runs = {guest.host: host(guest.host) for guest in self._guests}
         for name, landing in (await phase.run()).items():
+            self.differing += landing.differs
             if landing.fate is Fate.LOST:
                 runs[name].lost = True
             elif landing.fate is Fate.AWAY:

@@ -236,6 +236,7 @@ class _Run:
                 roles=sum(len(play.roles) for play, _ in plays),
                 hosts=counts,
                 redactions=self._context.events.redactions or None,
+                differing=self._guests.differing,
             )
         )
         return code

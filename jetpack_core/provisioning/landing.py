@@ -60,6 +60,11 @@ class Landing:
         """Return the inventory name."""
         return self.done.host
 
+    @property
+    def differs(self) -> bool:
+        """Tell whether it is left as it is although it differs from what is wanted."""
+        return isinstance(self.done, GuestSteps) and self.done.drifts
+
 
 def planned(surveyed: Surveyed) -> Landing:
     """Return what plan mode makes of a guest: it is used as it is, or not at all."""

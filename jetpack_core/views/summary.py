@@ -105,6 +105,8 @@ def headline(event: RunFinished) -> str:
         parts.append(f"{_some(total[Status.UNKNOWN], 'result')} unknown until the tasks before have run")
     if total[Status.IGNORED]:
         parts.append(f"{_some(total[Status.IGNORED], 'failure')} ignored")
+    if event.differing and parts:
+        parts.append(_left(event))
     text = ", ".join(parts) or _calm(event)
     if event.interrupted or event.planned:
         return f"{'Interrupted' if event.interrupted else 'Plan'}: {text}."
@@ -129,8 +131,17 @@ def _calm(event: RunFinished) -> str:
         return "nothing was changed"
     if not _total(event).total():
         return "there was nothing to do"
+    nothing = f"nothing {'would change' if event.planned else 'was changed'}"
+    if event.differing:
+        return f"{nothing}, and {_left(event)}"
     who = "the host matches" if hosts == 1 else f"all {hosts} hosts match"
-    return f"{who}, nothing {'would change' if event.planned else 'was changed'}"
+    return f"{who}, {nothing}"
+
+
+def _left(event: RunFinished) -> str:
+    return (
+        f"{_some(event.differing, 'host')} left as {'it is' if event.differing == 1 else 'they are'} though different"
+    )
 
 
 def _colour(event: RunFinished) -> str:

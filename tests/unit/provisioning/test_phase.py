@@ -89,6 +89,7 @@ def test_drift_is_reported_and_mended_only_when_told_to(site: Site) -> None:
     assert "left as it is" in seen.stdout
     assert "differs" in seen.stdout
     assert "unchanged" not in seen.stdout
+    assert "left as they are though different." in seen.stdout
     assert "disk: 1 -> 9" in site("provision", "-e", "provision.disk=9", "-v").stdout
     assert "destroy a" not in site.log
     assert site("provision", "-e", "provision.disk=9", "-e", "provision.rebuild=true").returncode == 0

@@ -242,6 +242,14 @@ def test_output_is_streamed_by_line_whatever_the_pieces() -> None:
         (RunFinished(), "Nothing was changed."),
         (RunFinished(hosts={"a": {"matched": 3}}), "The host matches, nothing was changed."),
         (RunFinished(hosts={"a": {"matched": 3}, "b": {}}), "All 2 hosts match, nothing was changed."),
+        (
+            RunFinished(hosts={"a": {"matched": 3}, "b": {"matched": 1}}, differing=1),
+            "Nothing was changed, and 1 host left as it is though different.",
+        ),
+        (
+            RunFinished(hosts={"a": {"created": 3}}, differing=2),
+            "3 changes, 2 hosts left as they are though different.",
+        ),
         (RunFinished(hosts={"a": {"matched": 3}}, planned=True), "Plan: the host matches, nothing would change."),
         (RunFinished(hosts={"a": {"created": 1, "removed": 2}, "b": {}}), "3 changes on 1 of 2 hosts."),
         (RunFinished(hosts={"a": {"executed": 1}, "b": {}}, planned=True), "Plan: 1 change on 1 of 2 hosts."),
