@@ -63,7 +63,9 @@ class ReadAhead:
         return planned
 
     def following(self, index: int, *, behind: bool = False) -> Iterator[Coroutine[Asks, Replies, None]]:
-        """Yield coroutines that plan the tasks after one, up to the first that would make later plans untrue.
+        """Return coroutines that plan the tasks after one, up to the first that would make later plans untrue.
+
+        What is not true any more is forgotten at once, whether or not they are used.
 
         :param behind: They ride behind a change, so that nothing which was read before counts.
         """
@@ -71,6 +73,9 @@ class ReadAhead:
         kept = {number: one for number, one in self._plans.items() if not behind and holds(one.stamp)}
         self._adapt(self._asked & (self._plans.keys() - kept.keys()))
         self._plans = kept
+        return self._missing(index)
+
+    def _missing(self, index: int) -> Iterator[Coroutine[Asks, Replies, None]]:
         for number in range(index + 1, min(index + 1 + self._reach, self._count)):
             if number not in self._plans:
                 yield self._plan(number)

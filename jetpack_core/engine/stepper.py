@@ -153,7 +153,8 @@ def with_followers(
     """Run `main`, and let the questions of followers ride behind its own.
 
     Followers only read, and keep what they find themselves. Where `main` is changing, only what is read behind its
-    *last* operation counts, so with every frame `followers` is called anew. A follower that is not done when
+    *last* operation counts, so with every frame `followers` is called anew. Then they ride only where they come after:
+    in one frame to one host, not beside a pause, a thread or what another host does. A follower that is not done when
     `main` is, or that needs more than reading, is dropped.
     """
     leader = _Strand(main)
@@ -165,7 +166,7 @@ def with_followers(
             if changing or not started:
                 started = True
                 _close(strands)
-                strands = _start(followers())
+                strands = _start(followers(), leader.asks if changing else ())
             asks = [*leader.asks, *(ask for strand in strands for ask in strand.asks)]
             replies = leader.give((yield asks))
             for strand in strands:
@@ -179,20 +180,33 @@ def with_followers(
     return cast("T", leader.value)
 
 
-def _start(coroutines: Iterator[Coroutine[Asks, Replies, None]]) -> list[_Strand]:
+def _start(coroutines: Iterator[Coroutine[Asks, Replies, None]], behind: Asks) -> list[_Strand]:
+    """Take the first step of followers; those that could not come after what they are to be behind are dropped."""
     strands: list[_Strand] = []
+    if not all(_in_one_frame(ask, behind[0]) for ask in behind):
+        return strands
     for coroutine in coroutines:
         strand = _Strand(coroutine)
         strand.step(None)
         _drop_unless_reading(strand)
+        if behind and not all(_in_one_frame(ask, behind[0]) for ask in strand.asks):
+            _drop(strand)
         strands.append(strand)
     return strands
 
 
+def _in_one_frame(ask: Ask, other: Ask) -> bool:
+    return isinstance(ask.step, Operation) and ask.address.target is other.address.target
+
+
 def _drop_unless_reading(strand: _Strand) -> None:
     if any(not isinstance(ask.step, Operation) or _changes(ask.step) for ask in strand.asks):
-        strand.coroutine.close()
-        strand.asks, strand.done = (), True
+        _drop(strand)
+
+
+def _drop(strand: _Strand) -> None:
+    strand.coroutine.close()
+    strand.asks, strand.done = (), True
 
 
 def _changes(operation: Operation[object]) -> bool:

@@ -207,10 +207,14 @@ class TaskRun:
         # What is planned behind a change reads the control machine's files before it; a change of those voids that.
         here = acted_on == LOCALHOST or self._context.settings.local or self._task.module_class.writes_here
         riding = ahead is not None and ahead.behind_changes and not here
+        rode = False
 
         def followers() -> Iterator[Coroutine[Asks, Replies, None]]:
+            nonlocal rode
             if ahead is None or not riding:
                 return iter(())
+            rode = True
+            planned.items[index + 1 :] = [None] * (len(planned.items) - index - 1)
             return chain(following_items(self._unit, planned, index + 1), ahead.following(self._index, behind=True))
 
         host.changed()
@@ -220,7 +224,7 @@ class TaskRun:
         finally:
             host.changed()
             self._touch(acted_on)
-            if riding and host.own.changes == before + 1:
+            if rode and host.own.changes == before + 1:
                 self._stamp_anew(planned, index)
 
     def _stamp_anew(self, planned: PlannedTask, index: int) -> None:

@@ -115,6 +115,8 @@ class MemoryConnection(Connection):
         match argv:
             case ("append", path, text):
                 self.host.files[path] = self.host.files.get(path, b"") + text.encode()
+            case ("later", path, text):
+                asyncio.get_running_loop().call_later(0.05, self.host.files.update, {path: text.encode()})
             case ("fail", *_):
                 return CommandResult(argv, 1, "", "it failed")
             case ("count",):
@@ -211,6 +213,24 @@ class Slow(Module):
         return Outcome()
 
 
+class Settle(Module):
+    """Run a command, and wait for what it leaves to happen."""
+
+    cmd: list[str]
+
+    async def plan(self, host: Host) -> Plan:
+        """Always run."""
+        del host
+        return Plan(PlanKind.EXECUTE)
+
+    async def apply(self, host: Host, plan: Plan) -> Outcome:
+        """Run it and wait."""
+        del plan
+        await host.run(self.cmd)
+        await host.sleep(0.2)
+        return Outcome()
+
+
 class Do(Module):
     """Run a command of the memory host."""
 
@@ -280,5 +300,5 @@ class MemoryPlugin:
         """Name the modules."""
         return [
             Reference(cls.__name__.lower(), f"{__name__}:{cls.__name__}", "test")
-            for cls in (Keep, Append, Slow, Do, Look, Meet, Broken)
+            for cls in (Keep, Append, Slow, Settle, Do, Look, Meet, Broken)
         ]

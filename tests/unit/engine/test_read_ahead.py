@@ -147,6 +147,67 @@ def test_a_variable_that_another_host_saves_is_seen_by_the_task_after(play: Play
     assert world("h2").files["/b"] == b"x"
 
 
+@pytest.mark.parametrize(
+    "tasks", ["!do {cmd: [later, /a, new]}, !pause {seconds: 0.2}", "!settle {cmd: [later, /a, new]}"]
+)
+def test_what_is_read_after_a_pause_is_not_read_before_it(play: Play, world: World, tasks: str) -> None:
+    text = f"""
+- name: p
+  groups: [web]
+  tasks: [{tasks}, !look {{path: /a, save: saved}}, !keep {{path: /b, text: "{{{{ saved.text }}}}"}}]
+"""
+    world("a").files["/a"] = b"old"
+    assert play(text).code == 0
+    assert world("a").files["/b"] == b"new"
+
+
+def test_what_follows_waiting_for_others_is_not_read_before_they_came(play: Play, world: World) -> None:
+    text = """
+- name: p
+  groups: [web]
+  strategy: free
+  tasks:
+    - !look {path: /a, save: saved, with: {condition: inventory_hostname == 'h2'}}
+    - !wait_for_others {}
+    - !keep {path: /b, text: "{{ hostvars.h2.saved.text | default('none') }}"}
+"""
+    world("h2").files["/a"] = b"new"
+    world("h2").slowness = 50
+    assert play(text, ("h1", "h2")).code == 0
+    assert world("h1").files["/b"] == b"new"
+
+
+class Mirrored(dict[str, bytes]):
+    """Files of a host that sends them to another one."""
+
+    def __init__(self, other: MemoryHost) -> None:
+        super().__init__()
+        self.other = other
+
+    def __setitem__(self, path: str, content: bytes) -> None:
+        super().__setitem__(path, content)
+        self.other.files[path] = content
+
+
+@pytest.mark.parametrize(("first", "second"), [("h1", "h2"), ("h2", "h1")])
+def test_what_one_host_does_to_another_is_seen_there_by_the_task_after(
+    play: Play, world: World, first: str, second: str
+) -> None:
+    text = f"""
+- name: p
+  groups: [web]
+  tasks:
+    - !do {{cmd: [append, /a, new], with: {{delegate_to: {first}}}}}
+    - !look {{path: /a, save: saved, with: {{delegate_to: {second}}}}}
+    - !keep {{path: /b, text: "{{{{ saved.text }}}}"}}
+"""
+    world(first).files = Mirrored(world(second))
+    world(first).slowness = 20
+    world(second).files["/a"] = b"old"
+    play(text, ("h1", "h2"), limit_hosts=["h1"])
+    assert world("h1").files["/b"] == b"new"
+
+
 class TestRoundTrips:
     """The budget, counted in frames."""
 

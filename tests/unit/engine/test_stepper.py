@@ -200,6 +200,21 @@ def test_a_follower_never_writes_or_waits(target: Target) -> None:
     assert target.frames == [["/a"]]
 
 
+def test_a_follower_of_a_change_is_not_asked_beside_a_pause_or_another_host(target: Target) -> None:
+    other = Target()
+
+    async def change() -> None:
+        await Sleep(0)
+        await Write("/a", b"")
+
+    followers = Followers(other, "/f")
+    run(with_followers(addressed(change(), Address(target)), followers, changing=True))
+    assert (target.frames, other.frames, followers.found) == ([["/a"]], [], [])
+    followers = Followers(target, "/f")
+    run(with_followers(addressed(change(), Address(target)), followers, changing=True))
+    assert target.frames[1:] == [["/a", "/f"]]
+
+
 def test_a_guard_and_what_it_guards_share_a_frame(target: Target) -> None:
     async def guard() -> None:
         await ask("/g")
