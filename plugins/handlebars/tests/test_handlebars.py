@@ -93,6 +93,7 @@ CASES = {
     "tags beside text stay": ("a\n {{name}}\nb {{#if yes}}\nc{{/if}}\n", "a\n web<1>\nb \nc\n"),
     "windows lines": ("a\r\n{{#if yes}}\r\nb\r\n{{/if}}\r\nc", "a\r\nb\r\nc"),
     "as it is": (r"\{{name}} \\{{n}} {{{{raw}}}} {{x}} {{{{/raw}}}}", r"{{name}} \42  {{x}} "),
+    "several backslashes": (r"\\\{{n}} \\\\{{n}}", r"\\42 \\\42"),
     "literals": ("{{#if true}}a{{/if}}{{eq nothing null}}{{eq -1.5 -1.5}}{{eq \"it's\" 'it\\'s'}}", "atruetruetrue"),
 }
 
@@ -161,3 +162,20 @@ def test_a_template_of_endless_text_is_refused() -> None:
     many = list(range(400))
     with pytest.raises(TemplateError, match="longer than"):
         render("{{#each a}}{{#each ../a}}" + "x" * 100 + "{{/each}}{{/each}}", a=many)
+
+
+@pytest.mark.parametrize("template", ["{{a}}", "{{eq a a}}"])
+def test_values_that_are_nested_without_end_are_refused(template: str) -> None:
+    deep: object = 1
+    for _ in range(20_000):
+        deep = [deep]
+    with pytest.raises(TemplateError, match="within one another"):
+        render(template, a=deep)
+
+
+def test_numbers_of_very_many_digits_are_refused_or_missing() -> None:
+    digits = "9" * 5000
+    with pytest.raises(TemplateError, match="a number of 5000 digits"):
+        render("{{eq 1 " + digits + "}}")
+    with pytest.raises(TemplateError, match="is not defined"):
+        render("{{list." + digits + "}}")

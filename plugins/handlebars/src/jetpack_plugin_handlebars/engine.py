@@ -27,3 +27,6 @@ class Handlebars(TemplateEngine):
         except SyntaxFault as fault:
             where = f"{name}:{fault.place.line}:{fault.place.column}"
             raise TemplateError(f"{where}: {fault.message}", hint=fault.hint) from None
+        except RecursionError:
+            message = f"{name}: a variable in it holds too many lists or maps within one another"
+            raise TemplateError(message, hint="take out of it what the template needs") from None

@@ -48,23 +48,20 @@ class Lexer:
         while match := _OPEN.search(self._text, at):
             backslashes = len(match[1])
             start = match.start(2)
-            if backslashes % 2:
+            if backslashes == 1:
                 end = self._text.find("}}", start)
                 end = len(self._text) if end < 0 else end + 2
-                found.append(self._literal(at, match.start(1), backslashes // 2, start, end))
+                found.append(Piece("", self._text[at : match.start(1)] + self._text[start:end], at, end))
                 at = end
                 continue
-            # One backslash in two stands for itself.
-            found.append(Piece("", self._text[at : match.start(1)] + "\\" * (backslashes // 2), at, start))
+            # As the original has it: of several backslashes, the first one only says that the tag is meant.
+            found.append(Piece("", self._text[at : match.start(1)] + "\\" * (backslashes - 1), at, start))
             tags = self._raw(start) if match[2] == "{{{{" else [self._tag(start)]
             found += tags
             at = tags[-1].end
         found.append(Piece("", self._text[at:], at, len(self._text)))
         self._trim(found)
         return found
-
-    def _literal(self, at: int, before: int, backslashes: int, start: int, end: int) -> Piece:
-        return Piece("", self._text[at:before] + "\\" * backslashes + self._text[start:end], at, end)
 
     def _raw(self, start: int) -> list[Piece]:
         """Return what stands between {{{{raw}}}} and its end, which is text."""

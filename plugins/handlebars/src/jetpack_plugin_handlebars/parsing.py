@@ -24,6 +24,8 @@ from jetpack_plugin_handlebars.nodes import (
 
 DEPTH_LIMIT: Final = 100
 """Blocks within one another, and expressions within one another."""
+LONGEST_NUMBER: Final = 1000
+"""Digits; Python refuses far more of them."""
 _TOKEN: Final = re.compile(
     r"""(?P<blank>\s+)
     | (?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
@@ -236,6 +238,8 @@ def _value(token: _Token) -> Expression:
         text = re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), token.text[1:-1], flags=re.DOTALL)
         return Literal(text, token.place)
     if token.kind == "number":
+        if len(token.text) > LONGEST_NUMBER:
+            raise SyntaxFault(token.place, f"a number of {len(token.text)} digits", "write a shorter one")
         return Literal(float(token.text) if "." in token.text else int(token.text), token.place)
     if token.kind == "key":
         raise SyntaxFault(token.place, f"{token.text}= is no value", "write options behind the arguments")

@@ -26,6 +26,9 @@ LARGEST: Final = 10_000_000
 """Characters that a template may make."""
 
 
+_INDEX_DIGITS: Final = 18
+
+
 class _Missing:
     """What is not there."""
 
@@ -203,7 +206,8 @@ def _looked_up(value: object, parts: Sequence[object]) -> object:
                 return MISSING
             value = value[key]
         elif isinstance(value, Sequence) and not isinstance(value, str) and str(part).isdecimal():
-            number = int(str(part))
+            # Python refuses to read a number of very many digits.
+            number = int(str(part)) if len(str(part)) <= _INDEX_DIGITS else len(value)
             if number >= len(value):
                 return MISSING
             value = value[number]
