@@ -29,6 +29,7 @@ _PAIR: Final = re.compile(r"\s*([a-z_]+)=")
 _FILE_LOOKUP: Final = re.compile(
     r"\{\{\s*(?:lookup|query)\(\s*'(?:ansible\.builtin\.)?file'\s*,\s*'([^'{}]+)'\s*\)\s*(?:\|\s*trim\s*)?\}\}"
 )
+_WHOLE_MODE: Final = 0o7777
 _SYMBOLIC: Final = re.compile(r"u=([rwx]*),g=([rwx]*),o=([rwx]*)")
 
 
@@ -195,6 +196,8 @@ class Arguments:
         value = self.take(name)
         if value is None or value == "preserve":
             return None
+        if isinstance(value, int) and not isinstance(value, bool):
+            return self._decimal_mode(value)
         text = str(value)
         symbolic = _SYMBOLIC.fullmatch(text)
         if symbolic:
@@ -207,6 +210,16 @@ class Arguments:
         if not digits or set(digits) - set("01234567"):
             raise Refused(f"the mode {text} changes what is there", "write the whole mode, such as 0o644")
         return f"0o{digits.lstrip('0') or '0'}"
+
+    def _decimal_mode(self, value: int) -> str:
+        mode = f"0o{value:o}"
+        if not 0 <= value <= _WHOLE_MODE:
+            raise Refused(f"the mode {value} is a decimal number", "write it in octal, such as 0o644")
+        if value:
+            why = f"the mode {value} has no zero before it, so Ansible takes it for a decimal number, which is {mode}"
+            is_octal = not set(str(value)) & set("89")
+            self.look(why, f"write 0o{value} if that was meant" if is_octal else "look whether that was meant")
+        return mode
 
     def drop(self, *names: str) -> None:
         """Take parameters that only matter to Ansible."""

@@ -222,7 +222,7 @@ def _results(
     elif changed is not None:
         made.parameters["changed_when"] = changed
     if until is not None or "retries" in keys:
-        _retry(made, keys, own, is_command=is_command)
+        _retry(made, keys, is_command=is_command)
         if until is not None and is_command:
             again = f"not ({own.condition(str(until))})"
             failed = again if failed is None else f"({failed}) or {again}"
@@ -255,11 +255,17 @@ def _verdict(keys: Mapping[str, object], name: str, rewriter: Rewriter) -> str |
     return join(tuple(rewriter.condition(_condition_text(one)) for one in values)) if values else None
 
 
-def _retry(made: Made, keys: Mapping[str, object], rewriter: Rewriter, *, is_command: bool) -> None:
+def _retry(made: Made, keys: Mapping[str, object], *, is_command: bool) -> None:
     until = keys.get("until")
     if until is not None and not is_command and " is " not in f" {until} ":
         raise Refused("`until` for a module that runs no command", "use !wait_for")
-    retries = keys.get("retries", _DEFAULT_RETRIES)
-    made.after["retry"] = rewriter.template(retries) if isinstance(retries, str) else retries
-    delay = keys.get("delay", _DEFAULT_DELAY)
-    made.after["delay"] = rewriter.template(delay) if isinstance(delay, str) else delay
+    made.after["retry"] = _number("retries", keys.get("retries", _DEFAULT_RETRIES))
+    made.after["delay"] = _number("delay", keys.get("delay", _DEFAULT_DELAY))
+
+
+def _number(name: str, value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.strip().isdecimal():
+        return int(value)
+    raise Refused(f"`{name}: {value}` is not known before the run", "write the number")

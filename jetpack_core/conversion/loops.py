@@ -31,8 +31,8 @@ def items(key: str, value: object, rewriter: Rewriter) -> object:
         return _list(key, value, rewriter)
     if key == "with_dict":
         return rewriter.expression(value) if isinstance(value, str) else _rewritten(value, rewriter)
-    if key == "with_together" and isinstance(value, list):
-        lists = [rewriter.value(str(one)) for one in value]
+    if key == "with_together" and isinstance(value, list) and value:
+        lists = [literal(one, rewriter) for one in value]
         return f"{lists[0]} | zip({', '.join(lists[1:])})"
     if key == "with_sequence" and isinstance(value, str):
         return _sequence(value)

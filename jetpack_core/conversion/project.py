@@ -183,6 +183,13 @@ class Project:
         content = self._variables_text(path)
         stem = name.removesuffix(path.suffix) if path.suffix in _YAML else name
         twin = f"{stem}.yml"
+        start, kind, inner = name.partition("_vars/")
+        owner, slash, _ = inner.partition("/")
+        if slash and f"{start}{kind}{owner}.yml" in self._made.files:
+            # Beside a folder that file would come last; it is the weaker one.
+            self._made.files[f"{start}{kind}{owner}/0-inventory.yml"] = self._made.files.pop(
+                f"{start}{kind}{owner}.yml"
+            )
         if twin in self._made.files and "/" not in name.partition("_vars/")[2]:
             # The variables of the inventory file itself come first; these are stronger.
             self._made.files[f"{stem}/1-inventory.yml"] = self._made.files.pop(twin)

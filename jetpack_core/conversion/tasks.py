@@ -183,6 +183,9 @@ class TaskLists:
         self.desk.notified.update(notify)
         if "always" in around.tags:
             notes.append(("the tag `always` has no meaning of its own", "call jetpack with --tags always,OTHER"))
+        control = keys.get("loop_control")
+        if isinstance(control, dict) and control.get("pause"):
+            notes.append(("the `pause` of a loop was left out", "write the tasks one by one, with !pause between"))
         if keys.get("no_log"):
             notes.append(("`no_log` hides what is no secret for Jetpack", "keep secrets with `jetpack secrets`"))
         if keys.get("any_errors_fatal"):

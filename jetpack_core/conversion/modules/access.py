@@ -58,9 +58,11 @@ def user(given: Arguments) -> list[Made]:
 
 def group(given: Arguments) -> list[Made]:
     """Convert group."""
-    made = Made("group").put("group", given.text("name")).put("gid", given.number("gid"))
-    _remove(given, made)
-    made.put("system", given.truth("system"))
+    made = Made("group").put("group", given.text("name"))
+    if _remove(given, made):
+        given.values.clear()
+        return [made]
+    made.put("gid", given.number("gid")).put("system", given.truth("system"))
     given.drop("local", "force")
     given.done()
     return [made]

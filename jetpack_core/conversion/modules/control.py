@@ -25,7 +25,8 @@ def assert_(given: Arguments) -> list[Made]:
 
 def debug(given: Arguments) -> list[Made]:
     """Convert debug."""
-    given.drop("verbosity")
+    if str(given.raw("verbosity") or 0) != "0":
+        given.look("`verbosity` was left out: the message is always shown", "take the task out if nobody reads it")
     name = given.expression("var")
     if name is not None:
         given.done()
@@ -76,6 +77,8 @@ def pause(given: Arguments) -> list[Made]:
 
 
 def _wait(given: Arguments, made: Made) -> Made:
+    if str(given.raw("delay") or 0) != "0":
+        given.look("`delay` was left out: it is looked at once", "write !pause before it")
     return made.put("timeout", given.number("timeout")).put("delay", given.number("sleep"))
 
 
@@ -88,7 +91,7 @@ def wait_for(given: Arguments) -> list[Made]:
         raise Refused("waiting for a port to have no connections", "use `command:` with ss")
     port, path = given.number("port"), given.text("path")
     host = given.text("host") or "127.0.0.1"
-    given.drop("delay", "connect_timeout", "msg", "active_connection_states", "exclude_hosts")
+    given.drop("connect_timeout", "msg", "active_connection_states", "exclude_hosts")
     if port is None and path is None:
         made = Made("pause", {"seconds": given.number("timeout") or 300})
         given.done()
@@ -108,7 +111,7 @@ def wait_for(given: Arguments) -> list[Made]:
 def wait_for_connection(given: Arguments) -> list[Made]:
     """Convert wait_for_connection."""
     made = _wait(given, Made("wait_for_host"))
-    given.drop("delay", "connect_timeout")
+    given.drop("connect_timeout")
     given.done()
     return [made]
 

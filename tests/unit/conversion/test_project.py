@@ -245,3 +245,16 @@ def test_a_variable_that_is_a_template_is_not_left_to_be_taken_for_text(
     assert "db.yml:1: variable 'url': values of variables are not rendered" in done.stderr
     text = (tmp_path / "ours/inventory/group_vars/db.yml").read_text()
     assert text == "# NOT CONVERTED: url: http://{{ name }}/\nother: 1\n"
+
+
+def test_variables_in_a_folder_beat_those_of_the_inventory_file(project: Path, tmp_path: Path, invoke: Run) -> None:
+    (project / "group_vars/web.yml").unlink()
+    (project / "group_vars/web").mkdir()
+    (project / "group_vars/web/main.yml").write_text("http_port: 81\n")
+    (project / "host_vars/localhost").mkdir(parents=True)
+    (project / "host_vars/localhost/main.yml").write_text("site_title: Another\n")
+    invoke("convert", "ansible", str(project), "-o", "ours")
+    ours = tmp_path / "ours"
+    for name, value in (("http_port", "81"), ("site_title", '"Another"')):
+        shown = invoke("vars", "localhost", name, cwd=ours).stdout
+        assert shown.startswith(f"{name}: {value}\n"), shown

@@ -63,6 +63,11 @@ PAIRS = {
         '- debug: msg={{ item }}\n  with_items: ["{{ a }}", b]',
         '- !echo\n  msg: "{{ item }}"\n  with:\n    items: "[(a), \'b\'] | flatten(1)"\n',
     ),
+    "lists in with_together": (
+        '- debug: msg={{ item }}\n  with_together: [[a, b], "{{ c }}"]',
+        "- !echo\n  msg: \"{{ item }}\"\n  with:\n    items: \"['a', 'b'] | zip((c))\"\n",
+    ),
+    "a group that goes": ("- group: {name: g, gid: 5, state: absent}", "- !group\n  group: g\n  remove: true\n"),
     "variables of a task": (
         "- debug:\n    msg: '{{ where }}/x'\n  vars:\n    where: '/srv/{{ name }}'",
         "- !echo\n  msg: \"{{ ('/srv/' ~ name) }}/x\"\n",
@@ -144,6 +149,10 @@ LEFT = {
     "no task": ("- just text\n- debug: msg=x", "a task is a mapping"),
     "template that is none": ("- debug: msg='{{ a b c'", "not a template"),
     "included nothing": ("- include_tasks: nowhere.yml", "nowhere.yml is not there"),
+    "retries from a variable": ("- command: a\n  register: r\n  until: r.rc == 0\n  retries: '{{ n }}'", "{{ n }}"),
+    "delay from a variable": ("- command: a\n  register: r\n  until: r.rc == 0\n  delay: '{{ n }}'", "{{ n }}"),
+    "with_together of nothing": ("- debug: msg=x\n  with_together: []", "the loop with_together"),
+    "mode that is none": ("- file: {path: /x, state: directory, mode: 7777}", "the mode 7777 is a decimal number"),
     "omit": ('- file: {path: /x, state: directory, owner: "{{ o | default(omit) }}"}', "omit"),
 }
 
@@ -165,3 +174,29 @@ def test_the_place_of_what_is_left_is_told(tasks: Convert) -> None:
     (entry,) = made.ledger.entries(Kind.LEFT)
     assert entry.position.line == 3
     assert entry.what == "task 'bad one'"
+
+
+LOOK = {
+    "decimal mode": ("- copy: {content: x, dest: /x, mode: 644}", "mode: 0o1204\n", "which is 0o1204"),
+    "decimal mode that is meant": ("- copy: {content: x, dest: /x, mode: 420}", "mode: 0o644\n", "which is 0o644"),
+    "verbosity": ("- debug: {msg: x, verbosity: 2}", "msg: x\n", "`verbosity` was left out"),
+    "delay before a look": ("- wait_for: {port: 80, delay: 10}", "port: 80\n", "`delay` was left out"),
+    "pause in a loop": ("- debug: msg=x\n  loop: [1]\n  loop_control: {pause: 2}", "msg: x\n", "the `pause` of a loop"),
+}
+
+
+@pytest.mark.parametrize("name", LOOK)
+def test_what_does_not_mean_the_same_is_told(name: str, tasks: Convert) -> None:
+    given, wanted, why = LOOK[name]
+    text, made = tasks(given)
+    assert wanted in text
+    (entry,) = made.ledger.entries(Kind.LOOK)
+    assert why in entry.why
+    assert entry.instead
+
+
+@pytest.mark.parametrize("mode", ["0644", "'644'", "0o644", "'0644'"])
+def test_modes_with_a_zero_or_in_quotes_are_octal(mode: str, tasks: Convert) -> None:
+    text, made = tasks(f"- copy: {{content: x, dest: /x, mode: {mode}}}")
+    assert "mode: 0o644\n" in text
+    assert made.ledger.entries(Kind.LOOK) == []
