@@ -25,12 +25,17 @@ async def watch(pipe: Pipe, ask: Callable[[], Awaitable[None]], every: float, de
     :param dead_after: Seconds of silence that are too long.
     """
     loop = asyncio.get_running_loop()
+    awake = resumed = loop.time()
     asking: asyncio.Future[None] | None = None
     try:
         while True:
             await asyncio.sleep(every)
-            heard = pipe.last_heard
-            if heard is not None and loop.time() - heard > dead_after:
+            now, heard = loop.time(), pipe.last_heard
+            if now - awake > 2 * every:
+                # It was us who stood still, as a stopped job does, and asked for nothing: silence counts from here.
+                resumed = now
+            awake = now
+            if heard is not None and now - max(heard, resumed) > dead_after:
                 pipe.abort(f"no answer for {dead_after:g} s")
                 return
             if asking is None or asking.done():
