@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 _MANY: Final = 16
@@ -14,9 +15,8 @@ def share_heap(hosts: int) -> None:
     """Let the threads of connections to many hosts share one heap; they take turns by Python's own lock anyway."""
     if hosts < _MANY:
         return
-    import ctypes
+    # A Python may have been built without ctypes. Other C libraries have no such function, and no such heaps.
+    with contextlib.suppress(ImportError, OSError, AttributeError):
+        import ctypes
 
-    # Other C libraries have no such function, and no such heaps.
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 1)
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
