@@ -37,12 +37,14 @@ class Rewriter:
     """What tasks register, by name."""
     bindings: Mapping[str, str] = field(default_factory=dict)
     """Names that stand for an expression here: variables of a task, and those of loops."""
+    is_file: bool = False
+    """Whether it is a file of templates, which Ansible reads a little differently from playbooks."""
 
     def template(self, text: str) -> str:
         """Rewrite text with templates in it."""
         if "{{" not in text and "{%" not in text and "{#" not in text:
             return text
-        return "".join(token.text for token in self._rewritten(_tokens(text)))
+        return "".join(token.text for token in self._rewritten(self._read(text)))
 
     def expression(self, text: str) -> str:
         """Rewrite an expression, such as that of `when`."""
@@ -50,7 +52,9 @@ class Rewriter:
         text = inner["inner"].strip() if inner else text.strip()
         if "{{" in text:
             raise Refused("there is a template within the expression", "write the variable without braces")
-        tokens = self._rewritten(_tokens(f"{_OPEN}{text} }}}}"))
+        inside = f"{_OPEN}{text} }}}}"
+        # What stands without braces, such as that of `when`, is plain Jinja2 for Ansible as well.
+        tokens = self._rewritten(self._read(inside) if inner else _tokens(inside))
         return "".join(token.text for token in tokens[1:-1]).strip()
 
     def condition(self, text: str) -> str:
@@ -77,6 +81,16 @@ class Rewriter:
         parts += [repr(text[place:])] if place < len(text) or not parts else []
         return f"({' ~ '.join(parts)})" if len(parts) > 1 else parts[0]
 
+    def _read(self, text: str) -> list[Token]:
+        """Return the tokens of a template; in playbooks, a backslash in a text within {{ }} is one for Ansible."""
+        tokens = _tokens(text)
+        is_inside = False
+        for token in [] if self.is_file else tokens:
+            is_inside = (is_inside or token.kind == "variable_begin") and token.kind != "variable_end"
+            if is_inside and token.kind == "string":
+                token.text = token.text.replace("\\", "\\\\")
+        return tokens
+
     def _rewritten(self, tokens: list[Token]) -> list[Token]:
         _map_compared_values(tokens)
         place = 0
@@ -88,6 +102,8 @@ class Rewriter:
         token = tokens[place]
         if token.kind == "block_end" and token.text == "%}\n":
             token.text = _untrimmed(tokens, place)
+        elif token.kind == "raw_end" and token.text.endswith("%}\n") and token.text[-4] not in "-+":
+            token.text = f"{token.text[:-3].rstrip()}\n%}}"
         elif token.kind == "comment_end" and token.text.endswith("#}\n"):
             token.text = "\n#}"
         elif token.kind == "name":

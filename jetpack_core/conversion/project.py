@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -250,7 +250,7 @@ class Project:
             text = content.decode()
         except UnicodeDecodeError:
             return content
-        rewriter = self._desk.rewriter
+        rewriter = replace(self._desk.rewriter, is_file=True)
         if text.startswith("#jinja2:"):
             why = "settings in the first line of a template"
             self._desk.ledger.left(top(path), "template", why, "write {%- and -%} where blanks are to go")

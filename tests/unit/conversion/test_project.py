@@ -258,3 +258,11 @@ def test_variables_in_a_folder_beat_those_of_the_inventory_file(project: Path, t
     for name, value in (("http_port", "81"), ("site_title", '"Another"')):
         shown = invoke("vars", "localhost", name, cwd=ours).stdout
         assert shown.startswith(f"{name}: {value}\n"), shown
+
+
+def test_backslashes_in_files_of_templates_stay_as_they_are(project: Path, tmp_path: Path, invoke: Run) -> None:
+    text = "{{ 'ab' | regex_replace('(b)', '<\\\\1>') }}\n"
+    (project / "templates").mkdir(exist_ok=True)
+    (project / "templates/a.j2").write_text(text)
+    invoke("convert", "ansible", str(project), "-o", "ours")
+    assert (tmp_path / "ours/templates/a.j2").read_text() == text

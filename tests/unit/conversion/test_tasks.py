@@ -68,6 +68,20 @@ PAIRS = {
         "- !echo\n  msg: \"{{ item }}\"\n  with:\n    items: \"['a', 'b'] | zip((c))\"\n",
     ),
     "a group that goes": ("- group: {name: g, gid: 5, state: absent}", "- !group\n  group: g\n  remove: true\n"),
+    "backslashes within braces": (
+        (
+            "- debug: {msg: \"{{ a | regex_replace('(b)', '\\\\1') }}\"}\n"
+            "- debug: msg=x\n  loop: \"{{ a | map('regex_replace', '^', '\\\\1') }}\""
+        ),
+        (
+            "- !echo\n  msg: '{{ a | regex_replace(''(b)'', ''\\\\1'') }}'\n"
+            "- !echo\n  msg: x\n  with:\n    items: a | map('regex_replace', '^', '\\\\1')\n"
+        ),
+    ),
+    "backslashes without braces": (
+        "- debug: msg=x\n  when: a == '\\\\1'",
+        "- !echo\n  msg: x\n  with:\n    condition: a == '\\\\1'\n",
+    ),
     "variables of a task": (
         "- debug:\n    msg: '{{ where }}/x'\n  vars:\n    where: '/srv/{{ name }}'",
         "- !echo\n  msg: \"{{ ('/srv/' ~ name) }}/x\"\n",

@@ -69,6 +69,8 @@ PIECES = st.sampled_from(
         "\n",
         "{% if x %}",
         "{% endif %}",
+        "{% raw %}\n{{ r }}{% endraw %}",
+        "{% raw %}{% endraw -%}",
         "{% for i in l %}",
         "{% endfor %}",
         "{{ i }}",
