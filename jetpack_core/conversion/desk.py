@@ -11,6 +11,7 @@ from jetpack_core.content.files import read_bytes
 from jetpack_core.content.nodes import Mapping, Node, Scalar, Sequence
 from jetpack_core.content.problems import Problems
 from jetpack_core.conversion import keywords
+from jetpack_core.conversion.arguments import split_pairs
 from jetpack_core.conversion.expressions import Rewriter
 from jetpack_core.conversion.ledger import Ledger
 from jetpack_core.conversion.loops import loop_key
@@ -41,6 +42,8 @@ class Desk:
     """Variables that are defined in more than one place."""
     tags: set[str] = field(default_factory=set)
     """Every tag of the original."""
+    facts: set[str] = field(default_factory=set)
+    """What set_fact sets anywhere in the original."""
     plugins: set[str] = field(default_factory=set)
     """The packages that the result needs."""
     used: set[Path] = field(default_factory=set)
@@ -85,6 +88,7 @@ class Desk:
             name, notify = node.get("register"), node.get("notify")
             if isinstance(name, Scalar):
                 self.results[name.text] = _result_of(node)
+            self.facts |= _facts_of(node)
             tags = node.get("tags")
             for one in tags.items if isinstance(tags, Sequence) else [tags]:
                 if isinstance(one, Scalar):
@@ -106,6 +110,13 @@ def _mappings(node: Node | None) -> Iterator[Mapping]:
     elif isinstance(node, Sequence):
         for item in node.items:
             yield from _mappings(item)
+
+
+def _facts_of(node: Mapping) -> set[str]:
+    given = node.get("set_fact") or node.get("ansible.builtin.set_fact")
+    if isinstance(given, Scalar):
+        return set(split_pairs(given.text)[0])
+    return set(given.keys()) if isinstance(given, Mapping) else set()
 
 
 def _result_of(node: Mapping) -> Result:

@@ -15,7 +15,7 @@ from jetpack_core.conversion.ledger import Refused
 from jetpack_core.conversion.origin import comments_above, origin_of
 from jetpack_core.conversion.tasks import Block, TaskLists
 from jetpack_core.conversion.variables import Variables
-from jetpack_core.conversion.writing import Flow, item_lines, lines_of
+from jetpack_core.conversion.writing import Flow, Tagged, item_lines, lines_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,6 +142,11 @@ class Playbooks:
                 raise Refused(f"the keyword `{name}` of a play", "see the keywords of plays in the documentation")
             if name in _DROPPED:
                 desk.ledger.look(node.position, _title(node), f"`{name}` was left out", _DROPPED[name])
+        own = given.get("vars")
+        for key, _ in own.pairs if isinstance(own, Mapping) else []:
+            if key.text in desk.facts:
+                why = f"what is set later does not beat {key.text!r} in the `vars` of a play"
+                desk.ledger.look(key.position, _title(node), why, "write it under `defaults:`")
         variables = Variables(desk)
         variables.add(given.get("vars"), replaces=True)
         head = self._head(node, keys)
@@ -348,5 +353,7 @@ def invocation(node: Node, around: Inherited) -> dict[str, object]:
         raise Refused(f"the role {name} with the keyword `{key}`", "give it a play of its own")
     if any("{{" in line for line in lines_of(variables)):
         raise Refused(f"the role {name} with variables that are templates", "compute them with !set before the role")
-    made |= {"vars": variables} if variables else {}
+    # Lists and maps would be joined with those of the role.
+    shown = {key: Tagged("!replace", one) if isinstance(one, list | dict) else one for key, one in variables.items()}
+    made |= {"vars": shown} if shown else {}
     return made | ({"tags": Flow(tags)} if tags else {})

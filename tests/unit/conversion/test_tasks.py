@@ -214,3 +214,20 @@ def test_modes_with_a_zero_or_in_quotes_are_octal(mode: str, tasks: Convert) -> 
     text, made = tasks(f"- copy: {{content: x, dest: /x, mode: {mode}}}")
     assert "mode: 0o644\n" in text
     assert made.ledger.entries(Kind.LOOK) == []
+
+
+def test_variables_of_a_play_that_a_task_sets_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "site.yml"
+    path.write_text("- hosts: all\n  vars: {x: 1, y: 2, z: 3}\n  tasks:\n    - set_fact: x=2\n    - set_fact: {y: 3}\n")
+    entries = convert_file(path).ledger.entries(Kind.LOOK)
+    assert [entry.why for entry in entries] == [
+        "what is set later does not beat 'x' in the `vars` of a play",
+        "what is set later does not beat 'y' in the `vars` of a play",
+    ]
+
+
+def test_lists_and_maps_that_a_role_is_given_replace_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "site.yml"
+    path.write_text("- hosts: all\n  roles:\n    - role: r\n      vars: {one: 1, more: [a], map: {k: v}}\n")
+    wanted = "vars:\n        one: 1\n        more: !replace\n          - a\n        map: !replace\n          k: v\n"
+    assert wanted in str(convert_file(path).files["site.yml"])
