@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from jetpack_core.conversion.arguments import split_pairs
@@ -12,6 +13,7 @@ from jetpack_core.conversion.made import Made
 if TYPE_CHECKING:
     from jetpack_core.conversion.arguments import Arguments
 
+_ONE_TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
 _OWN = frozenset(
     {"chdir", "creates", "removes", "executable", "stdin", "warn", "stdin_add_newline", "strip_empty_ends"}
 )
@@ -60,7 +62,10 @@ def _common(given: Arguments, made: Made) -> list[Made]:
 
 def command(given: Arguments) -> list[Made]:
     """Convert command."""
-    made = Made("command", {"cmd": _line(given)})
+    line = _line(given)
+    if isinstance(line, str) and _ONE_TEMPLATE.fullmatch(line):
+        given.look("the command is one template, whose value is taken for one word", "write its words, or use !shell")
+    made = Made("command", {"cmd": line})
     given.drop("executable", "expand_argument_vars")
     return _common(given, made)
 

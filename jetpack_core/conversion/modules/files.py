@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -69,11 +70,25 @@ def copy(given: Arguments) -> list[Made]:
     return [made]
 
 
+def _refuse_unseen(given: Arguments, source: str) -> None:
+    """Raise Refused where a template looks at what only its task has: its own variables, or a loop's other name."""
+    path = given.find("templates", source) if "{{" not in source else None
+    text = path.read_bytes().decode(errors="replace") if path is not None and path.is_file() else None
+    bound = sorted(name for name, meant in given.rewriter.bindings.items() if name != meant)
+    unseen = [name for name in bound if text is None or re.search(rf"\b{re.escape(name)}\b", text)]
+    if unseen:
+        raise Refused(
+            f"the template looks at {', '.join(unseen)}, which only the task has",
+            "compute it with !set before the task; the element of a loop is `item`",
+        )
+
+
 def template(given: Arguments) -> list[Made]:
     """Convert template."""
     source, dest = given.text("src"), given.text("dest", "path")
     if source is None or dest is None:
         raise Refused("`src` or `dest` is missing", "say what is rendered, and where to")
+    _refuse_unseen(given, source)
     if dest.endswith("/"):
         dest += posixpath.basename(source).removesuffix(".j2")
     if given.truth("trim_blocks") is False or given.truth("lstrip_blocks"):

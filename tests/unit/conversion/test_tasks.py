@@ -195,6 +195,7 @@ LOOK = {
     "decimal mode that is meant": ("- copy: {content: x, dest: /x, mode: 420}", "mode: 0o644\n", "which is 0o644"),
     "verbosity": ("- debug: {msg: x, verbosity: 2}", "msg: x\n", "`verbosity` was left out"),
     "delay before a look": ("- wait_for: {port: 80, delay: 10}", "port: 80\n", "`delay` was left out"),
+    "command in a variable": ("- command: '{{ line }}'", 'cmd: "{{ line }}"\n', "taken for one word"),
     "pause in a loop": ("- debug: msg=x\n  loop: [1]\n  loop_control: {pause: 2}", "msg: x\n", "the `pause` of a loop"),
 }
 
@@ -231,3 +232,18 @@ def test_lists_and_maps_that_a_role_is_given_replace_its_own(tmp_path: Path) -> 
     path.write_text("- hosts: all\n  roles:\n    - role: r\n      vars: {one: 1, more: [a], map: {k: v}}\n")
     wanted = "vars:\n        one: 1\n        more: !replace\n          - a\n        map: !replace\n          k: v\n"
     assert wanted in str(convert_file(path).files["site.yml"])
+
+
+@pytest.mark.parametrize(
+    "around", ["vars: {own: 1}", 'loop: "{{ all }}"\n  loop_control: {loop_var: own}'], ids=["vars", "loop"]
+)
+def test_a_template_does_not_lose_what_only_its_task_has(around: str, tmp_path: Path, tasks: Convert) -> None:
+    (tmp_path / "a.j2").write_text("{{ other }}\n")
+    given = f"- template: {{src: a.j2, dest: /x}}\n  {around}\n"
+    text, made = tasks(given)
+    assert text.startswith("- !template\n")
+    (tmp_path / "a.j2").write_text("{{ own }}\n")
+    text, made = tasks(given)
+    (entry,) = made.ledger.entries(Kind.LEFT)
+    assert "looks at own, which only the task has" in entry.why
+    assert not text.startswith("- !template\n")
