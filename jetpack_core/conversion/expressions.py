@@ -258,7 +258,7 @@ def _filter(tokens: list[Token], place: int) -> int:
     base = new.split("(")[0]
     if base not in _known("filters"):
         raise Refused(f"there is no filter {name!r}", "see docs/reference/filters.md")
-    if "(" in new and _neighbour(tokens, place, 1) == "(":
+    if ("(" in new or base == "to_yaml") and _neighbour(tokens, place, 1) == "(":
         raise Refused(f"the filter {name!r} with arguments has no counterpart", f"write {new}")
     if base in {"map", "select", "reject", "selectattr", "rejectattr"}:
         _check_named(tokens, place, base)

@@ -152,6 +152,7 @@ LEFT = {
     "lookup": ("- debug: msg=\"{{ lookup('pipe', 'ls') }}\"", "lookup()"),
     "file elsewhere": ("- debug: msg=\"{{ lookup('file', '/etc/hostname') }}\"", "is not in the project"),
     "filter": ("- debug: msg=\"{{ a | password_hash('sha512') }}\"", "no filter 'password_hash'"),
+    "arguments of a filter": ("- debug: msg={{ a | to_nice_yaml(indent=2) }}", "'to_nice_yaml' with arguments"),
     "fact": ("- debug: msg={{ ansible_bios_date }}", "no fact for ansible_bios_date"),
     "rescue": ("- block:\n    - debug: msg=x\n  rescue:\n    - debug: msg=y", "a block with `rescue`"),
     "never": ("- debug: msg=x\n  tags: [never]", "the tag `never`"),
