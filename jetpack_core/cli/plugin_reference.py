@@ -39,7 +39,13 @@ KIT: Final = {
         "testing.guests",
         "testing.faults",
     ),
-    "Hosts and connections": ("testing.host", "testing.sandbox", "testing.scripted", "testing.no_python"),
+    "Hosts and connections": (
+        "testing.host",
+        "testing.sandbox",
+        "testing.scripted",
+        "testing.no_python",
+        "testing.loop",
+    ),
     "Whole runs": ("testing.playbooks", "testing.command_line"),
     "Documents and examples": ("testing.documents", "testing.examples"),
 }
