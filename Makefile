@@ -48,8 +48,8 @@ $(STAMP): $(PROJECTS)
 demo: $(STAMP) ## Run the demonstration playbook, twice, on this machine
 	JETPACK="$(CURDIR)/$(BIN)/jetpack" examples/demo/run.sh
 
-test: $(STAMP) ## Run the tests that need no server, no root and no patience
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(if $(filter 1,$(JETPACK_REQUIRE_ALL)),,-m '$(QUICK)') $(ARGS)
+test: $(STAMP) ## Run the quick tests of the core, which need no server and no root
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(if $(filter 1,$(JETPACK_REQUIRE_ALL)),,-m '$(QUICK)' tests/unit) $(ARGS)
 
 test-all: $(STAMP) ## Run every test; those that need a server it does not find are skipped with the reason
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
