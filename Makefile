@@ -17,6 +17,7 @@ LEFT_OUT = $(shell { $(CAN_COMPILE); } >/dev/null 2>&1 || echo --no-install-pack
 WORKERS ?= 2
 # What needs no server, no root, and few seconds; where every test is required, all are run.
 QUICK := not slow and not docker and not ssh and not root
+QUICK_FOLDERS := $(filter-out $(addprefix tests/unit/,docs conversion provisioning testing reports benchmarking __pycache__),$(wildcard tests/unit/*))
 ARGS ?=
 
 # uv installs into the environment made here, and never fetches a Python of its own.
@@ -49,7 +50,7 @@ demo: $(STAMP) ## Run the demonstration playbook, twice, on this machine
 	JETPACK="$(CURDIR)/$(BIN)/jetpack" examples/demo/run.sh
 
 test: $(STAMP) ## Run the quick tests of the core, which need no server and no root
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(if $(filter 1,$(JETPACK_REQUIRE_ALL)),,-m '$(QUICK)' tests/unit) $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(if $(filter 1,$(JETPACK_REQUIRE_ALL)),,-m '$(QUICK)' $(QUICK_FOLDERS)) $(ARGS)
 
 test-all: $(STAMP) ## Run every test; those that need a server it does not find are skipped with the reason
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
