@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     import click
 
-    from jetpack_core.content.model import Task
     from jetpack_core.inventory.model import Inventory
 
 
@@ -103,6 +102,7 @@ def _inventory(ctx: click.Context) -> Inventory:
 
 def _tags(ctx: click.Context) -> set[str]:
     from jetpack_core.cli.options import ContentOptions
+    from jetpack_core.cli.running import known_tags
     from jetpack_core.cli.sources import load_playbooks, open_sources
 
     options = ContentOptions(
@@ -110,16 +110,7 @@ def _tags(ctx: click.Context) -> set[str]:
     )
     with ctx:
         playbooks = load_playbooks(open_sources(options, lenient=True))
-    plays = (play for playbook in playbooks for play in playbook.plays)
-    return {tag for play in plays for task in (*play.tasks, *play.handlers) for tag in _tags_of(task)}
-
-
-def _tags_of(task: Task) -> Iterator[str]:
-    if task.role is not None:
-        yield from task.role.tags
-    for use in task.modifiers:
-        if use.name == "tags":
-            yield from use.modifier.value  # type: ignore[misc]
+    return known_tags(playbooks)
 
 
 def _project(ctx: click.Context) -> Any:

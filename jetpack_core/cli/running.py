@@ -135,10 +135,15 @@ def _run(
 
 
 def _warn_of_unknown_tags(playbooks: Sequence[Playbook], wanted: frozenset[str]) -> None:
-    plays = (play for playbook in playbooks for play in playbook.plays)
-    known = {tag for play in plays for task in (*play.tasks, *play.handlers) for tag in _tags(task)}
+    known = known_tags(playbooks)
     for tag in sorted(wanted - known):
         warn(f"no task has the tag {tag!r}{_near(tag, known)}")
+
+
+def known_tags(playbooks: Sequence[Playbook]) -> set[str]:
+    """Return the tags that tasks, handlers and roles of playbooks have."""
+    plays = (play for playbook in playbooks for play in playbook.plays)
+    return {tag for play in plays for task in (*play.tasks, *play.handlers) for tag in _tags(task)}
 
 
 def _tags(task: Task) -> Iterator[str]:
