@@ -257,3 +257,5 @@ class RunFinished(Event):
     """How often a secret was replaced in what was shown; None where it never was."""
     differing: int = 0
     """Provisioned hosts that differ from what is wanted in what is left as it is."""
+    refused: int = 0
+    """Questions that the operator answered with no."""

@@ -47,6 +47,8 @@ class Questions:
         self._ask = ask
         self._yes = yes
         self._stepping = step
+        self.refused = 0
+        """How many were answered with no."""
         self._confirmed: dict[tuple[Task, str], bool] = {}
         self._turn = asyncio.Lock()
 
@@ -89,4 +91,5 @@ class Questions:
         self._events.send(OperatorAsked(question=question))
         answer = await self._ask(question, choices)
         self._events.send(OperatorAnswered(question=question, answer=answer.value))
+        self.refused += answer is Answer.NO
         return answer

@@ -237,6 +237,7 @@ class _Run:
                 hosts=counts,
                 redactions=self._context.events.redactions or None,
                 differing=self._guests.differing,
+                refused=self._context.questions.refused,
             )
         )
         return code

@@ -105,8 +105,8 @@ def headline(event: RunFinished) -> str:
         parts.append(f"{_some(total[Status.UNKNOWN], 'result')} unknown until the tasks before have run")
     if total[Status.IGNORED]:
         parts.append(f"{_some(total[Status.IGNORED], 'failure')} ignored")
-    if event.differing and parts:
-        parts.append(_left(event))
+    if parts:
+        parts += _undone(event)
     text = ", ".join(parts) or _calm(event)
     if event.interrupted or event.planned:
         return f"{'Interrupted' if event.interrupted else 'Plan'}: {text}."
@@ -124,24 +124,39 @@ def _bad_parts(event: RunFinished) -> list[str]:
 
 
 def _calm(event: RunFinished) -> str:
+    """Say what became of a run without changes and failures; that hosts match only where all was looked at."""
     hosts = len(event.hosts)
+    undone = _undone(event)
     if event.interrupted:
         return "no change was reported"
     if event.error or not hosts:
-        return "nothing was changed"
-    if not _total(event).total():
+        return ", ".join(["nothing was changed", *undone])
+    if not _total(event).total() and not undone:
         return "there was nothing to do"
     nothing = f"nothing {'would change' if event.planned else 'was changed'}"
-    if event.differing:
-        return f"{nothing}, and {_left(event)}"
+    if undone:
+        return f"{nothing}, and {', '.join(undone)}"
+    passed_over = sum(_only_skipped(counts) for counts in event.hosts.values())
+    if passed_over:
+        where = "" if passed_over == hosts else f" on {passed_over} of {hosts} hosts"
+        return f"{nothing}, every task was skipped{where}"
     who = "the host matches" if hosts == 1 else f"all {hosts} hosts match"
     return f"{who}, {nothing}"
 
 
-def _left(event: RunFinished) -> str:
-    return (
-        f"{_some(event.differing, 'host')} left as {'it is' if event.differing == 1 else 'they are'} though different"
-    )
+def _only_skipped(counts: Mapping[str, int]) -> bool:
+    return {status for status, count in counts.items() if count} == {Status.SKIPPED}
+
+
+def _undone(event: RunFinished) -> list[str]:
+    """Say what is not as it is wanted, and was not to be made so."""
+    parts = []
+    if event.differing:
+        are = "it is" if event.differing == 1 else "they are"
+        parts.append(f"{_some(event.differing, 'host')} left as {are} though different")
+    if event.refused:
+        parts.append(f"{_some(event.refused, 'question')} answered with no")
+    return parts
 
 
 def _colour(event: RunFinished) -> str:

@@ -107,6 +107,28 @@ def test_each_step_is_asked_about_and_quit_ends_the_run(tmp_path: Path, terminal
     assert (tmp_path / "log").read_text() == "1\n"
 
 
+def test_the_end_does_not_say_that_a_host_matches_that_was_left_alone(
+    tmp_path: Path, terminals: list[Terminal]
+) -> None:
+    terminal = Terminal(tmp_path, "--step")
+    terminals.append(terminal)
+    for task in ("first", "second"):
+        terminal.wait_for(f"Run '{task}' on localhost? [yes/no/all/quit] ")
+        terminal.type("no\n")
+    terminal.wait_for("Nothing was changed, and 2 questions answered with no.")
+    assert terminal.end() == 0
+    assert not (tmp_path / "log").exists()
+
+
+def test_the_end_tells_of_a_no_beside_what_was_changed(tmp_path: Path, terminals: list[Terminal]) -> None:
+    terminal = Terminal(tmp_path)
+    terminals.append(terminal)
+    terminal.wait_for("Write the second line? [yes/no] ")
+    terminal.type("n\n")
+    terminal.wait_for("1 change, 1 question answered with no.")
+    assert terminal.end() == 0
+
+
 def test_the_end_of_the_input_is_a_no(tmp_path: Path, terminals: list[Terminal]) -> None:
     terminal = Terminal(tmp_path)
     terminals.append(terminal)

@@ -89,11 +89,23 @@ def test_drift_is_reported_and_mended_only_when_told_to(site: Site) -> None:
     assert "left as it is" in seen.stdout
     assert "differs" in seen.stdout
     assert "unchanged" not in seen.stdout
-    assert "left as they are though different." in seen.stdout
+    assert "Nothing was changed, and 3 hosts left as they are though different." in seen.stdout
     assert "disk: 1 -> 9" in site("provision", "-e", "provision.disk=9", "-v").stdout
     assert "destroy a" not in site.log
     assert site("provision", "-e", "provision.disk=9", "-e", "provision.rebuild=true").returncode == 0
     assert site.guest("a")["disk"] == 9  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("verb", "begin"), [("apply", "Nothing was changed, and "), ("plan", "Plan: nothing would change, and ")]
+)
+def test_the_end_does_not_say_that_drifted_guests_match(site: Site, verb: str, begin: str) -> None:
+    site.write("look.yml", "- {name: look, groups: [web], tasks: [!stat {path: /, save: top}]}\n")
+    site("provision")
+    ran = site(verb, "-p", "look.yml", "--limit-hosts", "a", "-e", "provision.disk=9")
+    assert ran.returncode == 0, ran.stderr
+    assert f"{begin}1 host left as it is though different." in ran.stdout
+    assert "match," not in ran.stdout
 
 
 def test_a_replacement_is_said_before_and_done_then(site: Site) -> None:

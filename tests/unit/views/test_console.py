@@ -250,6 +250,27 @@ def test_output_is_streamed_by_line_whatever_the_pieces() -> None:
             RunFinished(hosts={"a": {"created": 3}}, differing=2),
             "3 changes, 2 hosts left as they are though different.",
         ),
+        (
+            RunFinished(hosts={"a": {"matched": 3, "skipped": 1}}, refused=1),
+            "Nothing was changed, and 1 question answered with no.",
+        ),
+        (
+            RunFinished(hosts={"a": {"matched": 3}, "b": {}}, differing=1, refused=2),
+            "Nothing was changed, and 1 host left as it is though different, 2 questions answered with no.",
+        ),
+        (RunFinished(hosts={"a": {}}, refused=2), "Nothing was changed, and 2 questions answered with no."),
+        (RunFinished(hosts={"a": {"created": 1}}, refused=2), "1 change, 2 questions answered with no."),
+        (RunFinished(hosts={"a": {"failed": 1}}, refused=1), "The host failed, 1 question answered with no."),
+        (RunFinished(hosts={"a": {"skipped": 3}}), "Nothing was changed, every task was skipped."),
+        (
+            RunFinished(hosts={"a": {"skipped": 3}, "b": {"matched": 1}, "c": {}}),
+            "Nothing was changed, every task was skipped on 1 of 3 hosts.",
+        ),
+        (
+            RunFinished(hosts={"a": {"skipped": 3}, "b": {"skipped": 1}}, planned=True),
+            "Plan: nothing would change, every task was skipped.",
+        ),
+        (RunFinished(hosts={"a": {"matched": 1, "skipped": 3}}), "The host matches, nothing was changed."),
         (RunFinished(hosts={"a": {"matched": 3}}, planned=True), "Plan: the host matches, nothing would change."),
         (RunFinished(hosts={"a": {"created": 1, "removed": 2}, "b": {}}), "3 changes on 1 of 2 hosts."),
         (RunFinished(hosts={"a": {"executed": 1}, "b": {}}, planned=True), "Plan: 1 change on 1 of 2 hosts."),
