@@ -30,7 +30,10 @@ class Choosing:
         modifiers = self._context.shape(task).choose
         if not modifiers:
             return None
-        if task in self._done or (not task.handler and self._context.progress.was_done(index)):
+        if task in self._done:
+            # Whoever ran it did so for all, those of later batches among them.
+            hosts = []
+        elif not task.handler and self._context.progress.was_done(index):
             hosts = [host for host in hosts if index in host.again]
         names: Sequence[str] = [host.name for host in hosts]
         for modifier in modifiers:

@@ -63,7 +63,7 @@ class HostRun:
     at: int = 0
     """The task of the play that comes next."""
     again: frozenset[int] = frozenset()
-    """Tasks before it that are run once more, for results that were not kept."""
+    """Tasks before it that are run once more, for results that were not kept, and the complements of such handlers."""
     handled: set[int] = field(default_factory=set)
     """Handlers that ran in this batch."""
     notified: dict[str, bool] = field(default_factory=dict)

@@ -125,9 +125,11 @@ class PlayRun:
             for number, handler in enumerate(handlers):
                 name = handler.subscribe
                 chosen = [
-                    host for host in batch if not host.lost and name in host.notified and number not in host.handled
+                    host
+                    for host in batch
+                    if not host.lost and number not in host.handled and (name in host.notified or ~number in host.again)
                 ]
-                await self._run_handler(handler, chosen)
+                await self._run_handler(handler, number, chosen)
                 for host in chosen:
                     some = True
                     host.handled.add(number)
@@ -139,11 +141,16 @@ class PlayRun:
             host.notified.clear()
             host.handled.clear()
 
-    async def _run_handler(self, handler: Task, chosen: Sequence[HostRun]) -> None:
-        sure = [host for host in chosen if host.notified.get(handler.subscribe or "", False)]
+    async def _run_handler(self, handler: Task, number: int, chosen: Sequence[HostRun]) -> None:
+        name = handler.subscribe or ""
+        for host in chosen:
+            if name in host.notified:
+                # It is its turn anyway, with all that comes of it.
+                host.again -= {~number}
+        sure = [host for host in chosen if host.notified.get(name, False) or ~number in host.again]
         maybe = [host for host in chosen if host not in sure]
         if sure:
-            await self._walk(sure, [handler], Strategy.LINEAR, always=True)
+            await self._walk(sure, [handler], Strategy.LINEAR, handler=number)
         if maybe:
             self._announce(handler, maybe)
         for host in maybe:
@@ -168,9 +175,9 @@ class PlayRun:
         )
 
     async def _walk(
-        self, hosts: Sequence[HostRun], tasks: Sequence[Task], strategy: Strategy, *, always: bool = False
+        self, hosts: Sequence[HostRun], tasks: Sequence[Task], strategy: Strategy, *, handler: int | None = None
     ) -> None:
-        """Run tasks on hosts by a strategy; `always` goes on even when the run is to stop."""
+        """Run tasks on hosts by a strategy, or the handler of a number, also when the run is to stop."""
         active = [host for host in hosts if not host.lost]
         if not active:
             return
@@ -180,16 +187,16 @@ class PlayRun:
         batch = None if alone else World()
         for host in active:
             host.batch = batch
-        walks = [HostWalk(self._context, self._play, host, tasks, alone=alone, handler=always) for host in active]
+        walks = [HostWalk(self._context, self._play, host, tasks, alone=alone, handler=handler) for host in active]
         if linear:
-            await self._walk_linear(walks, tasks, always=always)
+            await self._walk_linear(walks, tasks, handler=handler)
         else:
             await self._walk_free(walks, tasks)
 
-    async def _walk_linear(self, everyone: Sequence[HostWalk], tasks: Sequence[Task], *, always: bool) -> None:
+    async def _walk_linear(self, everyone: Sequence[HostWalk], tasks: Sequence[Task], *, handler: int | None) -> None:
         for index, task in enumerate(tasks):
             everyone = [walk for walk in everyone if not walk.host.lost]
-            if not everyone or (self._stop.reason and not always):
+            if not everyone or (self._stop.reason and handler is None):
                 return
             walks = everyone
             if self._context.progress.resumed is not None:
@@ -197,7 +204,7 @@ class PlayRun:
             acting = self._choosing.acting(task, index, [walk.host for walk in walks])
             turn = [walk for walk in walks if walk.host.name in acting] if acting is not None else walks
             if turn and await self._may_run(task, turn):
-                await self._run_task(task, index, turn, acting)
+                await self._run_task(task, index, turn, acting, handler)
             else:
                 acting = frozenset()
             if acting is not None:
@@ -212,7 +219,9 @@ class PlayRun:
             raise asyncio.CancelledError
         return answer is Answer.YES
 
-    async def _run_task(self, task: Task, index: int, walks: Sequence[HostWalk], acting: frozenset[str] | None) -> None:
+    async def _run_task(
+        self, task: Task, index: int, walks: Sequence[HostWalk], acting: frozenset[str] | None, handler: int | None
+    ) -> None:
         """Run a task on hosts that go together; `acting` names them where the task is not for all hosts."""
         if walks[0].host.batch is not None:
             walks[0].host.batch.settle()
@@ -229,7 +238,7 @@ class PlayRun:
                 waiting.append(walk)
         await _all(partial(_step_and_leave, walk, index, rendezvous, tally, sharers) for walk in waiting)
         for host in sharers:
-            self._context.progress.shared(host, index, handler=task.handler)
+            self._context.progress.shared(host, index, handler=handler)
         self._sum_up(task, tally)
         self._stop.reason = self._stop.reason or self._choosing.failed(task, acting)
         self._check()
@@ -331,7 +340,7 @@ class HostWalk:
         tasks: Sequence[Task],
         *,
         alone: bool,
-        handler: bool,
+        handler: int | None,
     ) -> None:
         self.host = host
         self._handler = handler
@@ -348,7 +357,7 @@ class HostWalk:
 
     def takes(self, index: int) -> bool:
         """Tell whether a task is still to be run on the host."""
-        return self._handler or index >= self.host.at or index in self.host.again
+        return self._handler is not None or index >= self.host.at or index in self.host.again
 
     def pass_over(self, index: int) -> None:
         """Leave out a task that is not for this host."""

@@ -117,7 +117,7 @@ class Progress:
         elif state.play == self._play:
             host.at = state.task
             host.notified.update(dict.fromkeys(state.notified, True))
-            host.handled |= state.handled
+            host.handled |= {handler for handler in state.handled if ~handler not in host.again}
 
     def finish(self, code: int, hosts: Iterable[HostRun]) -> None:
         """End the run."""
@@ -137,24 +137,26 @@ class Progress:
 
     # Its hosts.
 
-    def ended(self, host: HostRun, index: int, statuses: Sequence[Status], *, known: int, handler: bool) -> None:
+    def ended(self, host: HostRun, index: int, statuses: Sequence[Status], *, known: int, handler: int | None) -> None:
         """Note that a task ended on a host.
 
         :param known: How many notifications there were before it.
+        :param handler: Its number, where it is one.
         """
-        again = not handler and index < host.at
+        key = _key(index, handler)
+        again = index < host.at if handler is None else key in host.again
         if len(host.notified) > known:
             self._note_notifications(host, list(host.notified)[known:], again=again)
         if host.lost:
             self.lost(host, str(statuses[-1]) if statuses else "failed")
             return
-        if not handler and not again:
+        if handler is None and not again:
             host.at = index + 1
         if self._fd == _NOWHERE:
             return
         if host.variables.fresh:
-            self._keep(host, index, handler=handler)
-        if not handler:
+            self._keep(host, key)
+        if handler is None:
             self._add(f"T {self._numbers[host.name]} {index}\n")
 
     def _note_notifications(self, host: HostRun, names: Sequence[str], *, again: bool) -> None:
@@ -165,18 +167,18 @@ class Progress:
             else:
                 self._step("N", host, f" {json.dumps(name)}")
 
-    def _keep(self, host: HostRun, index: int, *, handler: bool) -> None:
+    def _keep(self, host: HostRun, key: int) -> None:
         values, secret = host.variables.take_fresh()
         number = self._numbers[host.name]
         if not secret and _is_plain(values) and not (self._redactor is not None and self._redactor.holds(values)):
-            self._add(f"V {number} {json.dumps(values)}\n")
-        elif not handler:
-            self._add(f"R {number} {index}\n")
+            self._add(f"V {number} {key} {json.dumps(values)}\n")
+        else:
+            self._add(f"R {number} {key}\n")
 
-    def shared(self, host: HostRun, index: int, *, handler: bool) -> None:
+    def shared(self, host: HostRun, index: int, *, handler: int | None) -> None:
         """Note what a task on another host saved for this one."""
         if self._fd != _NOWHERE and host.variables.fresh:
-            self._keep(host, index, handler=handler)
+            self._keep(host, _key(index, handler))
 
     def was_done(self, index: int) -> bool:
         """Tell whether some host was past a task of the play when the run that is resumed ended."""
@@ -227,6 +229,11 @@ class Progress:
             self._fd = _NOWHERE
         self._lines.clear()
         self._warn(f"this run cannot be resumed: its state cannot be written: {error.strerror or error}")
+
+
+def _key(index: int, handler: int | None) -> int:
+    """Return what stands for a task of a play, or for a handler of it: the complement of its number."""
+    return index if handler is None else ~handler
 
 
 def _is_plain(value: object) -> bool:

@@ -17,7 +17,7 @@ from jetpack_core.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-VERSION: Final = 1
+VERSION: Final = 2
 _REDO: Final = "run the whole playbook instead; with --retry-failed only on the hosts that failed"
 
 
@@ -63,9 +63,11 @@ class HostState:
     handled: set[int] = field(default_factory=set)
     """Handlers that have, since the last time that all of them had."""
     again: dict[int, set[int]] = field(default_factory=dict)
-    """Tasks by play whose results were not kept, so that they are run again."""
+    """Tasks by play, and complements of handlers, whose results were not kept, so that they are run again."""
     variables: dict[str, object] = field(default_factory=dict)
     """Facts and saved results."""
+    made: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """The play of each, and the task or the complement of the handler that made it."""
     took: set[int] = field(default_factory=set)
     """Plays in which something was done."""
     lost: str = ""
@@ -87,8 +89,8 @@ class HostState:
         """Return this as JSON."""
         again = {str(play): sorted(tasks) for play, tasks in self.again.items()}
         where = {"play": self.play, "task": self.task, "notified": self.notified, "handled": sorted(self.handled)}
-        took = sorted(self.took)
-        return json.dumps({**where, "again": again, "variables": self.variables, "took": took, "lost": self.lost})
+        values = {"variables": self.variables, "made": self.made}
+        return json.dumps({**where, **values, "again": again, "took": sorted(self.took), "lost": self.lost})
 
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Become what a snapshot says. Raises KeyError, TypeError and ValueError for nonsense."""
@@ -97,6 +99,7 @@ class HostState:
         self.handled = {int(number) for number in kept["handled"]}
         self.again = {int(play): {int(task) for task in tasks} for play, tasks in kept["again"].items()}
         self.variables = dict(kept["variables"])
+        self.made = {str(name): (int(play), int(task)) for name, (play, task) in kept["made"].items()}
         self.took = {int(play) for play in kept.get("took", ())}
 
 
@@ -207,7 +210,7 @@ class _Reader:
     def _snapshot(self, host: HostState, rest: str) -> None:
         host.restore(json.loads(rest))
         plays = len(self.state.sketch.plays)
-        named = {*host.again, *host.took}
+        named = {*host.again, *host.took, *(play for play, _ in host.made.values())}
         if not 0 <= host.play <= plays or host.task < 0 or any(not 0 <= play < plays for play in named):
             raise ValueError(rest)
 
@@ -242,7 +245,10 @@ class _Reader:
         host.lost = rest
 
     def _values(self, host: HostState, rest: str) -> None:
-        host.variables.update(json.loads(rest))
+        task, _, values = rest.partition(" ")
+        found = json.loads(values)
+        host.variables.update(found)
+        host.made.update(dict.fromkeys(found, (self._play, int(task))))
 
     def _withheld(self, host: HostState, rest: str) -> None:
         host.again.setdefault(self._play, set()).add(int(rest))
@@ -275,7 +281,7 @@ def _check_host(host: HostState, then: RunSketch, now: RunSketch) -> None:
         # What is added to a play that is over would never run, so it must be the same to its end.
         reach = host.task if number == host.play else None
         same = before.name == after.name and before.tasks[:reach] == after.tasks[:reach]
-        if number == host.play and host.handled:
+        if (number == host.play and host.handled) or any(task < 0 for task in host.again.get(number, ())):
             same = same and before.handlers == after.handlers
         # Another play of the same name may have come before it.
         if not same or (before != after and before in now.plays):

@@ -5,20 +5,22 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from jetpack_core.secrets.redaction import Redactor
 
 
 def withhold(descriptor: int, redactor: Redactor) -> None:
-    """Rewrite a state file without what holds a secret, where there is any. Raises OSError."""
+    """Rewrite a state file without what holds a secret, where there is any.
+
+    What made it is run again when the run is resumed. Raises OSError, and ValueError for a file that is damaged.
+    """
     with os.fdopen(os.dup(descriptor), "rb") as file:
         file.seek(0)
         lines = file.read().decode("utf-8", "replace").splitlines(keepends=True)
-    kept = [_kept(number, lines, redactor) for number in range(len(lines))]
+    # A line that was never completed counts for nobody, and may end within a secret.
+    kept = [_kept(line, redactor) for line in lines if line.endswith("\n")]
     if kept == lines:
         return
     data = "".join(kept).encode("utf-8", "replace")
@@ -27,29 +29,27 @@ def withhold(descriptor: int, redactor: Redactor) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _kept(number: int, lines: Sequence[str], redactor: Redactor) -> str:
+def _kept(line: str, redactor: Redactor) -> str:
     """Return a line as it may be kept."""
-    line = lines[number]
     letter, _, rest = line.partition(" ")
     if letter not in {"V", "S"}:
         return line
     host, _, text = rest.partition(" ")
-    values = json.loads(text)
-    if not redactor.holds(values):
-        return line
     if letter == "S":
-        variables = {name: value for name, value in values["variables"].items() if not redactor.holds({name: value})}
-        return f"S {host} {json.dumps({**values, 'variables': variables})}\n"
-    task = _next_task(host, lines[number + 1 :])
-    return f"R {host} {task}\n" if task is not None else ""
+        snapshot = json.loads(text)
+        return f"S {host} {json.dumps(_cleaned(snapshot, redactor))}\n" if redactor.holds(snapshot) else line
+    task, _, values = text.partition(" ")
+    return f"R {host} {task}\n" if redactor.holds(json.loads(values)) else line
 
 
-def _next_task(host: str, lines: Iterable[str]) -> str | None:
-    """Return the task that ended next on a host, which found out what was noted before; None for a handler's."""
-    for line in lines:
-        letter, *rest = line.split()
-        if letter == "P" or (letter in {"D", "C", "E", "F"} and rest[:1] == [host]):
-            return None
-        if letter == "T" and rest[:1] == [host]:
-            return rest[1]
-    return None
+def _cleaned(snapshot: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+    """Return how far an earlier run had come, without the values that hold a secret."""
+    variables, made, again = {}, {}, {play: set(tasks) for play, tasks in snapshot["again"].items()}
+    for name, value in snapshot["variables"].items():
+        play, task = snapshot["made"][name]
+        if redactor.holds({name: value}):
+            again.setdefault(str(play), set()).add(task)
+        else:
+            variables[name], made[name] = value, (play, task)
+    rerun = {play: sorted(tasks) for play, tasks in again.items()}
+    return {**snapshot, "variables": variables, "made": made, "again": rerun}

@@ -32,6 +32,7 @@ SNAPSHOT = {
     "handled": [],
     "again": {"0": [1]},
     "variables": {},
+    "made": {},
     "took": [0],
     "lost": "",
 }
@@ -57,10 +58,11 @@ def test_the_description_comes_back(file: Path) -> None:
 
 
 def test_steps_are_followed(file: Path) -> None:
-    lines = ["P 0", "T 0 0", 'N 0 "h"', "T 0 1", "T 1 0", "F 1 failed", 'V 0 {"x": [1]}', "R 0 1", "D 0 0"]
+    lines = ["P 0", "T 0 0", 'N 0 "h"', "T 0 1", "T 1 0", "F 1 failed", 'V 0 1 {"x": [1]}', "R 0 1", "D 0 0"]
     state = state_of(file, *lines)
     a, b = state.hosts.values()
     assert (a.play, a.task, a.notified, a.handled, a.again, a.variables) == (0, 2, ["h"], {0}, {0: {1}}, {"x": [1]})
+    assert a.made == {"x": (0, 1)}
     assert (b.task, b.lost) == (1, "failed")
     assert state.failed == ("b",)
     state = state_of(file, *lines, "T 0 2", "E 0", "P 1", "T 0 0", 'N 0 "k"', "C 0", "X 2")
@@ -88,7 +90,9 @@ def test_what_is_behind_stays_behind_when_a_task_is_run_again(file: Path) -> Non
         "P 0\nT 2 0",
         "P 0\nT 0 x",
         "P 0\nN 0 {}",
-        "P 0\nV 0 [1",
+        "P 0\nV 0 0 [1",
+        "P 0\nV 0 {}",
+        f"S 0 {json.dumps(SNAPSHOT | {'made': {'x': [2, 0]}})}",
         "S 0 {}",
         f"S 0 {json.dumps(SNAPSHOT | {'play': -1})}",
         f"S 0 {json.dumps(SNAPSHOT | {'play': 3})}",
@@ -106,7 +110,7 @@ def test_damage_is_told_with_its_line(file: Path, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "nonsense", "[]\n", "null\n", '{"jetpack_state": 1}\n', "[" * 100_000, "\0\n", "\xff\xfe\n"]
+    "text", ["", "nonsense", "[]\n", "null\n", '{"jetpack_state": 2}\n', "[" * 100_000, "\0\n", "\xff\xfe\n"]
 )
 def test_what_is_no_state_is_told(file: Path, text: str) -> None:
     file.write_bytes(text.encode("latin-1"))
@@ -116,7 +120,7 @@ def test_what_is_no_state_is_told(file: Path, text: str) -> None:
 
 
 def test_another_version_is_told(file: Path) -> None:
-    file.write_text(SKETCH.line().replace('"jetpack_state": 1', '"jetpack_state": 99'))
+    file.write_text(SKETCH.line().replace('"jetpack_state": 2', '"jetpack_state": 99'))
     with pytest.raises(UsageError, match="another version of Jetpack"):
         read_state(file)
 
@@ -139,6 +143,7 @@ STATES = st.builds(
     handled=st.sets(st.integers(0, 9)),
     again=st.dictionaries(st.integers(0, 3), st.sets(st.integers(0, 9), min_size=1)),
     variables=st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)),
+    made=st.dictionaries(st.text(), st.tuples(st.integers(0, 3), st.integers(-9, 9))),
     took=st.sets(st.integers(0, 3)),
     lost=st.sampled_from(["", "failed", "unreachable"]),
 )
