@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import re
 import stat
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -16,7 +19,7 @@ from jetpack_core.cli.log import PRIVATE_FILE, make_run_folder, newest_runs, run
 from jetpack_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from jetpack_core.content.model import Playbook
@@ -30,6 +33,8 @@ LAST: Final = "last"
 LAST_FAILED: Final = "@last-failed"
 """Stands, among the names of hosts, for those that failed in the last run of the same playbooks."""
 _FILE: Final = "state"
+_END: Final = 16
+"""Bytes in which a run that came to its end says so."""
 _KEPT: Final = "only runs of `apply` and `local` are kept, and not all that are old"
 _WITH_STATE: Final = frozenset({"apply", "local"})
 _LOOKS_AT: Final = {"plan": "apply", "check-local": "local", "doctor": "apply"}
@@ -52,7 +57,7 @@ def progress_of(
         click.echo(f"run {resumed.sketch.run[:8]} ended well: there is nothing to resume", err=True)
         return None
     keeps = settings.command in _WITH_STATE and not settings.planning
-    return Progress(_open if keeps else None, warn, resumed, failed)
+    return Progress(_open if keeps else None, warn, resumed, failed, partial(_killed, playbooks, settings.command))
 
 
 def limited_hosts(playbooks: Sequence[Playbook], settings: RunSettings, inventory: Inventory) -> tuple[str, ...] | None:
@@ -164,6 +169,23 @@ def _refuse_running(file: Path) -> None:
         except BlockingIOError:
             run = file.parent.name[:8]
             raise UsageError(f"run {run} is still under way", hint="wait for its end, or end it") from None
+
+
+def _killed(playbooks: Sequence[Playbook], command: str) -> Iterator[int]:
+    """Yield the state files of those runs of the playbooks that were killed, each open and locked for that long."""
+    from jetpack_core.engine.run_sketch import absolute_paths
+    from jetpack_core.engine.run_state import read_sketch
+
+    paths = absolute_paths(playbook.path for playbook in playbooks)
+    for file in _files():
+        with contextlib.suppress(OSError, UsageError), file.open("rb+") as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            opened.seek(max(0, opened.seek(0, os.SEEK_END) - _END))
+            if re.search(rb"^X \d+\n\Z", opened.read(), re.MULTILINE):
+                continue
+            sketch = read_sketch(file)
+            if (sketch.playbooks, sketch.command) == (paths, command):
+                yield opened.fileno()
 
 
 def _open(run: str) -> int:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from dataclasses import replace
@@ -32,6 +33,8 @@ class Progress:
     :param warn: Told once when the file cannot be written.
     :param resumed: The run to go on with.
     :param failed: Hosts that failed before; those that have no part in this run are kept as failed.
+    :param killed: Opens the files of earlier runs that were killed, and so could not take out what this one knows to be
+        secret.
     """
 
     def __init__(
@@ -40,9 +43,11 @@ class Progress:
         warn: Callable[[str], None] = lambda _message: None,
         resumed: RunState | None = None,
         failed: Sequence[str] = (),
+        killed: Callable[[], Iterable[int]] = tuple,
     ) -> None:
         self.resumed = resumed
         self._failed = failed
+        self._killed = killed
         self._left = frozenset(resumed.unfinished()) if resumed is not None else frozenset()
         self._open_file = open_file
         self._warn = warn
@@ -131,9 +136,16 @@ class Progress:
                 withhold(self._fd, self._redactor)
             except OSError as error:
                 self._give_up(error)
+            self._withhold_elsewhere(self._redactor)
         if self._fd != _NOWHERE:
             os.close(self._fd)
             self._fd = _NOWHERE
+
+    def _withhold_elsewhere(self, redactor: Redactor) -> None:
+        for descriptor in self._killed():
+            # One that is damaged, or of another version, is told by whoever wants to resume it.
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                withhold(descriptor, redactor)
 
     # Its hosts.
 

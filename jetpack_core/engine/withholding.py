@@ -25,6 +25,7 @@ def withhold(descriptor: int, redactor: Redactor) -> None:
         return
     data = "".join(kept).encode("utf-8", "replace")
     os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
     while data:
         data = data[os.write(descriptor, data) :]
 

@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,8 +65,12 @@ def resumed(site: Site, text: str, *gone: str) -> tuple[Ran, list[str]]:
     return ran, sorted((site.folder / "log").read_text().splitlines())
 
 
+def states(site: Site) -> list[Path]:
+    return list((site.folder / "home/.local/state/jetpack/runs").glob("*/state"))
+
+
 def kept(site: Site) -> list[str]:
-    return [state.read_text() for state in (site.folder / "home/.local/state/jetpack/runs").glob("*/state")]
+    return [state.read_text() for state in states(site)]
 
 
 @pytest.mark.parametrize("early", [True, False], ids=["known before", "known later"])
@@ -168,3 +176,40 @@ def test_a_handler_that_is_notified_once_more_does_all_that_it_does(site: Site) 
     assert site.apply(text, "--limit-hosts", "a").code == 2
     ran, noted = resumed(site, text, "broken")
     assert (ran.code, noted) == (0, ["more a", "token a"]), ran.out
+
+
+def killed(site: Site, text: str) -> None:
+    """Run a playbook until it kills itself, after what it did before has been noted."""
+    site.write("site.yml", text)
+    argv = [sys.executable, "-m", "jetpack_core.cli", "apply", "-p", "site.yml", "-i", "inventory"]
+    env = {**os.environ, "HOME": str(site.folder / "home"), "JET_LOCK_TIMEOUT": "off"}
+    ran = subprocess.run(argv, cwd=site.folder, env=env, capture_output=True, check=False, timeout=60)
+    assert ran.returncode == -signal.SIGKILL, ran.stderr
+
+
+def test_what_a_killed_run_left_is_taken_out_by_the_next_one_that_knows_it(site: Site) -> None:
+    site.write("inventory/groups/web", "hosts: [a]\n")
+    site.write("fatal", "")
+    text = (
+        head("p")
+        + PLAIN
+        + task(site, "token", f"echo {SECRET}", ", save: token")
+        + task(site, "dies", f"! test -e {site.folder}/fatal || kill -9 $PPID")
+        + opens(site)
+        + USES
+    )
+    killed(site, text)
+    (left,) = kept(site)
+    assert SECRET in left
+    site.write("other.yml", head("p") + opens(site))
+    other = site.run("apply", "-p", "other.yml", "-i", "inventory")
+    assert (other.code, left in kept(site)) == (0, True), other.err
+    site.remove("opened")
+    (folder,) = {state.parent for state in states(site) if state.read_text() == left}
+    site.remove("fatal")
+    assert site.apply(text).code == 0
+    assert not any(SECRET in state for state in kept(site))
+    ran = site.apply(text, "--resume", folder.name)
+    assert ran.code == 0, ran.out
+    log = (site.folder / "log").read_text().splitlines()
+    assert log.count("token a") == 3
