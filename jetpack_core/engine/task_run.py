@@ -6,28 +6,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from jetpack_core.contracts.modifier import AttemptPolicy, Consequence
+from jetpack_core.contracts.modifier import Consequence
 from jetpack_core.engine.approval import Approval, Place, given_to
 from jetpack_core.engine.asking import addressed
 from jetpack_core.engine.context import LOCALHOST
 from jetpack_core.engine.doubts import doubt
+from jetpack_core.engine.endings import Ended, notified, retrying, told
 from jetpack_core.engine.failures import Failure, blamed_on, failure_of
 from jetpack_core.engine.planning import following_items, plan_items, plan_task
-from jetpack_core.engine.redacting import shown_changes, shown_diffs
 from jetpack_core.engine.results import Results
 from jetpack_core.engine.stepper import drive, in_order, with_followers
 from jetpack_core.engine.together import ready_together
 from jetpack_core.errors import HostUnreachableError, SecretError, StaleError, TaskError, UnknownValueError
-from jetpack_core.events import HandlerNotified, HostResult, HostUnreachable, HostWaiting, TaskRetrying
+from jetpack_core.events import HostWaiting
 from jetpack_core.records import Outcome, Plan, PlanKind, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from jetpack_core.engine.asking import Asks, Replies
     from jetpack_core.engine.planning import PlannedItem, PlannedTask, TaskOnHost
     from jetpack_core.engine.read_ahead import ReadAhead
@@ -42,16 +40,6 @@ _WAITING_NOTICE: Final = 30.0
 """Seconds after which, and every so often, a task is reported as still running."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How one item ended."""
-
-    status: Status
-    outcome: Outcome
-    plan: Plan | None = None
-    failure: Failure | None = None
-
-
 class TaskRun:
     """One task on one host."""
 
@@ -63,6 +51,7 @@ class TaskRun:
         self._host = unit.host
         self._context = unit.context
         self._planning = unit.context.settings.planning
+        self._send = unit.context.events.send
 
     async def run(self) -> list[Status]:
         """Run the task and return how it, or each of its items, ended; all else is in the events."""
@@ -72,7 +61,7 @@ class TaskRun:
         if planned.error is not None:
             return [self._give_up(planned.error)]
         if planned.skip is not None:
-            self._send(Ended(Status.SKIPPED, Outcome(msg=planned.skip)), None, 1, 0.0)
+            self._send(told(self._unit, Ended(Status.SKIPPED, Outcome(msg=planned.skip)), None))
             return [Status.SKIPPED]
         return await self._run_items(planned)
 
@@ -125,7 +114,7 @@ class TaskRun:
             ended = await self._carry_out(planned, index, item)
             if ended.status is not Status.FAILED or attempt > policy.retries:
                 break
-            self._retrying(ended, attempt, policy)
+            self._send(retrying(self._unit, ended, attempt, policy))
             await asyncio.sleep(policy.delay)
             attempt += 1
         return self._conclude(planned.items[index], ended, attempt, began), ended.outcome
@@ -302,7 +291,7 @@ class TaskRun:
             self._touch(doubt(self._unit, item))
         if status is not ended.status:
             ended = replace(ended, status=status)
-        self._send(ended, item, attempt, time.monotonic() - began)
+        self._send(told(self._unit, ended, item, attempt=attempt, duration=time.monotonic() - began))
         self._notify(consequence.notify, sure=not unknown)
         self._host.lost = self._host.lost or status.ended_badly
         return status
@@ -315,88 +304,12 @@ class TaskRun:
             return self._context.scope({})
 
     def _notify(self, names: tuple[str, ...], *, sure: bool) -> None:
-        heard = {handler.subscribe for handler in self._unit.play.handlers}
+        heard = {handler.subscribe for handler in self._unit.play.handlers} if names else ()
         for name in names:
             # What nobody waits for may hold anything, and is not kept.
             if name in heard:
                 self._host.notified[name] = sure or self._host.notified.get(name, False)
-            self._context.events.send(
-                HandlerNotified(
-                    play=self._unit.play.name,
-                    host=self._host.name,
-                    name=name,
-                    task=self._task.name,
-                    planned=self._planning,
-                )
-            )
-
-    def _retrying(self, ended: Ended, attempt: int, policy: AttemptPolicy) -> None:
-        self._context.events.send(
-            TaskRetrying(
-                play=self._unit.play.name,
-                host=self._host.name,
-                task=self._task.name,
-                attempt=attempt,
-                retries=policy.retries,
-                delay=policy.delay,
-                msg=ended.failure.msg if ended.failure else ended.outcome.msg,
-            )
-        )
-
-    def _send(self, ended: Ended, item: PlannedItem | None, attempt: int, duration: float) -> None:
-        if ended.status is Status.UNREACHABLE:
-            failure = ended.failure or Failure(ended.outcome.msg)
-            self._context.events.send(
-                HostUnreachable(
-                    host=self._host.name,
-                    msg=failure.msg,
-                    hint=failure.hint,
-                    play=self._unit.play.name,
-                    task=self._task.name,
-                )
-            )
-            return
-        self._context.events.send(self._result(ended, item, attempt, duration))
-
-    def _result(self, ended: Ended, item: PlannedItem | None, attempt: int, duration: float) -> HostResult:
-        task, outcome, plan, failure = self._task, ended.outcome, ended.plan, ended.failure
-        delegate = item.route.host if item is not None and item.route.host != self._host.name else ""
-        secretive = item is not None and item.host.secretive
-        return HostResult(
-            play=self._unit.play.name,
-            host=self._host.name,
-            task=task.name,
-            module=task.module,
-            status=ended.status,
-            planned=self._planning,
-            role=task.role.name if task.role is not None else "",
-            handler=task.handler,
-            delegate=delegate,
-            item=item.item if item is not None else None,
-            item_index=item.index if item is not None else None,
-            attempt=attempt,
-            changes=shown_changes(plan, secretive=secretive),
-            diff=shown_diffs(plan, secretive=secretive),
-            command=outcome.command,
-            rc=outcome.rc,
-            stdout=outcome.stdout,
-            stderr=outcome.stderr,
-            msg=failure.msg if failure is not None else outcome.msg,
-            hint=failure.hint if failure is not None else "",
-            warnings=outcome.warnings,
-            result=self._found_out(ended),
-            file=task.position.file,
-            line=task.position.line,
-            fault_line=failure.line if failure is not None else 0,
-            duration=duration,
-            task_id=self._context.task_ids.get(task, ""),
-        )
-
-    def _found_out(self, ended: Ended) -> Mapping[str, object]:
-        """Return what is worth showing of a task that only looked, unless it says so itself."""
-        looked = ended.plan is not None and ended.plan.kind is PlanKind.PASSIVE
-        wanted = self._context.settings.show_results and looked and not ended.outcome.msg
-        return ended.outcome.result if wanted else {}
+            self._send(notified(self._unit, name))
 
     def _next_tasks(self) -> Iterator[Coroutine[Asks, Replies, None]]:
         if self._ahead is None:
@@ -413,6 +326,6 @@ class TaskRun:
 
     def _notice(self, seconds: float) -> None:
         """Report that the task still runs, and watch on."""
-        self._context.events.send(HostWaiting(host=self._host.name, task=self._task.name, seconds=seconds))
+        self._send(HostWaiting(host=self._host.name, task=self._task.name, seconds=seconds))
         again = seconds + _WAITING_NOTICE
         self._watch = asyncio.get_running_loop().call_later(_WAITING_NOTICE, self._notice, again)
