@@ -19,12 +19,12 @@ from jetpack_core.connections.pipe import ProcessPipe
 from jetpack_core.connections.remote.helper import boot
 from jetpack_core.connections.remote.helper.failures import Cancelled, Fail
 from jetpack_core.connections.remote.helper.files import BLOCK
-from jetpack_core.connections.remote.helper.holding import RunLock
+from jetpack_core.connections.remote.helper.holding import RENEW_EVERY, TAKEN, RunLock
 from jetpack_core.connections.remote.helper.requests import Work, carry_out
 from jetpack_core.connections.remote.helper.temporary import TemporaryDirectories
 from jetpack_core.connections.transfer import Receiver, SourceError
 from jetpack_core.contracts.connection import Connection, Endpoint
-from jetpack_core.contracts.operations import Get, Reply, Run
+from jetpack_core.contracts.operations import Get, Hold, Reply, Run
 from jetpack_core.errors import HostUnreachableError
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class LocalConnection(Connection):
         self.channels = 0
         self._directories = TemporaryDirectories()
         self._run_lock = RunLock()
+        self._hold: Request | None = None
+        self._signs: asyncio.Task[None] | None = None
+        self._working = 0
+        """How many threads are at work, which show by themselves that they are not stuck."""
         self._helper: FramedClient | None = None
 
     async def connect(self) -> None:
@@ -71,8 +75,10 @@ class LocalConnection(Connection):
         replies: list[Reply] = []
         pending = list(requests)
         while pending:
+            if isinstance(pending[0].operation, Hold):
+                self._hold = pending[0]
             if isinstance(pending[0].operation, Run):
-                reply = await run(pending[0].operation, pending[0].on_output)
+                reply = _taken(self._run_lock) or await run(pending[0].operation, pending[0].on_output)
                 replies.append(reply)
                 count = 1
                 stopped = reply.error is not None
@@ -88,6 +94,7 @@ class LocalConnection(Connection):
 
     async def _in_thread(self, batch: list[Request]) -> tuple[list[Reply], bool]:
         work = LocalWork(batch, self._directories, self._run_lock)
+        self._working += 1
         task = asyncio.ensure_future(asyncio.to_thread(work.carry_out_all))
         try:
             return await asyncio.shield(task)
@@ -96,17 +103,35 @@ class LocalConnection(Connection):
             await asyncio.wait([task])
             task.exception()
             raise
+        finally:
+            self._working -= 1
+            if self._hold is not None and self._signs is None:
+                self._signs = asyncio.create_task(self._give_signs())
+
+    async def _give_signs(self) -> None:
+        """Show other runs that this one is alive, as long as no thread of it is stuck."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY)
+            if not self._working:
+                self._run_lock.renew()
 
     async def _as_user(self, requests: list[Request]) -> list[Reply]:
+        if (taken := _taken(self._run_lock)) is not None:
+            return [taken, *[Reply(ran=False)] * (len(requests) - 1)]
+        first: list[Request] = []
         if self._helper is None:
             self._helper = await self._start_helper()
+            # It joins this run, and so sees by itself when the machine is not held for it any more.
+            first = [self._hold] if self._hold is not None else []
         self.round_trips += 1
         try:
-            return await self._helper.execute(requests)
+            replies = await self._helper.execute([*first, *requests])
         except HostUnreachableError:
             helper, self._helper = self._helper, None
             await helper.close()
             raise
+        refused = next((reply for reply in replies[: len(first)] if reply.error is not None), None)
+        return [refused, *replies[len(first) + 1 :]] if refused is not None else replies[len(first) :]
 
     async def _start_helper(self) -> FramedClient:
         payload = helper_payload()
@@ -126,8 +151,18 @@ class LocalConnection(Connection):
         if self._helper is not None:
             await self._helper.close()
             self._helper = None
+        if self._signs is not None:
+            self._signs.cancel()
+            self._signs = None
         await asyncio.to_thread(self._directories.close)
         self._run_lock.release()
+        self._run_lock, self._hold = RunLock(), None
+
+
+def _taken(run_lock: RunLock) -> Reply | None:
+    """Return the reply to whatever is asked once another run has the machine, or None."""
+    path = run_lock.lost()
+    return Reply(error=codec.failure("OTHER", path, TAKEN)) if path else None
 
 
 class LocalWork(Work):
@@ -157,6 +192,8 @@ class LocalWork(Work):
 
     def _carry_out(self, index: int, request: Request) -> tuple[Reply, bool]:
         operation = request.operation
+        if (taken := _taken(self._run_lock)) is not None:
+            return taken, False
         try:
             answer, goes_on = carry_out(self, index, codec.encode(operation, self._given))
             if isinstance(operation, Get):
@@ -181,7 +218,8 @@ class LocalWork(Work):
         return answer
 
     def tick(self) -> None:
-        """Stop when the frame was cancelled."""
+        """Stop when the frame was cancelled; else show that it goes on."""
+        self._run_lock.renew()
         if self.cancelled.is_set():
             raise Cancelled
 

@@ -34,7 +34,7 @@ LOCK = "cat /run/lock/jetpack.lock /tmp/jetpack.lock 2>/dev/null | head -n 1 | c
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send hosts a helper for which a few seconds of silence are long."""
     program = zlib.decompress(binascii.a2b_base64(payload.helper_payload()))
-    for old, new in ((b"EXPIRY = 90.0", b"EXPIRY = %.1f" % EXPIRY), (b"_RENEW_EVERY = 5.0", b"_RENEW_EVERY = 0.1")):
+    for old, new in ((b"EXPIRY = 90.0", b"EXPIRY = %.1f" % EXPIRY), (b"RENEW_EVERY = 5.0", b"RENEW_EVERY = 0.1")):
         assert program.count(old) == 1
         program = program.replace(old, new)
     short = binascii.b2a_base64(zlib.compress(program, 9))

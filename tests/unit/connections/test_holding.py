@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import signal
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,11 +25,14 @@ HOLDER = """
 import select, sys
 from jetpack_core.connections.remote.helper import holding
 holding.shared_place = lambda: sys.argv[1].encode()
-holding._RENEW_EVERY = 0.1
-lock = holding.RunLock(renewing=len(sys.argv) > 2)
+holding.RENEW_EVERY = 0.1
+if sys.argv[2:] == ["older"]:
+    holding._RENEWED = b""
+lock = holding.RunLock()
 print(lock.take("aaaa", "the other one"), flush=True)
 while not select.select([sys.stdin], [], [], 0.2)[0]:
-    lock.renew()
+    if sys.argv[2:] == ["renewing"]:
+        lock.renew()
 sys.stdin.read()
 print(lock.lost(), flush=True)
 lock.release()
@@ -82,7 +87,7 @@ def test_one_holds_and_leaves_nothing(place: Path) -> None:
     lock = RunLock()
     assert lock.take("aaaa", "me since noon") == ""
     assert lock.take("aaaa", "me since noon") == ""
-    assert place.read_text() == f"aaaa {os.getpid()} me since noon\n"
+    assert place.read_text() == f"aaaa {os.getpid()} me since noon\nrenewed\n"
     assert place.stat().st_mode & 0o777 == 0o644
     lock.release()
     lock.release()
@@ -100,11 +105,55 @@ def test_another_run_is_refused_and_told_who_holds(place: Path, holder: subproce
     lock.release()
 
 
-def test_the_same_run_joins_and_leaves_the_lock_alone(place: Path, holder: subprocess.Popen[str]) -> None:
+def joined(place: Path, holder: subprocess.Popen[str]) -> RunLock:
     lock = RunLock()
     assert lock.take("aaaa", "me too") == ""
-    lock.release()
+    assert lock.lost() == ""
     assert place.read_text().startswith(f"aaaa {holder.pid} ")
+    return lock
+
+
+def test_the_same_run_joins_and_leaves_the_lock_alone(place: Path, holder: subprocess.Popen[str]) -> None:
+    joined(place, holder).release()
+    assert place.read_text().startswith(f"aaaa {holder.pid} ")
+
+
+def test_who_joined_holds_by_itself_once_the_first_lets_go(place: Path, holder: subprocess.Popen[str]) -> None:
+    lock = joined(place, holder)
+    holder.communicate("", timeout=30)
+    assert not place.exists()
+    assert lock.lost() == ""
+    assert place.read_text().startswith(f"aaaa {os.getpid()} ")
+    lock.release()
+    assert not place.exists()
+
+
+def test_who_joined_holds_by_itself_once_the_first_is_dead(place: Path, holder: subprocess.Popen[str]) -> None:
+    lock = joined(place, holder)
+    holder.kill()
+    holder.wait(timeout=30)
+    assert lock.lost() == ""
+    assert place.read_text().startswith(f"aaaa {os.getpid()} ")
+    lock.release()
+
+
+@pytest.mark.parametrize("dead", [True, False])
+def test_who_joined_learns_that_another_run_has_the_host_and_never_forgets(
+    place: Path, holder: subprocess.Popen[str], dead: bool
+) -> None:
+    lock, other = joined(place, holder), RunLock()
+    if dead:
+        holder.kill()
+        holder.wait(timeout=30)
+    else:
+        place.unlink()
+    assert other.take("bbbb", "other") == ""
+    assert lock.lost() == str(place)
+    other.release()
+    assert lock.take("aaaa", "me too") == ""
+    assert lock.lost() == str(place)
+    lock.release()
+    assert not place.exists()
 
 
 def test_a_killed_holder_is_succeeded(place: Path, holder: subprocess.Popen[str]) -> None:
@@ -113,7 +162,7 @@ def test_a_killed_holder_is_succeeded(place: Path, holder: subprocess.Popen[str]
     assert place.exists()
     lock = RunLock()
     assert lock.take("bbbb", "me") == ""
-    assert place.read_text() == f"bbbb {os.getpid()} me\n"
+    assert place.read_text() == f"bbbb {os.getpid()} me\nrenewed\n"
     lock.release()
     assert not place.exists()
 
@@ -172,7 +221,7 @@ def test_a_holder_that_is_stopped_loses_its_lock_and_learns_of_it(place: Path, r
         began = time.monotonic()
         assert not refused_for(lock, 60)
         assert time.monotonic() - began > EXPIRY
-        assert place.read_text() == f"bbbb {os.getpid()} me\n"
+        assert place.read_text() == f"bbbb {os.getpid()} me\nrenewed\n"
         assert lock.lost() == ""
     finally:
         renewing.send_signal(signal.SIGCONT)
@@ -183,12 +232,25 @@ def test_a_holder_that_is_stopped_loses_its_lock_and_learns_of_it(place: Path, r
     assert not place.exists()
 
 
-def test_a_holder_that_promised_no_sign_of_life_is_not_succeeded(
+def test_a_holder_that_promised_no_sign_of_life_is_not_succeeded(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holding, "EXPIRY", 0.5)
+    with holding_process(place, "older"):
+        assert refused_for(RunLock(), 3)
+
+
+def test_who_stood_still_while_waiting_takes_no_silence_from_that(
     holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holding, "EXPIRY", 0.5)
+    """As when the whole host was stopped for long: neither side could do anything, and the holder may be well."""
     assert holder.poll() is None
-    assert refused_for(RunLock(), 3)
+    hours = itertools.count()
+    monkeypatch.setattr(holding, "time", SimpleNamespace(monotonic=lambda: 3600.0 * next(hours)))
+    lock = RunLock()
+    for _ in range(19):
+        with pytest.raises(Fail):
+            lock.take("bbbb", "me")
+    assert lock.take("bbbb", "me") == ""
+    lock.release()
 
 
 def test_of_many_who_wait_for_a_silent_holder_one_succeeds(place: Path, renewing: subprocess.Popen[str]) -> None:

@@ -12,7 +12,7 @@ import time
 
 from jetpack_core.connections.remote.helper import boot, commands, requests, wire
 from jetpack_core.connections.remote.helper.failures import Cancelled
-from jetpack_core.connections.remote.helper.text import load
+from jetpack_core.connections.remote.helper.text import dump, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Child:
 
     def _forget(self) -> None:
         self.listening = False
+        self.followed = None  # type: tuple[str, int, int] | None
         self.parser = wire.Parser()
         self.outbox = bytearray()
         self.said = bytearray()
@@ -188,6 +189,7 @@ class Child:
             self._ready(helper)
         except Refused as refused:
             return self._refuse(load(message[4])[0], str(refused), replies)
+        self._follow(helper)
         kind, _, _, frame, body, blob = message
         self.outbox += wire.encode(kind, frame, body, blob, packing=False)
         try:
@@ -199,6 +201,13 @@ class Child:
             replies.append([0, "BECOME", self.order["user"], "its helper ended unexpectedly {}".format(said).strip()])
             return False
         return None
+
+    def _follow(self, helper: "Helper") -> None:
+        """Tell the child what the host is held by, so that it can see between two requests that it is held no more."""
+        held = helper.lock.identity() if helper.lock is not None else None
+        if held is not None and held != self.followed:
+            self.followed = held
+            self.outbox += wire.encode(wire.FOLLOW, 0, dump(held))
 
     def _refuse(self, asked: "list[Any]", why: str, replies: "list[object]") -> bool:
         for request in asked:

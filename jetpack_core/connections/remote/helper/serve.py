@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from jetpack_core.connections.remote.helper.become import Child  # noqa: F401 - in type comments
+    from jetpack_core.connections.remote.helper.following import Followed  # noqa: F401
     from jetpack_core.connections.remote.helper.holding import RunLock  # noqa: F401
     from jetpack_core.connections.remote.helper.temporary import TemporaryDirectories  # noqa: F401
 
 SILENCE = 60.0
 """Seconds without a message after which the control side counts as dead."""
-TAKEN = "the host was taken from this run, which was silent for too long, or whose lock somebody removed"
 FLUSH = 4 << 20
 """Bytes of replies that are held back to travel together."""
 
@@ -48,6 +48,7 @@ class Helper(requests.Work):
         self.children = {}  # type: dict[int, Child]
         self.directories = None  # type: TemporaryDirectories | None
         self.lock = None  # type: RunLock | None
+        self.followed = None  # type: Followed | None
         self.wake, waker = os.pipe()
         os.set_blocking(self.wake, False)
         os.set_blocking(waker, False)
@@ -135,6 +136,10 @@ class Helper(requests.Work):
                     self._segment(message)
                 elif message[0] == wire.BECOME:
                     self._become(message)
+                elif message[0] == wire.FOLLOW:
+                    from jetpack_core.connections.remote.helper.following import Followed
+
+                    self.followed = Followed(*load(message[4]))
         except wire.Gone:
             return
 
@@ -194,8 +199,13 @@ class Helper(requests.Work):
 
     def _taken(self) -> "list[object] | None":
         """Return the reply to whatever is asked once the lock is not ours any more, or None."""
-        path = self.lock.lost() if self.lock is not None else ""
-        return [0, "OTHER", path, TAKEN] if path else None
+        held = self.lock or self.followed
+        path = held.lost() if held is not None else ""
+        if not path:
+            return None
+        from jetpack_core.connections.remote.helper.holding import TAKEN
+
+        return [0, "OTHER", path, TAKEN]
 
     # What operations use.
 
@@ -236,7 +246,7 @@ class Helper(requests.Work):
         if self.lock is None:
             from jetpack_core.connections.remote.helper.holding import RunLock
 
-            self.lock = RunLock(True)
+            self.lock = RunLock()
         return self.lock.take(run, owner)
 
     def run(self, index: int, *arguments: "Any") -> object:

@@ -29,6 +29,8 @@ HEAD = struct.Struct("!BBHIII")
 
 # From the control side.
 REQUESTS, DATA, CANCEL, PING, BECOME = 1, 2, 3, 4, 5
+# From one helper to that of another user.
+FOLLOW = 6
 # From the helper.
 HELLO, REPLIES, OUTPUT, CONTENT, ACK, PONG = 16, 17, 18, 19, 20, 21
 
