@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jetpack_core.engine.scope import HostVariables, OtherHosts
     from jetpack_core.engine.settings import RunSettings
     from jetpack_core.engine.template_files import TemplateFiles
+    from jetpack_core.engine.watch import Watch
     from jetpack_core.inventory.model import Inventory
     from jetpack_core.variables.templates import Templates
 
@@ -95,6 +96,7 @@ class RunContext:
     hostvars: OtherHosts
     progress: Progress
     questions: Questions
+    watch: Watch
     approval: Draft | Approval | None
     """Takes down what is planned, or allows what was reviewed; None where anything may be done."""
     task_ids: Mapping[Task, str]

@@ -23,6 +23,7 @@ from jetpack_core.engine.run_lock import RunLock
 from jetpack_core.engine.run_sketch import sketch_run
 from jetpack_core.engine.scope import HostVariables, OtherHosts
 from jetpack_core.engine.template_files import TemplateFiles
+from jetpack_core.engine.watch import Watch
 from jetpack_core.errors import JetpackError, UsageError
 from jetpack_core.events import RunFinished, RunStarted, Warned
 from jetpack_core.records import Status
@@ -112,6 +113,7 @@ class _Run:
             groups={name: inventory.members(name) for name in inventory.groups},
             hostvars=OtherHosts(self._variables, inventory),
             progress=progress,
+            watch=Watch(events),
             approval=approval,
             task_ids=dict(_task_ids(playbooks)),
             questions=Questions(events, settings.ask, yes=settings.yes, step=settings.step and not settings.planning),

@@ -22,7 +22,6 @@ from jetpack_core.engine.results import Results
 from jetpack_core.engine.stepper import drive, in_order, with_followers
 from jetpack_core.engine.together import ready_together
 from jetpack_core.errors import HostUnreachableError, SecretError, StaleError, TaskError, UnknownValueError
-from jetpack_core.events import HostWaiting
 from jetpack_core.records import Outcome, Plan, PlanKind, Status
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ _STALE_LIMIT: Final = 5
 """How often a task plans anew because the host changed under it, before it fails."""
 _FEWEST_TOGETHER: Final = 2
 """Items of a loop that are worth a frame of their own kind."""
-_WAITING_NOTICE: Final = 30.0
-"""Seconds after which, and every so often, a task is reported as still running."""
 
 
 class TaskRun:
@@ -317,15 +314,9 @@ class TaskRun:
         return self._ahead.following(self._index)
 
     async def _drive(self, coroutine: Coroutine[Asks, Replies, T]) -> T:
-        """Drive a coroutine, and report when it takes long."""
-        self._watch = asyncio.get_running_loop().call_later(_WAITING_NOTICE, self._notice, _WAITING_NOTICE)
+        """Drive a coroutine, and have it reported when it takes long."""
+        watched = self._context.watch.begin(self._host.name, self._task.name)
         try:
             return await drive(coroutine)
         finally:
-            self._watch.cancel()
-
-    def _notice(self, seconds: float) -> None:
-        """Report that the task still runs, and watch on."""
-        self._send(HostWaiting(host=self._host.name, task=self._task.name, seconds=seconds))
-        again = seconds + _WAITING_NOTICE
-        self._watch = asyncio.get_running_loop().call_later(_WAITING_NOTICE, self._notice, again)
+            self._context.watch.end(watched)
