@@ -18,6 +18,7 @@ WORKERS ?= 2
 # What needs no server, no root, and few seconds; where every test is required, all are run.
 QUICK := not slow and not docker and not ssh and not root
 QUICK_FOLDERS := $(filter-out $(addprefix tests/unit/,docs conversion provisioning testing reports benchmarking __pycache__),$(wildcard tests/unit/*))
+QUICKLY = --hypothesis-profile quick -m '$(QUICK)' $(QUICK_FOLDERS)
 ARGS ?=
 
 # uv installs into the environment made here, and never fetches a Python of its own.
@@ -50,7 +51,7 @@ demo: $(STAMP) ## Run the demonstration playbook, twice, on this machine
 	JETPACK="$(CURDIR)/$(BIN)/jetpack" examples/demo/run.sh
 
 test: $(STAMP) ## Run the quick tests of the core, which need no server and no root
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(if $(filter 1,$(JETPACK_REQUIRE_ALL)),,-m '$(QUICK)' $(QUICK_FOLDERS)) $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(if $(filter 1,$(JETPACK_REQUIRE_ALL)),,$(QUICKLY)) $(ARGS)
 
 test-all: $(STAMP) ## Run every test; those that need a server it does not find are skipped with the reason
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)

@@ -14,6 +14,8 @@ REQUIRE_ALL = "JETPACK_REQUIRE_ALL"
 # How long one example takes is the machine's affair: several suites may share it.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
+# For `make test`: whoever runs it often has seen many examples in the end.
+settings.register_profile("quick", settings.get_profile("any-machine"), max_examples=20)
 
 
 class SkipGuard:

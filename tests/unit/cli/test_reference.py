@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,19 @@ pytestmark = pytest.mark.slow
 FOLDER = Path(__file__).parents[3] / "docs" / "reference"
 
 
-@pytest.mark.parametrize("name", sorted(pages()))
-def test_a_page_is_up_to_date(name: str) -> None:
-    message = "it is old: python -m jetpack_core.cli.reference docs/reference"
-    assert (FOLDER / name).read_text(encoding="utf-8") == pages()[name], message
+@pytest.fixture(scope="module")
+def found() -> Mapping[str, str]:
+    """The pages as they are to be."""
+    return pages()
 
 
-def test_every_module_modifier_and_verb_has_a_section() -> None:
+def test_the_pages_are_up_to_date(found: Mapping[str, str]) -> None:
+    old = [name for name, text in found.items() if (FOLDER / name).read_text(encoding="utf-8") != text]
+    assert old == [], "make them anew: python -m jetpack_core.cli.reference docs/reference"
+
+
+def test_every_module_modifier_and_verb_has_a_section(found: Mapping[str, str]) -> None:
     registry = Registry()
-    found = pages()
     for name in registry.entries(Kind.MODULE):
         assert f"\n## {name}\n" in found["modules.md"]
     for name in registry.entries(Kind.MODIFIER):
@@ -36,8 +41,8 @@ def test_every_module_modifier_and_verb_has_a_section() -> None:
         assert f"\n## jetpack {name}\n" in found["cli.md"]
 
 
-def test_every_hook_is_there_with_its_signature() -> None:
-    page = pages()["plugin-api.md"]
+def test_every_hook_is_there_with_its_signature(found: Mapping[str, str]) -> None:
+    page = found["plugin-api.md"]
     for kind in Kind:
         hook = getattr(hookspecs, f"jetpack_register_{kind.value}")
         assert (
@@ -45,18 +50,18 @@ def test_every_hook_is_there_with_its_signature() -> None:
         )
 
 
-def test_every_contract_and_every_part_of_the_kit_is_there() -> None:
+def test_every_contract_and_every_part_of_the_kit_is_there(found: Mapping[str, str]) -> None:
     root = FOLDER.parents[1] / "jetpack_core"
     told = {name for names in (*API.values(), *KIT.values()) for name in names}
     for folder, left_out in (("contracts", {"documentation", "unknown"}), ("testing", set())):
         files = {path.stem for path in (root / folder).glob("[a-z]*.py") if not path.stem.startswith("connection")}
         assert {f"{folder}.{name}" for name in files - left_out} <= told
-    assert "#### class `Module(BaseModel, ABC)`" in pages()["plugin-api.md"]
-    assert "#### `run_playbook -> PlaybookRunner`" in pages()["test-kit.md"]
+    assert "#### class `Module(BaseModel, ABC)`" in found["plugin-api.md"]
+    assert "#### `run_playbook -> PlaybookRunner`" in found["test-kit.md"]
 
 
-def test_every_kind_of_error_and_finding_is_explained() -> None:
-    page = pages()["errors.md"]
+def test_every_kind_of_error_and_finding_is_explained(found: Mapping[str, str]) -> None:
+    page = found["errors.md"]
     for code in every_rule():
         assert f"\n### {code}\n" in page
     pending = [errors.JetpackError]

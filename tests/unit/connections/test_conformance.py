@@ -67,7 +67,10 @@ def make(kind: str) -> Driver:
 KINDS = ["local", "python", *(kind for kind in ("dash", "bash", "busybox") if shutil.which(kind))]
 
 
-@pytest.fixture(scope="module", params=KINDS)
+# One shell is enough for the quick tests.
+@pytest.fixture(
+    scope="module", params=[pytest.param(kind, marks=pytest.mark.slow) if kind in KINDS[3:] else kind for kind in KINDS]
+)
 def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
     driver = make(request.param)
     yield driver

@@ -130,6 +130,7 @@ def test_a_wrong_passphrase_of_a_key_says_so(make_key: MakeKey, find: Find) -> N
         find(locked.file, answer="another").identities.decrypt(encrypted_for(locked))
 
 
+@pytest.mark.slow  # a passphrase is made hard to guess by making every try cost seconds
 def test_an_encrypted_identity_file_asks_once(key: Key, find: Find) -> None:
     key.file.write_bytes(age.encrypt_with_passphrase(key.file.read_bytes(), PASSPHRASE, armored=True))
     found = find(key.file)

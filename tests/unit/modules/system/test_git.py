@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,17 +43,22 @@ def commit(folder: Path, name: str, content: str) -> str:
     return git(folder, "rev-parse", "HEAD")
 
 
-@pytest.fixture
-def origin(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with two commits, a tag with a message on the first, and a second branch."""
-    folder = tmp_path / "origin"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("pristine")
     git(folder, "init", "-q")
     commit(folder, "f", "one")
     git(folder, "tag", "-a", "-m", "first", "v1")
     commit(folder, "f", "two")
     git(folder, "branch", "next", "v1")
     return folder
+
+
+@pytest.fixture
+def origin(tmp_path: Path, pristine: Path) -> Path:
+    """Such a repository of one's own."""
+    return shutil.copytree(pristine, tmp_path / "origin")
 
 
 @pytest.fixture
@@ -134,6 +140,7 @@ def test_an_update_goes_from_one_commit_to_the_next(host: TestHost, origin: Path
     assert (where / "f").read_text() == "three"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [None, 1])
 def test_every_way_between_branches_tags_and_commits(
     host: TestHost, origin: Path, where: Path, depth: int | None
@@ -221,6 +228,7 @@ def commit_aside(origin: Path, name: str, content: str) -> str:
     return made
 
 
+@pytest.mark.slow
 def test_a_branch_may_be_named_like_a_file(host: TestHost, origin: Path, where: Path) -> None:
     git(origin, "branch", "f")
     converged(host, origin, where)
@@ -229,6 +237,7 @@ def test_a_branch_may_be_named_like_a_file(host: TestHost, origin: Path, where: 
         assert git(where, "symbolic-ref", "--short", "HEAD") == branch
 
 
+@pytest.mark.slow
 def test_a_branch_may_be_named_like_a_tag(host: TestHost, origin: Path, where: Path) -> None:
     git(origin, "branch", "v1", "main")
     for wanted, content in (("tag", "one"), ("branch", "two"), ("tag", "one")):
@@ -236,6 +245,7 @@ def test_a_branch_may_be_named_like_a_tag(host: TestHost, origin: Path, where: P
         assert (where / "f").read_text() == content
 
 
+@pytest.mark.slow
 def test_other_branches_are_reached_after_a_depth(host: TestHost, origin: Path, where: Path) -> None:
     git(origin, "checkout", "-q", "next")
     commit(origin, "g", "three")
@@ -246,6 +256,7 @@ def test_other_branches_are_reached_after_a_depth(host: TestHost, origin: Path, 
         assert (where / "g").exists() == (branch == "next")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [None, 1])
 @pytest.mark.parametrize("by_id", ["true", "false"])
 def test_other_commits_are_reached_after_a_depth(
@@ -265,6 +276,7 @@ def test_other_commits_are_reached_after_a_depth(
     assert (where / "f").read_text() == "three"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [None, 1])
 def test_a_commit_of_no_branch_is_reached_and_left(
     host: TestHost, origin: Path, where: Path, depth: int | None
@@ -276,6 +288,7 @@ def test_a_commit_of_no_branch_is_reached_and_left(
         assert (where / "f").read_text() == ("aside" if parameters else "two")
 
 
+@pytest.mark.slow
 def test_tags_are_followed_wherever_they_move(host: TestHost, origin: Path, where: Path) -> None:
     converged(host, origin, where, tag="v1")
     git(origin, "tag", "-f", "v1", commit_aside(origin, "f", "aside"))
@@ -290,6 +303,7 @@ def test_tags_are_followed_wherever_they_move(host: TestHost, origin: Path, wher
     assert (where / "f").read_text() == "three"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [None, 1])
 def test_commits_of_another_branch_are_kept_as_well(
     host: TestHost, origin: Path, where: Path, depth: int | None
