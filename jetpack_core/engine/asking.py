@@ -52,10 +52,9 @@ class Address:
     foresight: Foresight | None = None
     """Plan mode: what earlier tasks would have made."""
 
-    @property
-    def quiet(self) -> Address:
-        """The same address for steps whose output is nobody's business, such as those that plan."""
-        return self if self.on_output is None else replace(self, on_output=None)
+    def heard_by(self, listener: OutputCallback | None) -> Address:
+        """Return the same address for steps whose output somebody wants."""
+        return self if listener is None else replace(self, on_output=listener)
 
 
 @dataclass(frozen=True, slots=True)

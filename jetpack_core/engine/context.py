@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from jetpack_core.inventory.model import Inventory
     from jetpack_core.variables.templates import Templates
 
+Stamp = tuple[int, int, int]
+"""How many changes a host had seen, the version of its variables, and the changes of the batch."""
+
 LOCALHOST = "localhost"
 DEFAULT_SUDO_TEMPLATE = "sudo -H -u '{{ jet_sudo_user }}' {{ jet_command }}"
 
@@ -75,6 +78,22 @@ class HostRun:
         self.own.changes += 1
         if not only_planned:
             self.told()
+
+    def stamp(self) -> Stamp:
+        """Return the state of the world that a plan made now is true of."""
+        return self.own.changes, self.variables.version, self.batch.changes if self.batch is not None else 0
+
+    def holds(self, stamp: Stamp) -> bool:
+        """Tell whether a plan with a stamp is true in its task's turn.
+
+        What other hosts change in the same turn comes neither before nor after it.
+        """
+        own, version, batch = stamp
+        return (
+            own == self.own.changes
+            and version == self.variables.version
+            and (self.batch is None or batch >= self.batch.settled)
+        )
 
     def told(self) -> None:
         """Note that there is something new that the other hosts may look at, such as a variable."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from jetpack_core.content.fields import fields_of
 from jetpack_core.contracts.module import Module
-from jetpack_core.engine.planning import initial_route
 from jetpack_core.errors import JetpackError
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def doubt(unit: TaskOnHost, item: PlannedItem | None = None) -> str:
 
 
 def _route(unit: TaskOnHost, scope: TaskScope) -> Route:
-    route = initial_route(unit)
+    route = unit.place.route
     for modifier in unit.shape.route:
         try:
             route = modifier.route(scope, route)

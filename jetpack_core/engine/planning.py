@@ -9,75 +9,59 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from jetpack_core.content.fields import secret_fields
 from jetpack_core.content.parameters import build
-from jetpack_core.contracts.modifier import Route
-from jetpack_core.engine.asking import Address, addressed
+from jetpack_core.engine.asking import addressed
 from jetpack_core.engine.failures import blamed_on
-from jetpack_core.engine.host_view import EngineHost
-from jetpack_core.engine.progress_report import ProgressReport
 from jetpack_core.engine.stepper import guarded, with_followers
-from jetpack_core.records import Plan, PlanKind
+from jetpack_core.records import Plan
 
 if TYPE_CHECKING:
-    from jetpack_core.content.model import Play, Task
-    from jetpack_core.contracts.modifier import Modifier
+    from jetpack_core.contracts.modifier import Modifier, Route
     from jetpack_core.contracts.module import Module
     from jetpack_core.contracts.operations import OutputCallback
-    from jetpack_core.engine.asking import Asks, Replies
-    from jetpack_core.engine.context import HostRun, RunContext
+    from jetpack_core.engine.asking import Address, Asks, Replies
+    from jetpack_core.engine.context import HostRun, Stamp
+    from jetpack_core.engine.host_in_play import HostInPlay
+    from jetpack_core.engine.host_view import EngineHost
     from jetpack_core.engine.scope import TaskScope
     from jetpack_core.engine.task_shape import TaskShape
 
-Stamp = tuple[int, int, int]
-"""How many changes the host had seen, the version of its variables, and the changes of the batch."""
 
-
-@dataclass(frozen=True, slots=True)
 class TaskOnHost:
-    """A task, and the host it is for."""
+    """A task, and the host it is for.
 
-    context: RunContext
-    play: Play
-    task: Task
-    host: HostRun
-    on_output: OutputCallback | None = None
-    sharers: tuple[HostRun, ...] = ()
-    """Other hosts that have what the task saves."""
+    :param on_output: Is handed what its commands print.
+    :param sharers: Other hosts that have what the task saves.
+    """
 
-    @property
-    def shape(self) -> TaskShape:
-        """Return what holds of the task on every host."""
-        return self.context.shape(self.task)
+    __slots__ = ("context", "host", "on_output", "place", "play", "shape", "sharers", "task")
+
+    def __init__(
+        self,
+        place: HostInPlay,
+        shape: TaskShape,
+        on_output: OutputCallback | None = None,
+        sharers: tuple[HostRun, ...] = (),
+    ) -> None:
+        self.place = place
+        self.context = place.context
+        self.play = place.play
+        self.host = place.host
+        self.shape = shape
+        self.task = shape.task
+        self.on_output = on_output
+        self.sharers = sharers
 
     def scope(self) -> TaskScope:
         """Return the host's variables as the task sees them before any item."""
         variables = self.host.variables.seen_by(self.task.role)
         return self.context.scope(variables)
 
-    def stamp(self) -> Stamp:
-        """Return the state of the world that a plan made now is true of."""
-        host = self.host
-        return host.own.changes, host.variables.version, host.batch.changes if host.batch is not None else 0
-
-    def holds(self, stamp: Stamp) -> bool:
-        """Tell whether a plan with a stamp is true in the task's turn.
-
-        What other hosts change in the same turn comes neither before nor after it.
-        """
-        host = self.host
-        own, version, batch = stamp
-        return (
-            own == host.own.changes
-            and version == host.variables.version
-            and (host.batch is None or batch >= host.batch.settled)
-        )
-
     def still_true(self, item: PlannedItem) -> bool:
         """Tell whether the plan of an item is; one for another host is not once any host changed something."""
         batch = self.host.batch
         here = batch is None or item.route.host == self.host.name or item.stamp[2] == batch.changes
-        return here and self.holds(item.stamp)
+        return here and self.host.holds(item.stamp)
 
 
 @dataclass(slots=True)
@@ -104,7 +88,7 @@ class PlannedItem:
         """Tell whether carrying this out neither changes a host nor any variable."""
         if self.plan is None or self.module is None:
             return self.skip is not None
-        return self.plan.kind is PlanKind.PASSIVE and not self.saves
+        return not (self.plan.needed or self.saves or self.plan.outcome.variables)
 
 
 @dataclass(slots=True)
@@ -137,10 +121,11 @@ class PlannedTask:
 
 async def plan_task(unit: TaskOnHost) -> PlannedTask:
     """Plan a task on its host. Errors are part of the plan, never raised."""
-    planned = PlannedTask(unit.stamp())
+    planned = PlannedTask(unit.host.stamp())
     try:
         scope = unit.scope()
-        planned.skip, planned.warnings = await _first_guard(unit, scope)
+        if unit.shape.once_guards:
+            planned.skip, planned.warnings = await _first_guard(unit, scope)
         if planned.skip is None:
             _expand(unit, scope, planned)
     except Exception as error:  # noqa: BLE001 - whatever a guard or expression raises is the task's failure
@@ -153,17 +138,14 @@ async def plan_task(unit: TaskOnHost) -> PlannedTask:
 
 async def _first_guard(unit: TaskOnHost, scope: TaskScope) -> tuple[str | None, tuple[str, ...]]:
     """Ask the guards that hold for all items at once; returns the reason to skip, and their warnings."""
-    guards = unit.shape.once_guards
-    if not guards:
-        return None, ()
-    host, address = _meet(unit, scope, initial_route(unit))
-    return await _ask_guards(guards, host, address), tuple(host.warnings)
+    host = unit.place.seen_by(unit.task, scope, unit.place.route)
+    return await _ask_guards(unit.shape.once_guards, host, unit.place.address), tuple(host.warnings)
 
 
 async def _ask_guards(guards: Sequence[Modifier], host: EngineHost, address: Address) -> str | None:
     for guard in guards:
         with blamed_on(guard):
-            reason = await addressed(guard.guard(host), address.quiet)
+            reason = await addressed(guard.guard(host), address)
         if reason is not None:
             return reason
     return None
@@ -188,10 +170,10 @@ def _expand(unit: TaskOnHost, scope: TaskScope, planned: PlannedTask) -> None:
 
 async def plan_items(unit: TaskOnHost, planned: PlannedTask, first: int) -> None:
     """Plan the item `first`, and as far as that costs no more round trips, those after it."""
-    main = _plan_into(unit, planned, first)
     if first + 1 == len(planned.items) or not unit.context.settings.read_ahead:
-        await main
+        await _plan_into(unit, planned, first)
     else:
+        main = _plan_into(unit, planned, first)
         await with_followers(main, lambda: following_items(unit, planned, first + 1), changing=False)
 
 
@@ -212,11 +194,12 @@ async def _plan_into(unit: TaskOnHost, planned: PlannedTask, index: int) -> None
 async def plan_item(unit: TaskOnHost, planned: PlannedTask, index: int) -> PlannedItem:
     """Plan one item. Errors are part of the plan, never raised."""
     item, scope = planned.scopes[index]
-    route = initial_route(unit)
-    host, address = _meet(unit, scope, route)
-    found = PlannedItem(index if planned.looped else None, item, unit.stamp(), route, host, address)
+    place = unit.place
+    host = place.seen_by(unit.task, scope, place.route)
+    found = PlannedItem(index if planned.looped else None, item, unit.host.stamp(), place.route, host, place.address)
     try:
-        _route(unit, scope, found)
+        if unit.shape.route:
+            _route(unit, scope, found)
         if unit.context.settings.planning:
             found.foreseen = unit.context.overlay(found.route.host).changes
         if unit.shape.item_guards:
@@ -243,51 +226,30 @@ def _needed(item: PlannedItem | None) -> bool:
 
 def _route(unit: TaskOnHost, scope: TaskScope, found: PlannedItem) -> None:
     """Let the modifiers say where the item acts."""
-    if not unit.shape.route:
-        return
     scope = scope.with_names({"delegate_host": unit.host.name})
     for modifier in unit.shape.route:
         with blamed_on(modifier):
             found.route = modifier.route(scope, found.route)
-    found.host, found.address = _meet(unit, scope, found.route)
+    found.address = unit.place.leads_to(found.route)
+    found.host = unit.place.seen_by(unit.task, scope, found.route)
 
 
-def initial_route(unit: TaskOnHost) -> Route:
-    """Return where a task acts before its modifiers say otherwise: the command line beats the play."""
-    return Route(unit.host.name, unit.context.settings.sudo or unit.play.sudo)
-
-
-def _meet(unit: TaskOnHost, scope: TaskScope, route: Route) -> tuple[EngineHost, Address]:
-    context = unit.context
-    live = context.live(route, unit.host.name)
-    foresight = context.overlay(route.host) if context.settings.planning else None
-    host = EngineHost(
-        unit.host.name,
-        scope,
-        user=route.user,
-        planning=context.settings.planning,
-        groups=context.groups,
-        files=context.files,
-        overlay=foresight,
-        on_progress=ProgressReport(context.events, unit.host.name, unit.task.name),
-    )
-    return host, Address(live, context.become(unit.play, route.user), unit.on_output, foresight)
-
-
-async def _plan_module(unit: TaskOnHost, found: PlannedItem) -> Plan | None:
-    with found.host.watching():
-        found.module = module = build(unit.task, found.host.scope, found.host.scope.vault)
-    _keep_secrets(unit, module)
-    shape = unit.shape
-    naming = ("save", *module.names_variables) if shape.saves else module.names_variables
-    found.saves = shape.sets_variables or any(getattr(module, name, None) is not None for name in naming)
-    return await addressed(module.plan(found.host), found.address.quiet)
+async def _plan_module(unit: TaskOnHost, found: PlannedItem) -> Plan:
+    module = unit.task.constant
+    if module is None:
+        with found.host.watching():
+            module = build(unit.task, found.host.scope, found.host.scope.vault)
+    found.module = module
+    if unit.shape.secrets:
+        _keep_secrets(unit, module)
+    found.saves = unit.shape.saved_by(module)
+    return await addressed(module.plan(found.host), found.address)
 
 
 def _keep_secrets(unit: TaskOnHost, module: Module) -> None:
     """Make what a module's secret parameters hold known to the redactor."""
     vault = unit.context.templates.vault
-    for name in secret_fields(type(module)):
+    for name in unit.shape.secrets:
         value = getattr(module, name)
         if vault is not None and isinstance(value, SecretStr):
             position = unit.task.position

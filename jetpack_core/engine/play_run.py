@@ -7,7 +7,7 @@ import asyncio
 import codecs
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from jetpack_core.engine.choosing import Choosing
 from jetpack_core.engine.context import World
 from jetpack_core.engine.doubts import doubt
 from jetpack_core.engine.failures import blamed_on
+from jetpack_core.engine.host_in_play import HostInPlay
 from jetpack_core.engine.planning import TaskOnHost
 from jetpack_core.engine.pool import Rendezvous
 from jetpack_core.engine.questions import Answer
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from jetpack_core.content.model import Play, Task
     from jetpack_core.contracts.modifier import Modifier
     from jetpack_core.engine.context import HostRun, RunContext
+    from jetpack_core.engine.task_shape import TaskShape
 
 
 Tally = Counter[Status]
@@ -154,7 +156,7 @@ class PlayRun:
         if maybe:
             self._announce(handler, maybe)
         for host in maybe:
-            doubt(TaskOnHost(self._context, self._play, handler, host))
+            doubt(TaskOnHost(HostInPlay(self._context, self._play, host), self._context.shape(handler)))
             self._context.events.send(self._maybe(handler, host))
 
     def _maybe(self, handler: Task, host: HostRun) -> HostResult:
@@ -179,7 +181,7 @@ class PlayRun:
     ) -> None:
         """Run tasks on hosts by a strategy, or the handler of a number, also when the run is to stop."""
         active = [host for host in hosts if not host.lost]
-        if not active:
+        if not active or not tasks:
             return
         linear = strategy is Strategy.LINEAR or self._context.settings.step
         alone = len(active) == 1 or not linear
@@ -187,7 +189,9 @@ class PlayRun:
         batch = None if alone else World()
         for host in active:
             host.batch = batch
-        walks = [HostWalk(self._context, self._play, host, tasks, alone=alone, handler=handler) for host in active]
+        shapes = [self._context.shape(task) for task in tasks]
+        places = [HostInPlay(self._context, self._play, host) for host in active]
+        walks = [HostWalk(place, shapes, alone=alone, handler=handler) for place in places]
         if linear:
             await self._walk_linear(walks, tasks, handler=handler)
         else:
@@ -236,7 +240,11 @@ class PlayRun:
                 rendezvous.leave(walk.host.name)
             else:
                 waiting.append(walk)
-        await _all(partial(_step_and_leave, walk, index, rendezvous, tally, sharers) for walk in waiting)
+        if waiting:
+            await _all(partial(_step_and_leave, walk, index, rendezvous, tally, sharers) for walk in waiting)
+        else:
+            # Signals and timers have their turn also where no host is waited for.
+            await asyncio.sleep(0)
         for host in sharers:
             self._context.progress.shared(host, index, handler=handler)
         self._sum_up(task, tally)
@@ -332,23 +340,14 @@ def _opinion(modifier: Modifier, selection: Selection) -> bool | None:
 class HostWalk:
     """One host's way through a list of tasks."""
 
-    def __init__(
-        self,
-        context: RunContext,
-        play: Play,
-        host: HostRun,
-        tasks: Sequence[Task],
-        *,
-        alone: bool,
-        handler: int | None,
-    ) -> None:
-        self.host = host
+    def __init__(self, place: HostInPlay, shapes: Sequence[TaskShape], *, alone: bool, handler: int | None) -> None:
+        self.host = place.host
+        self._place = place
+        self._shapes = shapes
         self._handler = handler
-        self._context = context
-        self._play = play
-        self._tasks = tasks
-        ahead = ReadAhead(self._unit, len(tasks), behind_changes=alone)
-        self._ahead = ahead if context.settings.read_ahead else None
+        self._context = place.context
+        ahead = ReadAhead(place.host, self._unit, len(shapes), behind_changes=alone)
+        self._ahead = ahead if place.context.settings.read_ahead else None
 
     def knows(self, index: int) -> bool:
         """Tell whether a task can be done without asking the host anything."""
@@ -366,19 +365,18 @@ class HostWalk:
     async def step(self, index: int, sharers: tuple[HostRun, ...] = ()) -> list[Status]:
         """Run one task; returns how it, or each of its items, ended."""
         known = len(self.host.notified)
-        unit = self._unit(index)
-        statuses = await TaskRun(replace(unit, sharers=sharers) if sharers else unit, self._ahead, index).run()
+        unit = TaskOnHost(self._place, self._shapes[index], self._output(index), sharers)
+        statuses = await TaskRun(unit, self._ahead, index).run()
         self._context.progress.ended(self.host, index, statuses, known=known, handler=self._handler)
         return statuses
 
     def _unit(self, index: int) -> TaskOnHost:
-        task = self._tasks[index]
-        return TaskOnHost(self._context, self._play, task, self.host, self._output(task))
+        return TaskOnHost(self._place, self._shapes[index])
 
-    def _output(self, task: Task) -> Output | None:
+    def _output(self, index: int) -> Output | None:
         if not self._context.settings.stream_output:
             return None
-        return Output(self._context, self.host.name, task.name)
+        return Output(self._context, self.host.name, self._shapes[index].task.name)
 
 
 class Output:

@@ -17,20 +17,20 @@ _INTERVAL: Final = 1.0
 
 
 class ProgressReport:
-    """Sends what it is told on; made where the events are sent."""
+    """Sends on what it is told of one host; made where the events are sent."""
 
-    def __init__(self, events: EventStream, host: str, task: str) -> None:
+    def __init__(self, events: EventStream, host: str) -> None:
         self._events = events
         self._host = host
-        self._task = task
+        self._task = ""
         self._loop = asyncio.get_running_loop()
         self._next = 0.0
 
-    def __call__(self, done: int, total: int | None) -> None:
-        """Send an event, unless the last one is too young."""
+    def __call__(self, task: str, done: int, total: int | None) -> None:
+        """Send an event, unless the last one of the task is too young."""
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next and task == self._task:
             return
-        self._next = now + _INTERVAL
-        event = HostProgress(host=self._host, task=self._task, done=done, total=total)
+        self._task, self._next = task, now + _INTERVAL
+        event = HostProgress(host=self._host, task=task, done=done, total=total)
         self._loop.call_soon_threadsafe(self._events.send, event)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
     from jetpack_core.engine.asking import Asks, Replies
-    from jetpack_core.engine.planning import PlannedTask, Stamp, TaskOnHost
+    from jetpack_core.engine.context import HostRun, Stamp
+    from jetpack_core.engine.planning import PlannedTask, TaskOnHost
 
 _FARTHEST: Final = 64
 _SHRINK: Final = 8
@@ -29,9 +30,10 @@ _GROW: Final = 4
 class ReadAhead:
     """What is already known of the tasks that come next on one host."""
 
-    def __init__(self, unit: Callable[[int], TaskOnHost], count: int, *, behind_changes: bool) -> None:
+    def __init__(self, host: HostRun, unit: Callable[[int], TaskOnHost], count: int, *, behind_changes: bool) -> None:
         self.behind_changes = behind_changes
         """Whether plans may ride behind a change: not where other hosts' changes would void them anyway."""
+        self._host = host
         self._unit = unit
         self._count = count
         self._plans: dict[int, PlannedTask] = {}
@@ -47,12 +49,11 @@ class ReadAhead:
 
     def known(self, index: int) -> PlannedTask | None:
         """Return the plan of a task if it is known and still true; to be asked when it is the task's turn."""
-        unit = self._unit(index)
         if index != self._turn:
-            now = unit.stamp()
+            now = self._host.stamp()
             self._turn, self._quiet, self._then = index, now == self._then, now
         planned = self._plans.get(index)
-        return planned if planned is not None and unit.holds(planned.stamp) else None
+        return planned if planned is not None and self._host.holds(planned.stamp) else None
 
     def take(self, index: int) -> PlannedTask | None:
         """Return what `known` does, and forget it."""
@@ -69,7 +70,7 @@ class ReadAhead:
 
         :param behind: They ride behind a change, so that nothing which was read before counts.
         """
-        holds = self._unit(index).holds
+        holds = self._host.holds
         kept = {number: one for number, one in self._plans.items() if not behind and holds(one.stamp)}
         self._adapt(self._asked & (self._plans.keys() - kept.keys()))
         self._plans = kept

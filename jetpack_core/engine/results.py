@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Results:
     """The results of one task on one host, those of its items among them."""
 
+    __slots__ = ("_found", "_planning", "_secret", "_shape", "_unit")
+
     def __init__(self, unit: TaskOnHost) -> None:
         self._unit = unit
         self._shape = unit.shape
@@ -26,8 +28,7 @@ class Results:
 
     def keep(self, item: PlannedItem, status: Status, outcome: Outcome) -> None:
         """Keep how the task, or one of its items, ended; the last item's result comes with those of all of them."""
-        module = self._unit.task.module_class
-        if not (self._shape.sets_variables or self._shape.saves or module.names_variables or module.renews_facts):
+        if not self._shape.keeps:
             return
         if status is Status.UNKNOWN or self._did_not_run(item):
             self._found.append(self._unknown())

@@ -25,6 +25,7 @@ from jetpack_core.errors import HostUnreachableError, SecretError, StaleError, T
 from jetpack_core.records import Outcome, Plan, PlanKind, Status
 
 if TYPE_CHECKING:
+    from jetpack_core.contracts.module import Module
     from jetpack_core.engine.asking import Asks, Replies
     from jetpack_core.engine.planning import PlannedItem, PlannedTask, TaskOnHost
     from jetpack_core.engine.read_ahead import ReadAhead
@@ -92,7 +93,7 @@ class TaskRun:
         if len(items) < _FEWEST_TOGETHER:
             return []
         began = time.monotonic()
-        applies = in_order([addressed(one.module.apply(one.item.host, one.plan), one.item.address) for one in items])
+        applies = in_order([self._applied(one.module, one.plan, one.item) for one in items])
         done = await self._change(applies, planned, first + len(items) - 1, items[0].item.route.host)
         ended = []
         for one, (outcome, error) in zip(items, done, strict=False):
@@ -175,13 +176,14 @@ class TaskRun:
         asks, scope = self._unit.shape.asks, item.host.scope
         if asks and not plan.read_only and not await self._context.questions.allow(self._task, asks, scope):
             return Ended(Status.SKIPPED, Outcome(msg="the operator said no"))
-        outcome = await self._change(
-            addressed(module.apply(item.host, plan), item.address), planned, index, item.route.host
-        )
+        outcome = await self._change(self._applied(module, plan, item), planned, index, item.route.host)
         ended = self._ended(plan, outcome, item)
         if self._context.settings.verify and ended.status.changed and plan.kind is not PlanKind.EXECUTE:
             await self._verify(planned, index)
         return ended
+
+    def _applied(self, module: Module, plan: Plan, item: PlannedItem) -> Coroutine[Asks, Replies, Outcome]:
+        return addressed(module.apply(item.host, plan), item.address.heard_by(self._unit.on_output))
 
     def _place(self, item: PlannedItem) -> Place:
         index = -1 if item.index is None else item.index
@@ -214,7 +216,7 @@ class TaskRun:
                 self._stamp_anew(planned, index)
 
     def _stamp_anew(self, planned: PlannedTask, index: int) -> None:
-        stamp = self._unit.stamp()
+        stamp = self._host.stamp()
         for item in planned.items[index + 1 :]:
             if item is not None:
                 item.stamp = stamp

@@ -23,11 +23,11 @@ def told(times: int, monkeypatch: pytest.MonkeyPatch, interval: float) -> list[t
     recorder = Recorder()
 
     async def run() -> None:
-        report = ProgressReport(EventStream([recorder]), "web1", "fetch it")
+        report = ProgressReport(EventStream([recorder]), "web1")
 
         def tell() -> None:
             for done in range(times):
-                report(done, 100)
+                report("fetch it", done, 100)
 
         await asyncio.to_thread(tell)
 
