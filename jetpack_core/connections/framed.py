@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 BANNER_LIMIT: Final = 1 << 20
 """Bytes that a login shell may print before the helper answers."""
+NONSENSE: Final = (TypeError, ValueError, KeyError, IndexError, AttributeError, wire.ProtocolError)
+"""What reading an answer fails with that no helper gives."""
 PATIENCE: Final = 10.0
 """Seconds that a host gets to undo what was cancelled."""
 
@@ -43,6 +45,8 @@ class FramedClient:
     """The control side of a helper. One frame is under way at a time.
 
     `round_trips` counts the exchanges that had to wait for an answer.
+
+    :param patience: Seconds that the helper may take to start once Python has.
     """
 
     ping_every: float = PING_EVERY
@@ -50,12 +54,13 @@ class FramedClient:
     dead_after: float = DEAD_AFTER
     """Seconds without an answer after which the host counts as lost."""
 
-    def __init__(self, pipe: Pipe, *, packing: bool = True) -> None:
+    def __init__(self, pipe: Pipe, *, packing: bool = True, patience: float = 60.0) -> None:
         self.pipe = pipe
         self.packing = packing
+        self._patience = patience
         self.round_trips = 0
         self.user = ""
-        """The name of the user that logged in."""
+        """The name of the user that logged in, once the helper has told it."""
         self._parser = wire.Parser()
         self._frame = 0
         self._users: dict[Become, int] = {}
@@ -69,10 +74,12 @@ class FramedClient:
     async def start(self, nonce: bytes) -> str:
         """Read past banners up to the nonce; return the mark of what answers (`boot.PYTHON_MARK` or `SHELL_MARK`).
 
-        Raises HostUnreachableError.
+        Behind Python's mark, whatever is sent is the helper's to read. Its greeting is taken with its first answer,
+        so that the first frame need not wait for it. Raises HostUnreachableError.
         """
+        python, shell = (nonce + mark.encode("ascii") for mark in (boot.PYTHON_MARK, boot.SHELL_MARK))
         seen = b""
-        while nonce not in seen or len(seen) < seen.index(nonce) + len(nonce) + 2:
+        while python not in seen and shell not in seen:
             try:
                 seen += await self._receive()
             except HostUnreachableError as error:
@@ -82,14 +89,26 @@ class FramedClient:
                 raise HostUnreachableError(message, hint=hint) from error
             if len(seen) > BANNER_LIMIT:
                 raise HostUnreachableError("the login shell prints without end")
-            if nonce in seen and seen.endswith(boot.SHELL_MARK.encode()):
-                return boot.SHELL_MARK
-        rest = seen[seen.index(nonce) + len(nonce) + 1 :]
-        self._parser.feed(rest)
-        hello = await self._message()
-        self.user = str(_load(hello[4])[0])
+        if python not in seen:
+            return boot.SHELL_MARK
+        self._parser.feed(seen.partition(python)[2])
         self._watcher = asyncio.create_task(watch(self.pipe, self._ping, self.ping_every, self.dead_after))
         return boot.PYTHON_MARK
+
+    async def _greeting(self) -> None:
+        """Take the helper's greeting, which comes before any answer. Raises HostUnreachableError."""
+        if self.user:
+            return
+        try:
+            async with asyncio.timeout(self._patience):
+                _, _, _, _, body, _ = await self._message()
+            self.user = str(_load(body)[0])
+        except TimeoutError as error:
+            message = f"it started Python, but the helper did not answer in {self._patience:g} s"
+            self.pipe.abort(message)
+            raise HostUnreachableError(message) from error
+        except NONSENSE as error:
+            raise self._senseless(error) from error
 
     async def _ping(self) -> None:
         if not self._writing.locked():
@@ -130,6 +149,8 @@ class FramedClient:
             exchange.exception()
 
     async def _exchange(self, number: int, frame: Sequence[Request]) -> list[Reply]:
+        if any(_unless_own(request.become) for request in frame):
+            await self._greeting()
         segments = [
             Segment(self._user_number(become), list(group))
             for become, group in groupby(frame, key=lambda request: request.become)
@@ -141,6 +162,7 @@ class FramedClient:
             await self._send(message)
             if sender.pending:
                 sending = asyncio.create_task(self._stream(sender))
+            await self._greeting()
             for segment in segments:
                 await self._collect(segment, sender)
         except ConnectionError as error:
@@ -161,7 +183,7 @@ class FramedClient:
             return 0
         if become in self._users:
             return self._users[become]
-        own = not become.template.strip() and become.user == self.user
+        own = _unless_own(become) and become.user == self.user
         self._users[become] = 0 if own else max(self._users.values(), default=0) + 1
         return self._users[become]
 
@@ -232,9 +254,8 @@ class FramedClient:
                     if flags & wire.LAST:
                         segment.stopped = bool(flags & wire.STOPPED)
                         break
-        except (TypeError, ValueError, KeyError, IndexError, AttributeError, wire.ProtocolError) as error:
-            self.pipe.abort(f"the helper's answer makes no sense: {error}")
-            raise self._lost() from error
+        except NONSENSE as error:
+            raise self._senseless(error) from error
         finally:
             for receiver in receivers.values():
                 receiver.discard()
@@ -287,6 +308,10 @@ class FramedClient:
         async with self._writing:
             await self.pipe.write(data)
 
+    def _senseless(self, error: Exception) -> HostUnreachableError:
+        self.pipe.abort(f"the helper's answer makes no sense: {error}")
+        return self._lost()
+
     def _lost(self) -> HostUnreachableError:
         why = self.pipe.diagnosis
         return HostUnreachableError("the connection was lost" + (f" ({why})" if why else ""))
@@ -298,6 +323,11 @@ async def _finished(receiver: Receiver, reply: Reply) -> Reply:
     except SourceError as error:
         return Reply(error=OperationError(OperationCode.OTHER, str(receiver.destination), str(error)))
     return reply
+
+
+def _unless_own(become: Become | None) -> bool:
+    """Say whether a request needs nobody else when its user is the one that logged in."""
+    return become is not None and not become.template.strip()
 
 
 def _dump(value: object) -> bytes:

@@ -11,8 +11,12 @@ from typing import Final
 
 from jetpack_core.connections.remote.helper import boot
 
-SHELL_BOOT: Final = f'printf {boot.SHELL_MARK};read -r n;x=$(head -c "$n");eval "$x"'
+_READ: Final = 'read -r n;x=$(head -c "$n");eval "$x"'
 """Read the shell's own program: its length, then as many bytes."""
+SHELL_BOOT: Final = f"printf {boot.SHELL_MARK};{_READ}"
+"""Say that a shell answers, and read its program."""
+_LOGIN_BOOT: Final = f"printf {boot.SHELL_MARK};read -r x;{_READ}"
+"""The same behind the helper, which was sent before anybody knew that there is no Python for it."""
 _PACKAGE: Final = "jetpack_core.connections.remote.helper"
 
 
@@ -34,12 +38,13 @@ def login_command(nonce: str) -> str:
     """Return the command for a login shell of any kind (sh, bash, dash, fish, csh): it prints the nonce and goes on.
 
     Its quoted words hold no single quote, backslash, newline or exclamation mark, which those shells treat differently.
-    With Python it becomes the helper, without it a shell that waits for its own program.
+    With Python it becomes the helper, without it a shell that waits for its own program; the mark behind the nonce
+    tells which, before anything is read.
     """
     size = len(helper_payload())
     script = (
         f"printf %s {nonce};for p in {boot.PYTHONS};do "
-        f'command -v "$p" >/dev/null 2>&1&&exec "$p" -ISc "{boot.CODE}" {boot.PYTHON_MARK} {size} "$0";done;'
-        'read -r x;eval "$0"'
+        f'command -v "$p" >/dev/null 2>&1&&exec "$p" -ISc "{boot.CODE}" {boot.PYTHON_MARK} {size} /bin/sh -c "$0";done;'
+        'eval "$0"'
     )
-    return f"exec /bin/sh -c '{script}' '{SHELL_BOOT}'"
+    return f"exec /bin/sh -c '{script}' '{_LOGIN_BOOT}'"

@@ -55,7 +55,7 @@ class PipeConnection(Connection):
 
     async def _start(self, pipe: Pipe, nonce: str) -> None:
         timeout = self.endpoint.connect_timeout
-        client = FramedClient(pipe)
+        client = FramedClient(pipe, patience=timeout)
         try:
             async with asyncio.timeout(timeout):
                 # One that refuses may have ended by now; what it said is read next.

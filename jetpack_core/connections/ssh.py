@@ -108,7 +108,7 @@ class SshConnection(Connection):
     async def _start(self, nonce: str, timeout: float) -> None:
         if self._pipe is None:
             raise HostUnreachableError("it is not connected")
-        client = FramedClient(self._pipe)
+        client = FramedClient(self._pipe, patience=timeout)
         self._client = client
         try:
             async with asyncio.timeout(timeout):

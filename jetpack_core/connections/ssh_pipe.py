@@ -174,6 +174,7 @@ class ChannelPipe(Pipe):
     @property
     def diagnosis(self) -> str:
         """What ended the connection, and what the host said aside of it."""
+        self._listen()
         said = " ".join(self._said.decode("utf-8", "replace").split())
         error = self._transport.get_exception() if not self._why else None
         return self._why or said or (str(error) if error is not None else "")

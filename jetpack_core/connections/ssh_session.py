@@ -18,6 +18,7 @@ from jetpack_core.connections.host_keys import HostKeyPolicy
 from jetpack_core.connections.ssh_login import Login
 from jetpack_core.connections.ssh_pipe import cut
 from jetpack_core.connections.ssh_settings import SshSettings, jump_endpoint, settings
+from jetpack_core.connections.ssh_transport import EagerTransport
 from jetpack_core.errors import HostUnreachableError
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _shake_hands(
     target: SshSettings, attempt: Attempt, through: paramiko.Transport | None, end: float
 ) -> paramiko.Transport:
     sock = _connect(target, through, end)
-    transport = paramiko.Transport(sock, default_window_size=WINDOW)
+    transport = EagerTransport(sock, default_window_size=WINDOW)
     transport.set_log_channel(LOG_CHANNEL)
     attempt.transports.append(transport)
     left = max(end - time.monotonic(), 0.1)

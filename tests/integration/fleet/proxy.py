@@ -20,6 +20,9 @@ class DelayingProxy:
 
     The delay is latency, not a limit of throughput: what is sent together arrives together. It may be
     changed at any time, and counts from then on for what is read from then on.
+
+    `turns` is the number of round trips that were waited for, one after the other: of one connection, and told by what
+    had been delivered when something was sent, not by the clock. A slow machine can make it larger, never smaller.
     """
 
     def __init__(self, target: str, port: int, *, delay: float = 0.0) -> None:
@@ -32,7 +35,7 @@ class DelayingProxy:
         self.bytes_up = 0
         self.bytes_down = 0
         self.turns = 0
-        self._last_up = False
+        self._delivered = {True: 0, False: 0}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="delaying-proxy", daemon=True)
         self._open_gate = asyncio.Event()
@@ -75,7 +78,7 @@ class DelayingProxy:
     def reset_counters(self) -> None:
         """Set connections, bytes and turns to zero."""
         self.connections = self.bytes_up = self.bytes_down = self.turns = 0
-        self._last_up = False
+        self._delivered = {True: 0, False: 0}
 
     def _on_loop(self, work: Coroutine[object, object, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_ANSWER_TIMEOUT)
@@ -127,34 +130,37 @@ class DelayingProxy:
             writer.close()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
-        waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+        waiting: asyncio.Queue[tuple[float, int, bytes]] = asyncio.Queue()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._deliver(waiting, writer))
+            group.create_task(self._deliver(waiting, writer, up=up))
             while True:
                 chunk = await reader.read(_CHUNK)
-                self._count(len(chunk), up=up)
-                waiting.put_nowait((self._loop.time() + self.delay, chunk))
+                turn = self._count(len(chunk), up=up)
+                waiting.put_nowait((self._loop.time() + self.delay, turn, chunk))
                 if not chunk:
                     break
 
-    def _count(self, size: int, *, up: bool) -> None:
-        if up:
-            self.bytes_up += size
-        else:
+    def _count(self, size: int, *, up: bool) -> int:
+        """Return in which turn bytes were sent: what comes up begins one more than whatever it could have read."""
+        if not up:
             self.bytes_down += size
-        # A turn is one change from answering to asking: the number of round trips that were waited for.
-        if size and up and not self._last_up:
-            self.turns += 1
+            return self._delivered[True]
+        self.bytes_up += size
+        turn = self._delivered[False] + 1
         if size:
-            self._last_up = up
+            self.turns = max(self.turns, turn)
+        return turn
 
-    async def _deliver(self, waiting: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:
+    async def _deliver(
+        self, waiting: asyncio.Queue[tuple[float, int, bytes]], writer: asyncio.StreamWriter, *, up: bool
+    ) -> None:
         while True:
-            due, chunk = await waiting.get()
+            due, turn, chunk = await waiting.get()
             await asyncio.sleep(max(0.0, due - self._loop.time()))
             await self._open_gate.wait()
             if not chunk:
                 break
+            self._delivered[up] = max(self._delivered[up], turn)
             writer.write(chunk)
             await writer.drain()
         if writer.can_write_eof():

@@ -82,3 +82,29 @@ def test_signs_of_life_wait_until_the_other_user_is_logged_in() -> None:
         await client.close()
 
     asyncio.run(scenario())
+
+
+def test_content_reaches_the_user_it_is_for(tmp_path: Path) -> None:
+    sources = [tmp_path / f"source{number}" for number in range(5)]
+    for number, source in enumerate(sources):
+        source.write_bytes(bytes([65 + number]) * (600_000 + number))
+    requests = [
+        Request(Put(source, f"{tmp_path}/{number}"), OTHER if number % 2 == 0 else None)
+        for number, source in enumerate(sources)
+    ]
+
+    async def scenario() -> None:
+        payload = helper_payload()
+        argv = [sys.executable, "-ISc", boot.CODE, "nonce" + boot.PYTHON_MARK, str(len(payload))]
+        pipe = await ProcessPipe.start(argv)
+        client = FramedClient(pipe)
+        await pipe.write(payload)
+        await client.start(b"nonce")
+        async with asyncio.timeout(60):
+            replies = await client.execute(requests)
+        assert [reply.error for reply in replies] == [None] * len(sources)
+        await client.close()
+
+    asyncio.run(scenario())
+    for number, source in enumerate(sources):
+        assert (tmp_path / str(number)).read_bytes() == source.read_bytes()

@@ -190,10 +190,10 @@ class Child:
         except Refused as refused:
             return self._refuse(load(message[4])[0], str(refused), replies)
         self._follow(helper)
-        kind, _, _, frame, body, blob = message
+        kind, _, user, frame, body, blob = message
         self.outbox += wire.encode(kind, frame, body, blob, packing=False)
         try:
-            while not self._pass_on(helper, frame):
+            while not self._pass_on(helper, frame, user):
                 continue
         except (OSError, wire.ProtocolError, EOFError):
             said = bytes(self.said[-500:]).decode("utf-8", "replace").strip()
@@ -216,10 +216,10 @@ class Child:
                 return False
         return True
 
-    def _pass_on(self, helper: "Helper", frame: int) -> bool:
+    def _pass_on(self, helper: "Helper", frame: int, user: int) -> bool:
         """Move messages in both directions; return whether the segment is done."""
         # Content may have come together with the request that it is for.
-        self._pass_content(helper, frame)
+        self._pass_content(helper, frame, user)
         ready, writable, _ = select.select(
             [self.output, self.error, helper.source, helper.wake], [self.input] if self.outbox else [], [], 5.0
         )
@@ -244,12 +244,21 @@ class Child:
             helper.cancelled = None
             self.outbox += wire.encode(wire.CANCEL, frame)
 
-    def _pass_content(self, helper: "Helper", frame: int) -> None:
-        while helper.data:
-            kind, flags, _, its_frame, body, blob = helper.data.popleft()
-            if its_frame == frame:
-                flags &= ~(wire.PACKED | wire.PACKED_BODY)
-                self.outbox += wire.encode(kind, its_frame, body, blob, flags, packing=False)
+    def _pass_content(self, helper: "Helper", frame: int, user: int) -> None:
+        """Pass on what is meant for this child; what the frame brings for other users is theirs to take."""
+        if not helper.data:
+            return
+        waiting = list(helper.data)
+        helper.data.clear()
+        for message in waiting:
+            kind, flags, whose, its_frame, body, blob = message
+            if its_frame != frame:
+                continue
+            if whose != user:
+                helper.data.append(message)
+                continue
+            flags &= ~(wire.PACKED | wire.PACKED_BODY)
+            self.outbox += wire.encode(kind, its_frame, body, blob, flags, packing=False)
 
     def _pass_up(self, helper: "Helper", frame: int) -> bool:
         while True:

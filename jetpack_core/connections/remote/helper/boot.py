@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The program that is given to `python3 -c`; it is quoted for shells of every kind, so it has no quotes itself.
 
-Its arguments: what to print at once, the length of the payload to read, and the shell program for a Python too old.
-Python 3.6.
+Its arguments: what to print at once, the length of the payload to read, and the command that a Python too old becomes.
+Python 3.6; older ones must compile it, and leave before they print the mark or read anything.
 """
 
 CODE = (
-    "import os,sys,zlib,binascii;os.write(1,sys.argv[1].encode());"
+    "import os,sys,zlib,binascii;sys.version_info<(3,6)and os.execv(sys.argv[3],sys.argv[3:]);"
+    "os.write(1,sys.argv[1].encode());"
     "r=lambda n:n and(lambda c:c+r(n-len(c)))(os.read(0,n)or sys.exit(9))or bytes();"
     "p=r(int(sys.argv[2]));exec(zlib.decompress(binascii.a2b_base64(p)))"
 )
@@ -18,6 +19,7 @@ PICK = (
 )
 """A shell program for become helpers: our own interpreter may be out of the other user's reach."""
 PYTHON_MARK = "P"
+"""Printed once nothing but the helper will read what comes in."""
 SHELL_MARK = "S"
 
 

@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The first thing that runs on a host: import the helper's files from memory, each when it is first needed.
 
-It is run as text, after `boot.CODE` read it from standard input; `SOURCES` and the call follow it. Python 3.6, and it
-must compile on any Python 3, where it gives way to the shell.
+It is run as text, after `boot.CODE` read it from standard input; `SOURCES` and the call follow it. Python 3.6.
 """
 
-import os
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
-
-if sys.version_info < (3, 6):
-    os.execv("/bin/sh", ["sh", "-c", sys.argv[3]])  # noqa: S606 - our own program
 
 
 class Finder:

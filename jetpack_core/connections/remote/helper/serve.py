@@ -218,8 +218,9 @@ class Helper(requests.Work):
         while True:
             while not self.data:
                 self.receive(SILENCE)
-            _, flags, _, frame, body, blob = self.data.popleft()
-            if frame != self.frame or load(body)[0] != index:
+            _, flags, user, frame, body, blob = self.data.popleft()
+            # What is left over from a child that did not want all of it must not end up in our file.
+            if user or frame != self.frame or load(body)[0] != index:
                 continue
             if flags & wire.BROKEN:
                 raise failures.Fail("OTHER", *load(body)[1:])
