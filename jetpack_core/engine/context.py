@@ -140,11 +140,15 @@ class RunContext:
         if route.host == origin:
             return self.pool.host(origin)
         self._check_delegate(route.host)
-        return self.pool.here(route.host, origin) if self._is_here(route.host) else self.pool.host(route.host)
+        by_lanes = route.host == LOCALHOST and self._connection(LOCALHOST) in {None, "local"}
+        return self.pool.here(route.host, origin) if by_lanes else self.pool.host(route.host)
 
-    def _is_here(self, name: str) -> bool:
-        known = self.inventory.variables(name) if name in self.inventory.hosts else {}
-        return name == LOCALHOST and known.get("jet_connection", "local") == "local"
+    def is_here(self, name: str) -> bool:
+        """Tell whether a host is this machine, so that what changes it may change what plans are made from."""
+        return self.settings.local or name == LOCALHOST or self._connection(name) == "local"
+
+    def _connection(self, name: str) -> object:
+        return self.inventory.variables(name).get("jet_connection") if name in self.inventory.hosts else None
 
     def _check_delegate(self, name: str) -> None:
         if name == LOCALHOST:

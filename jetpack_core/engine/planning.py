@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pydantic import SecretStr
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from jetpack_core.contracts.modifier import Modifier, Route
     from jetpack_core.contracts.module import Module
     from jetpack_core.contracts.operations import OutputCallback
-    from jetpack_core.engine.asking import Address, Asks, Replies
+    from jetpack_core.engine.asking import Address, Asks, Replies, Stepping
     from jetpack_core.engine.context import HostRun, Stamp
     from jetpack_core.engine.host_in_play import HostInPlay
     from jetpack_core.engine.host_view import EngineHost
@@ -76,6 +77,8 @@ class PlannedItem:
     address: Address
     foreseen: int = 0
     """Plan mode: how many changes of the host acted on were planned before this."""
+    looked: bool = False
+    """Its guards asked the host, so a change before it may decide otherwise."""
     saves: bool = False
     """Its result becomes a variable."""
     module: Module | None = None
@@ -203,7 +206,7 @@ async def plan_item(unit: TaskOnHost, planned: PlannedTask, index: int) -> Plann
         if unit.context.settings.planning:
             found.foreseen = unit.context.overlay(found.route.host).changes
         if unit.shape.item_guards:
-            asking = _ask_guards(unit.shape.item_guards, found.host, found.address)
+            asking = _noting(_ask_guards(unit.shape.item_guards, found.host, found.address), found)
             found.skip, found.plan = await guarded(asking, lambda: _plan_module(unit, found))
         else:
             found.plan = await _plan_module(unit, found)
@@ -211,6 +214,20 @@ async def plan_item(unit: TaskOnHost, planned: PlannedTask, index: int) -> Plann
     except Exception as error:  # noqa: BLE001 - whatever a module or template raises is the task's failure
         found.error = error
     return found
+
+
+@types.coroutine
+def _noting(asking: Coroutine[Asks, Replies, str | None], found: PlannedItem) -> Stepping[str | None]:
+    """Note whether guards ask the host anything."""
+    try:
+        asks = asking.send(cast("Replies", None))
+        found.looked = True
+        while True:
+            asks = asking.send((yield asks))
+    except StopIteration as stop:
+        return cast("str | None", stop.value)
+    finally:
+        asking.close()
 
 
 def _pass_on_warnings(planned: PlannedTask, index: int, found: PlannedItem) -> None:

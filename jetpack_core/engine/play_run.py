@@ -346,8 +346,10 @@ class HostWalk:
         self._shapes = shapes
         self._handler = handler
         self._context = place.context
+        # Nothing is read before the operator, who may do something by hand first, has said that a task may run.
+        settings = place.context.settings
         ahead = ReadAhead(place.host, self._unit, len(shapes), behind_changes=alone)
-        self._ahead = ahead if place.context.settings.read_ahead else None
+        self._ahead = ahead if settings.read_ahead and not settings.step else None
 
     def knows(self, index: int) -> bool:
         """Tell whether a task can be done without asking the host anything."""

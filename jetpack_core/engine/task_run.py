@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from jetpack_core.contracts.modifier import Consequence
 from jetpack_core.engine.approval import Approval, Place, given_to
 from jetpack_core.engine.asking import addressed
-from jetpack_core.engine.context import LOCALHOST
 from jetpack_core.engine.doubts import doubt
 from jetpack_core.engine.endings import Ended, notified, retrying, told
 from jetpack_core.engine.failures import Failure, blamed_on, failure_of
@@ -114,6 +113,8 @@ class TaskRun:
                 break
             self._send(retrying(self._unit, ended, attempt, policy))
             await asyncio.sleep(policy.delay)
+            # What was read before is older than the wait, in which anything may have come about.
+            self._host.changed()
             attempt += 1
         return self._conclude(planned.items[index], ended, attempt, began), ended.outcome
 
@@ -175,6 +176,8 @@ class TaskRun:
             approval.check(self._place(item), plan, item, self._context.events.redacted)
         asks, scope = self._unit.shape.asks, item.host.scope
         if asks and not plan.read_only and not await self._context.questions.allow(self._task, asks, scope):
+            # Whoever is asked may do something by hand first.
+            self._host.changed()
             return Ended(Status.SKIPPED, Outcome(msg="the operator said no"))
         outcome = await self._change(self._applied(module, plan, item), planned, index, item.route.host)
         ended = self._ended(plan, outcome, item)
@@ -193,7 +196,7 @@ class TaskRun:
         """Apply, with the next plans riding behind where that can pay."""
         host, ahead = self._host, self._ahead
         # What is planned behind a change reads the control machine's files before it; a change of those voids that.
-        here = acted_on == LOCALHOST or self._context.settings.local or self._task.module_class.writes_here
+        here = self._task.module_class.writes_here or self._context.is_here(acted_on)
         riding = ahead is not None and ahead.behind_changes and not here
         rode = False
 
@@ -212,6 +215,8 @@ class TaskRun:
         finally:
             host.changed()
             self._touch(acted_on)
+            if here:
+                self._context.files.forget()
             if rode and host.own.changes == before + 1:
                 self._stamp_anew(planned, index)
 

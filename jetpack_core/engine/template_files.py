@@ -26,7 +26,7 @@ _KEYS: Final = frozenset({"JETPACK_AGE_IDENTITY"})
 
 
 class TemplateFiles:
-    """Reads each template once, so that all hosts get the same text."""
+    """Reads each template once, so that all hosts get the same text, until a task changes this machine."""
 
     def __init__(self, registry: Registry, vault: Vault | None = None) -> None:
         self._registry = registry
@@ -49,6 +49,11 @@ class TemplateFiles:
         if self._vault.in_use:
             variables = LazyMap(dict(variables))
         return engine.render(text, variables, name=str(path))
+
+    def forget(self) -> None:
+        """Read templates anew from here on: a task may have changed them."""
+        self._texts.clear()
+        self._encrypted.clear()
 
     def decrypted(self, path: Path) -> bytes | None:
         """Return the content of an encrypted file of the control machine; else None. Raises SecretError."""

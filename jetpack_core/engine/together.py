@@ -3,7 +3,7 @@
 
 Each change carries what its plan saw, and a frame stops at the first that fails, so the host ends up as if the items
 had been applied one after the other: an item that an earlier one changed the ground under is refused, and is run by
-itself from a new plan.
+itself from a new plan. One whose guards looked at the host waits for its turn: nothing would refuse what they found.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def ready_together(unit: TaskOnHost, planned: PlannedTask, first: int) -> list[R
         return found
     for item in planned.items[first : first + _MOST]:
         ready = _ready(item) if item is not None and unit.still_true(item) else None
-        if ready is None or (found and ready.item.route != found[0].item.route):
+        if ready is None or (found and (ready.item.looked or ready.item.route != found[0].item.route)):
             break
         found.append(ready)
     return found

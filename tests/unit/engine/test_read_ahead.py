@@ -3,121 +3,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from jetpack_core.contracts.operations import Stat
-from tests.unit.engine.conftest import Play, Ran
-from tests.unit.engine.memory import MemoryHost, MemoryWorld
+from jetpack_core.engine.questions import Answer
+from tests.unit.engine.conftest import Play
+from tests.unit.engine.memory import MemoryHost
+from tests.unit.engine.site import Site
 
 pytestmark = pytest.mark.slow
 
 World = Callable[[str], MemoryHost]
-
-PATHS = st.sampled_from(["/a", "/b", "/c"])
-OTHERS = "{{ hostvars.h1.saved.out | default('none') }}"
-TEXTS = st.sampled_from(["x", "y", "{{ saved.out | default('none') }}", "{{ item | default('no item') }}", OTHERS])
-
-
-def _with_extras(task: dict[str, object]) -> st.SearchStrategy[dict[str, object]]:
-    """Add modifiers to a task, or none."""
-    before = st.fixed_dictionaries(
-        {},
-        optional={
-            "items": st.lists(st.sampled_from(["x", "y", "z"]), max_size=3),
-            "condition": st.sampled_from(
-                ["true", "saved is defined", "item | default('x') == 'x'", "inventory_hostname == 'h1'"]
-            ),
-            "skip_if_exists": st.sampled_from(["/a", "/c"]),
-            "delegate_to": st.sampled_from(["h1", "h2"]),
-        },
-    )
-    after = st.fixed_dictionaries(
-        {},
-        optional={
-            "ignore_errors": st.just(value=True),
-            "notify": st.just("h"),
-            "retry": st.just(1),
-            "delay": st.just(0),
-        },
-    )
-    return st.builds(lambda one, two: {**task, "with": one, "and": two}, before, after)
-
-
-def _task(kind: str, **fields: object) -> dict[str, object]:
-    return {"!": kind, **fields}
-
-
-KEEP = st.builds(lambda path, text, gone: _task("keep", path=path, text=text, remove=gone), PATHS, TEXTS, st.booleans())
-APPEND = st.builds(lambda path, text: _task("append", path=path, line=text), PATHS, TEXTS)
-LOOK = st.builds(lambda path: _task("look", path=path, save="saved"), PATHS)
-DO = st.builds(
-    lambda path, quiet: _task("do", cmd=["append", path, "!"], save="saved", quiet=quiet), PATHS, st.booleans()
-)
-SLOW = st.builds(lambda path, text: _task("slow", path=path, text=text), PATHS, TEXTS)
-FAIL = st.just(_task("do", cmd=["fail"]))
-TASKS = st.lists(st.one_of(KEEP, APPEND, SLOW, LOOK, DO, FAIL).flatmap(_with_extras), min_size=1, max_size=7)
-
-
-def _yaml(task: dict[str, object]) -> str:
-    """Write a task as flow YAML, which JSON is a part of."""
-    return f"!{task['!']} " + json.dumps({key: value for key, value in task.items() if key != "!" and value != {}})
-
-
-def _playbook(tasks: list[dict[str, object]], strategy: str) -> str:
-    lines = [f"- name: p\n  groups: [web]\n  strategy: {strategy}\n  tasks:"]
-    lines += [f"    - {_yaml(task)}" for task in tasks]
-    lines += ["  handlers:", '    - !append {path: /handled, line: "yes", with: {subscribe: h}}']
-    return "\n".join(lines)
-
-
-def _outcome(play: Play, text: str, hosts: list[str], start: dict[str, str], **settings: object) -> object:
-    MemoryWorld.hosts.clear()
-    for name in hosts:
-        MemoryWorld.host(name).files.update({path: value.encode() for path, value in start.items()})
-    ran: Ran = play(text, hosts, **settings)
-    files = {name: MemoryWorld.host(name).files for name in hosts}
-    commands = {name: MemoryWorld.host(name).ran for name in hosts}
-    results = {
-        name: [(one.task, one.status, one.item, one.attempt, one.changes, one.msg) for one in ran.results(name)]
-        for name in hosts
-    }
-    return ran.code, files, commands, results
-
-
-# The linear strategy settles the order between hosts only where they do not act on each other at once, so the
-# random playbooks delegate on single hosts and in pairs that run one after the other (batches of one).
-@pytest.mark.parametrize("planning", [False, True])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(tasks=TASKS, start=st.dictionaries(PATHS, st.sampled_from(["x", "y", "x\ny\n"])), free=st.booleans())
-def test_the_outcome_is_the_same_with_and_without(
-    play: Play, tasks: list[dict[str, object]], start: dict[str, str], *, free: bool, planning: bool
-) -> None:
-    text = _playbook(tasks, "free" if free else "linear")
-    hosts = ["h1", "h2"]
-    common = {"planning": planning, "batch_size": 1}
-    ahead = _outcome(play, text, hosts, start, read_ahead=True, **common)
-    assert ahead == _outcome(play, text, hosts, start, read_ahead=False, **common)
-
-
-@pytest.mark.parametrize("planning", [False, True])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(tasks=TASKS, start=st.dictionaries(PATHS, st.sampled_from(["x", "y", "x\ny\n"])))
-def test_the_outcome_is_the_same_on_several_hosts_at_once(
-    play: Play, tasks: list[dict[str, object]], start: dict[str, str], *, planning: bool
-) -> None:
-    for task in tasks:
-        with_ = task["with"]
-        if isinstance(with_, dict):
-            with_.pop("delegate_to", None)
-    text = _playbook(tasks, "linear")
-    hosts = ["h1", "h2", "h3"]
-    ahead = _outcome(play, text, hosts, start, read_ahead=True, planning=planning)
-    assert ahead == _outcome(play, text, hosts, start, read_ahead=False, planning=planning)
 
 
 def test_a_plan_that_was_read_before_the_last_operation_of_a_change_does_not_count(play: Play, world: World) -> None:
@@ -206,6 +105,73 @@ def test_what_one_host_does_to_another_is_seen_there_by_the_task_after(
     world(second).files["/a"] = b"old"
     play(text, ("h1", "h2"), limit_hosts=["h1"])
     assert world("h1").files["/b"] == b"new"
+
+
+def test_what_is_read_after_another_attempt_is_not_read_before_the_wait(play: Play, world: World) -> None:
+    text = """
+- name: p
+  groups: [web]
+  tasks:
+    - !do {cmd: [later, /a, new]}
+    - !look {path: /missing, and: {retry: 1, delay: 0.2, ignore_errors: true}}
+    - !look {path: /a, save: saved}
+    - !keep {path: /b, text: "{{ saved.text }}"}
+"""
+    world("a").files["/a"] = b"old"
+    assert play(text).code == 0
+    assert world("a").files["/b"] == b"new"
+
+
+def test_an_item_whose_guard_looked_at_the_host_sees_what_the_items_before_it_made(play: Play, world: World) -> None:
+    items = "with: {items: [x, y, z], skip_if_exists: /x}"
+    play(f"- {{name: p, groups: [web], tasks: [!keep {{path: '/{{{{ item }}}}', text: made, {items}}}]}}")
+    assert world("a").files == {"/x": b"made"}
+
+
+def test_what_the_operator_does_before_saying_no_is_seen_by_the_task_after(play: Play, world: World) -> None:
+    async def ask(_question: str, _choices: Sequence[Answer]) -> Answer:
+        world("a").files["/b"] = b"by hand"
+        return Answer.NO
+
+    text = """
+- name: p
+  groups: [web]
+  tasks: [!keep {path: /a, text: x, with: {confirm: sure?}}, !keep {path: /b, text: x}]
+"""
+    world("a").files["/b"] = b"x"
+    assert play(text, ask=ask).code == 0
+    assert world("a").files == {"/b": b"x"}
+
+
+def test_what_the_operator_does_before_a_step_is_seen_by_it(play: Play, world: World) -> None:
+    async def ask(question: str, _choices: Sequence[Answer]) -> Answer:
+        if "second" in question:
+            world("a").files["/b"] = b"by hand"
+        return Answer.YES
+
+    text = "- {name: p, groups: [web], tasks: [!look {path: /b}, !keep {name: second, path: /b, text: x}]}"
+    world("a").files["/b"] = b"x"
+    assert play(text, ask=ask, step=True).code == 0
+    assert world("a").files == {"/b": b"x"}
+
+
+def test_files_of_the_control_machine_are_read_after_the_task_that_makes_them(tmp_path: Path) -> None:
+    """Though the host that is this machine has another name than `localhost`."""
+    site = Site(tmp_path)
+    site.write("templates/t.j2", "old")
+    site.write("files/f", "old")
+    make = "for file in templates/t.j2 files/f; do printf new >$file; done"
+    tasks = f"""
+- name: p
+  groups: [web]
+  tasks:
+    - !shell {{cmd: {make}, cwd: {tmp_path}}}
+    - !template {{src: t.j2, dest: {tmp_path}/rendered}}
+    - !copy {{src: f, dest: {tmp_path}/copied}}
+"""
+    ran = site.apply(tasks)
+    assert ran.code == 0, ran.out + ran.err
+    assert [(tmp_path / name).read_text() for name in ("rendered", "copied")] == ["new", "new"]
 
 
 class TestRoundTrips:
