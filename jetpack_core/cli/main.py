@@ -77,11 +77,13 @@ class LazyGroup(click.Group):
         **extra: Any,
     ) -> int:
         """Run the command line and exit; with `standalone_mode` false, return the exit code."""
+        # Called with arguments, it is a guest in a process that goes on afterwards, such as a test's.
+        own_process = standalone_mode and args is None
         if args is None:
             ensure_utf8()
         ensure_streams()
         speak_to_terminals()
-        if standalone_mode:
+        if own_process:
             collector.pause()
         state = Invocation()
         run = super().main
@@ -91,8 +93,9 @@ class LazyGroup(click.Group):
             redact=state.redact,
         )
         code = flushed(code)
-        if standalone_mode:
+        if own_process:
             collector.leave()
+        if standalone_mode:
             sys.exit(code)
         return code
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,24 @@ def site(tmp_path: Path) -> Path:
 def test_the_version_is_the_packages() -> None:
     result = CliRunner().invoke(main, ["--version"])
     assert (result.exit_code, result.output) == (0, f"jetpack, version {__version__}\n")
+
+
+def test_a_call_within_another_program_leaves_its_garbage_collector_alone() -> None:
+    before = (gc.isenabled(), gc.get_threshold(), gc.get_freeze_count())
+    assert CliRunner().invoke(main, ["--help"]).exit_code == 0
+    assert (gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()) == before
+
+
+def test_a_process_of_its_own_spares_itself_the_collector() -> None:
+    script = (
+        "import atexit, gc, sys\n"
+        "atexit.register(lambda: print('collects' if gc.isenabled() else 'does not'))\n"
+        "sys.argv = ['jetpack', '--version']\n"
+        "from jetpack_core.cli.main import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "does not"
 
 
 def test_help_lists_every_verb_with_its_summary() -> None:
