@@ -10,7 +10,7 @@ Every path is absolute, and every argument is passed as it is: no operation inte
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar, cast
@@ -21,7 +21,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Step(Awaitable[T_co]):
+class Step(Generic[T_co]):
     """Anything a module may await; awaiting it asks the engine and returns the answer."""
 
     __slots__ = ()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import types
 from collections.abc import Coroutine, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar, cast
+from typing import NamedTuple, Protocol, TypeVar, cast
 
 from jetpack_core.contracts.operations import Become, Gather, Operation, OutputCallback, Reply, Request, Step
 
@@ -57,8 +57,7 @@ class Address:
         return self if listener is None else replace(self, on_output=listener)
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """One step on its way to its target."""
 
     step: Step[object]
@@ -81,25 +80,21 @@ def addressed(coroutine: Coroutine[object, object, T], address: Address) -> Step
                 step = coroutine.send(value) if error is None else coroutine.throw(error)
             except StopIteration as stop:
                 return cast("T", stop.value)
-            value, error = yield from _answer(step, address)
+            if isinstance(step, Gather):
+                value, error = yield from _gather(step.operations, address)
+            elif not isinstance(step, Step):
+                message = f"a module may only await the methods of its host, not {type(step).__name__}"
+                value, error = None, TypeError(message)
+            else:
+                reply = yield from _ask(step, address)
+                value, error = reply.value, reply.error
     finally:
         coroutine.close()
 
 
-def _answer(step: object, address: Address) -> Stepping[tuple[object, Exception | None]]:
-    if isinstance(step, Gather):
-        return (yield from _gather(step.operations, address))
-    if not isinstance(step, Step):
-        message = f"a module may only await the methods of its host, not {type(step).__name__}"
-        return None, TypeError(message)
-    if address.foresight is not None and isinstance(step, Operation):
-        (reply,) = yield from _foreseen((step,), address, address.foresight)
-    else:
-        reply = yield from _ask(step, address)
-    return reply.value, reply.error
-
-
 def _ask(step: Step[object], address: Address) -> Stepping[Reply]:
+    if address.foresight is not None and isinstance(step, Operation):
+        return (yield from _foreseen((step,), address, address.foresight))[0]
     ask = (Ask(step, address),)
     while True:
         (reply,) = yield ask

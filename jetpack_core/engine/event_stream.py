@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from jetpack_core.engine.redacting import EventRedactor
@@ -30,7 +30,7 @@ class EventStream:
         self.run = uuid.uuid4().hex
         self._views = list(views)
         self._began = time.monotonic()
-        self._counts: dict[str, Counter[str]] = {}
+        self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     @property
     def counts(self) -> Mapping[str, Mapping[str, int]]:
@@ -91,9 +91,9 @@ class EventStream:
 
     def _count(self, event: Event) -> None:
         if isinstance(event, HostResult):
-            self._counts.setdefault(event.host, Counter())[event.status.value] += 1
+            self._counts[event.host][event.status.value] += 1
         elif isinstance(event, HostUnreachable):
-            self._counts.setdefault(event.host, Counter())[Status.UNREACHABLE.value] += 1
+            self._counts[event.host][Status.UNREACHABLE.value] += 1
 
     def close(self) -> None:
         """Close every view; one that fails is reported to those still open."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class HostInPlay:
     """A host of a play. Raises UsageError for variables of the host that do not say how to reach it."""
 
-    __slots__ = ("address", "context", "host", "play", "report", "route")
+    __slots__ = ("address", "context", "host", "live", "play", "report", "route")
 
     def __init__(self, context: RunContext, play: Play, host: HostRun) -> None:
         self.context = context
@@ -28,6 +28,7 @@ class HostInPlay:
         self.host = host
         # The command line beats the play.
         self.route = Route(host.name, context.settings.sudo or play.sudo)
+        self.live = context.pool.host(host.name)
         self.address = self.leads_to(self.route)
         self.report = ProgressReport(context.events, host.name)
 

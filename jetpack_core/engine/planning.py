@@ -174,7 +174,7 @@ def _expand(unit: TaskOnHost, scope: TaskScope, planned: PlannedTask) -> None:
 async def plan_items(unit: TaskOnHost, planned: PlannedTask, first: int) -> None:
     """Plan the item `first`, and as far as that costs no more round trips, those after it."""
     if first + 1 == len(planned.items) or not unit.context.settings.read_ahead:
-        await _plan_into(unit, planned, first)
+        planned.items[first] = await plan_item(unit, planned, first)
     else:
         main = _plan_into(unit, planned, first)
         await with_followers(main, lambda: following_items(unit, planned, first + 1), changing=False)

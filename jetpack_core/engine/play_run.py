@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from jetpack_core.engine.task_shape import TaskShape
 
 
-Tally = Counter[Status]
-"""How often each status came of a task."""
+Tally = list[Status]
+"""How a task ended on the hosts so far."""
 
 
 @dataclass(slots=True)
@@ -236,7 +236,7 @@ class PlayRun:
         waiting = []
         for walk in walks:
             if walk.knows(index):
-                tally.update(await walk.step(index, sharers))
+                tally += await walk.step(index, sharers)
                 rendezvous.leave(walk.host.name)
             else:
                 waiting.append(walk)
@@ -265,7 +265,7 @@ class PlayRun:
                 if index not in tallies:
                     tallies[index] = Tally()
                     self._announce(task, hosts)
-                tallies[index].update(await walk.step(index))
+                tallies[index] += await walk.step(index)
                 self._check()
             rendezvous.leave(walk.host.name)
 
@@ -284,7 +284,7 @@ class PlayRun:
                 file=task.position.file,
                 line=task.position.line,
                 planned=self._planning,
-                statuses={status.value: number for status, number in tally.items()},
+                statuses={status.value: number for status, number in Counter(tally).items()},
                 task_id=self._context.task_ids.get(task, ""),
             )
         )
@@ -293,7 +293,7 @@ class PlayRun:
         """Give hosts a place to wait for each other."""
         rendezvous = Rendezvous((walk.host.name for walk in walks), self._lost)
         for walk in walks:
-            self._context.pool.host(walk.host.name).rendezvous = rendezvous
+            walk.meets(rendezvous)
         return rendezvous
 
     def _lost(self) -> tuple[str, ...]:
@@ -301,8 +301,10 @@ class PlayRun:
 
     def _check(self) -> None:
         """Stop the run when too many hosts failed."""
+        if self._limit is None:
+            return
         lost = len(self._lost())
-        if self._limit is not None and lost >= self._limit:
+        if lost >= self._limit:
             self._stop.reason = f"{lost} of {len(self._hosts)} hosts failed, and max_failures is {self._limit}"
 
     def _announce(self, task: Task, hosts: Sequence[HostRun]) -> None:
@@ -350,6 +352,10 @@ class HostWalk:
         settings = place.context.settings
         ahead = ReadAhead(place.host, self._unit, len(shapes), behind_changes=alone)
         self._ahead = ahead if settings.read_ahead and not settings.step else None
+
+    def meets(self, rendezvous: Rendezvous) -> None:
+        """Give the host a place to wait for the others."""
+        self._place.live.rendezvous = rendezvous
 
     def knows(self, index: int) -> bool:
         """Tell whether a task can be done without asking the host anything."""
@@ -401,7 +407,7 @@ class Output:
 async def _step_and_leave(
     walk: HostWalk, index: int, rendezvous: Rendezvous, tally: Tally, sharers: tuple[HostRun, ...]
 ) -> None:
-    tally.update(await walk.step(index, sharers))
+    tally += await walk.step(index, sharers)
     rendezvous.leave(walk.host.name)
 
 

@@ -57,10 +57,11 @@ class _Strand:
 
     def give(self, replies: Replies) -> Replies:
         """Take this strand's share off the front of the replies and return the rest."""
-        share, rest = replies[: len(self.asks)], replies[len(self.asks) :]
-        if not self.done:
-            self.step(share)
-        return rest
+        if self.done:
+            return replies
+        number = len(self.asks)
+        self.step(replies[:number])
+        return replies[number:]
 
 
 Result = tuple[T | None, Exception | None]
@@ -200,8 +201,10 @@ def _in_one_frame(ask: Ask, other: Ask) -> bool:
 
 
 def _drop_unless_reading(strand: _Strand) -> None:
-    if any(not isinstance(ask.step, Operation) or _changes(ask.step) for ask in strand.asks):
-        _drop(strand)
+    for ask in strand.asks:
+        if not isinstance(ask.step, Operation) or _changes(ask.step):
+            _drop(strand)
+            break
 
 
 def _drop(strand: _Strand) -> None:

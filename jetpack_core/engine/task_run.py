@@ -40,6 +40,8 @@ _FEWEST_TOGETHER: Final = 2
 class TaskRun:
     """One task on one host."""
 
+    __slots__ = ("_ahead", "_context", "_host", "_index", "_planning", "_send", "_task", "_unit")
+
     def __init__(self, unit: TaskOnHost, ahead: ReadAhead | None, index: int) -> None:
         self._unit = unit
         self._ahead = ahead
@@ -73,7 +75,7 @@ class TaskRun:
         statuses: list[Status] = []
         results = Results(self._unit)
         while len(statuses) < len(planned.items):
-            together = await self._run_together(planned, len(statuses))
+            together = await self._run_together(planned, len(statuses)) if planned.looped else []
             for status, outcome in together or [await self._run_item(planned, len(statuses))]:
                 item = planned.items[len(statuses)]
                 statuses.append(status)
@@ -107,8 +109,13 @@ class TaskRun:
         policy = self._unit.shape.policy
         attempt = 1
         while True:
-            item = await self._planned_item(planned, index, anew=attempt > 1)
-            ended = await self._carry_out(planned, index, item)
+            item = planned.items[index]
+            # The host may have changed since, also by an attempt that failed.
+            if item is None or attempt > 1 or not self._unit.still_true(item):
+                item = await self._plan_anew(planned, index)
+            ended = self._ended_before(item)
+            if ended is None:
+                ended = await self._carry_out(planned, index, item)
             if ended.status is not Status.FAILED or attempt > policy.retries:
                 break
             self._send(retrying(self._unit, ended, attempt, policy))
@@ -118,12 +125,10 @@ class TaskRun:
             attempt += 1
         return self._conclude(planned.items[index], ended, attempt, began), ended.outcome
 
-    async def _planned_item(self, planned: PlannedTask, index: int, *, anew: bool) -> PlannedItem:
-        """Return the plan of an item, made anew where the host may have changed since."""
+    async def _plan_anew(self, planned: PlannedTask, index: int) -> PlannedItem:
+        """Plan an item, and those after it, as the host is now."""
+        await self._drive(plan_items(self._unit, planned, index))
         item = planned.items[index]
-        if item is None or anew or not self._unit.still_true(item):
-            await self._drive(plan_items(self._unit, planned, index))
-            item = planned.items[index]
         if item is None:
             message = "an item was not planned"
             raise TaskError(message)
@@ -136,19 +141,25 @@ class TaskRun:
         # Others change the same thing, as when many hosts delegate to one: from here on one after the other.
         async with self._context.pool.host(item.route.host).turn:
             for _ in range(_STALE_LIMIT):
-                item = await self._planned_item(planned, index, anew=True)
-                ended = await self._try(planned, index, item)
+                item = await self._plan_anew(planned, index)
+                ended = self._ended_before(item) or await self._try(planned, index, item)
                 if ended is not None:
                     return ended
         message = f"the host changed under the task {_STALE_LIMIT} times"
         return self._failed(TaskError(message, hint="does another program write there?"), item)
 
-    async def _try(self, planned: PlannedTask, index: int, item: PlannedItem) -> Ended | None:
-        """Carry out a plan; None says that the host is not as the plan saw it."""
+    def _ended_before(self, item: PlannedItem) -> Ended | None:
+        """Return how an item ends of which nothing is to be carried out; None where there is something."""
         if item.skip is not None:
             return Ended(Status.SKIPPED, Outcome(msg=item.skip))
         if item.error is not None:
             return self._failed(item.error, item)
+        if item.plan is not None and not item.plan.needed:
+            return self._ended(item.plan, item.plan.outcome, item)
+        return None
+
+    async def _try(self, planned: PlannedTask, index: int, item: PlannedItem) -> Ended | None:
+        """Carry out a plan; None says that the host is not as the plan saw it."""
         try:
             return await self._apply(planned, index, item)
         except StaleError:
@@ -161,8 +172,6 @@ class TaskRun:
         if plan is None or module is None:
             message = "an item has no plan"
             raise TaskError(message)
-        if not plan.needed:
-            return self._ended(plan, plan.outcome, item)
         approval, secretive = self._context.approval, item.host.secretive
         if self._planning and not plan.read_only:
             self._note_planned(item, plan)
@@ -202,7 +211,7 @@ class TaskRun:
 
         def followers() -> Iterator[Coroutine[Asks, Replies, None]]:
             nonlocal rode
-            if ahead is None or not riding:
+            if ahead is None:
                 return iter(())
             rode = True
             planned.items[index + 1 :] = [None] * (len(planned.items) - index - 1)
@@ -211,7 +220,7 @@ class TaskRun:
         host.changed()
         before = host.own.changes
         try:
-            return await self._drive(with_followers(apply, followers, changing=True))
+            return await self._drive(with_followers(apply, followers, changing=True) if riding else apply)
         finally:
             host.changed()
             self._touch(acted_on)
@@ -235,7 +244,7 @@ class TaskRun:
             other.changed(only_planned=self._planning)
 
     async def _verify(self, planned: PlannedTask, index: int) -> None:
-        item = await self._planned_item(planned, index, anew=True)
+        item = await self._plan_anew(planned, index)
         if item.error is not None:
             raise item.error
         if item.plan is not None and item.plan.needed:
@@ -296,7 +305,8 @@ class TaskRun:
         if status is not ended.status:
             ended = replace(ended, status=status)
         self._send(told(self._unit, ended, item, attempt=attempt, duration=time.monotonic() - began))
-        self._notify(consequence.notify, sure=not unknown)
+        if consequence.notify:
+            self._notify(consequence.notify, sure=not unknown)
         self._host.lost = self._host.lost or status.ended_badly
         return status
 
@@ -308,7 +318,7 @@ class TaskRun:
             return self._context.scope({})
 
     def _notify(self, names: tuple[str, ...], *, sure: bool) -> None:
-        heard = {handler.subscribe for handler in self._unit.play.handlers} if names else ()
+        heard = {handler.subscribe for handler in self._unit.play.handlers}
         for name in names:
             # What nobody waits for may hold anything, and is not kept.
             if name in heard:
