@@ -7,23 +7,24 @@ Other users are shells within the shell: the one who is acted as has the channel
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from jetpack_core.connections import codec, shell_answers, shell_looks, shell_script
-from jetpack_core.connections.become import Ladder, ladder
-from jetpack_core.connections.payload import SHELL_BOOT
-from jetpack_core.connections.remote.helper import boot
+from jetpack_core.connections import codec, shell_answers, shell_become, shell_looks, shell_script
 from jetpack_core.connections.shell_answers import Token, Tokens
-from jetpack_core.connections.shell_transfer import chunks, receive, with_last
+from jetpack_core.connections.shell_batches import next_batch, stopped
+from jetpack_core.connections.shell_transfer import pieces, receive, send
 from jetpack_core.connections.signs import DEAD_AFTER, PING_EVERY, watch
 from jetpack_core.contracts import operations as ops
 from jetpack_core.contracts.operations import Reply
 from jetpack_core.errors import BecomeError, HostUnreachableError, JetpackError, OperationCode, OperationError
 
 if TYPE_CHECKING:
+    from jetpack_core.connections.become import Ladder
     from jetpack_core.connections.pipe import Pipe
+    from jetpack_core.connections.shell_become import Climb
     from jetpack_core.contracts.operations import Become, Operation, Request
 
 GIVE_UP: Final = b'exec 4>&-; [ -z "$W" ] || rm -f -- "$W"; W=; jdo 0 true'
@@ -49,6 +50,8 @@ class ShellClient:
         self._current: Become | None = None
         self._refused: dict[Become, str] = {}
         self._cancelled = False
+        self._held = ""
+        """The path of the file by which the host is held for the run."""
         self._lock = asyncio.Lock()
         self._writing = asyncio.Lock()
         self._watcher: asyncio.Task[None] | None = None
@@ -62,7 +65,8 @@ class ShellClient:
 
     async def _install(self) -> str:
         nonce = secrets.token_hex(12)
-        program = f"J={nonce}\n".encode() + shell_script.program("shell.sh")
+        names = b"J=%s JA=%s\n" % (nonce.encode(), shell_script.quote(self._held))
+        program = names + shell_script.program("shell.sh")
         self._tokens = Tokens(nonce)
         await self._send(b"%d\n%s" % (len(program), program))
         ready = await self._token()
@@ -108,10 +112,11 @@ class ShellClient:
         replies: list[Reply] = []
         try:
             while len(replies) < len(frame):
-                batch = _next_batch(frame[len(replies) :])
-                found = await self._batch(batch)
+                batch = next_batch(frame[len(replies) :])
+                after = frame[len(replies) + len(batch) :]
+                found = await self._batch(batch, self._other_user(after[0].become if after else None))
                 replies += found
-                if _stopped(batch, found):
+                if stopped(batch, found):
                     break
         except ConnectionError as error:
             raise self._lost() from error
@@ -120,7 +125,10 @@ class ShellClient:
             raise self._lost() from error
         return replies + [Reply(ran=False)] * (len(frame) - len(replies))
 
-    async def _batch(self, batch: list[Request]) -> list[Reply]:
+    async def _batch(self, batch: list[Request], after: Become | None) -> list[Reply]:
+        """Carry out what travels together; `after` is the other user who acts next."""
+        if after is not None and isinstance(batch[-1].operation, ops.Hold) and self._current is None:
+            return await self._ask(batch, after)
         try:
             await self._act_as(batch[0].become)
         except BecomeError as error:
@@ -130,10 +138,12 @@ class ShellClient:
             return [await self._stream(batch[0])]
         return await self._ask(batch)
 
-    async def _ask(self, batch: list[Request]) -> list[Reply]:
+    async def _ask(self, batch: list[Request], after: Become | None = None) -> list[Reply]:
+        """Carry out requests in one exchange, and in the same become the user who acts next."""
         self.round_trips += 1
         calls = list(shell_looks.calls(batch))
-        await self._send_script(shell_looks.scripts(batch, calls))
+        climb = self._climb(after) if after is not None else None
+        await self._send_script(shell_looks.scripts(batch, calls) + (b"; " + climb.script if climb else b""))
         replies: dict[int, Reply] = {}
         for call in calls:
             requests = [batch[index] for index in call.indexes]
@@ -141,7 +151,12 @@ class ShellClient:
             replies.update(zip(call.indexes, found, strict=False))
             if len(found) < len(requests):
                 return [replies[index] for index in sorted(replies)]
-        await self._end()
+        if climb is None or any(reply.error is not None for reply in replies.values()):
+            await self._end()
+        else:
+            # A refusal is kept for whoever asks for something as that user.
+            with contextlib.suppress(BecomeError):
+                await self._arrive(climb)
         return [replies[index] for index in range(len(batch))]
 
     async def _end(self) -> None:
@@ -201,6 +216,8 @@ class ShellClient:
         number, _, failed = codec.text(token.words).partition(" ")
         if failed:
             return Reply(error=shell_answers.failed(operation, number, failed))
+        if isinstance(operation, ops.Hold) and extra:
+            self._held = codec.text(extra).strip()
         try:
             if isinstance(operation, ops.List | ops.Walk):
                 return Reply(shell_answers.listing(operation.path, token.before, self._nonces[-1]))
@@ -228,22 +245,25 @@ class ShellClient:
     async def _stream_pieces(self, request: Request, *, opened: bool) -> Reply:
         """Send the content of a file that is being written; `opened` tells that its opening was answered already."""
         try:
-            async for data, last in with_last(chunks(codec.streamed(request.operation))):
+            async for piece in pieces(codec.streamed(request.operation) or b""):
                 self.round_trips += 1
                 if self._cancelled:
                     return await self._give_up(request, opened, "cancelled")
                 # Nothing may follow a piece before its answer comes, for the same reason.
-                await self._order(b"%s%d\n%s" % (b"P" if last else b"D", len(data), data))
+                async with self._writing:
+                    await send(self.pipe, self._tokens.nonce.encode("ascii"), piece)
                 failed = None if opened else await self._answer(request)
                 if failed is not None:
                     await self._end()
                     return failed
                 opened = True
-                if last:
+                if piece.last:
                     break
                 failed = await self._answer(request)
                 if failed is not None:
                     return failed
+        except ConnectionError:
+            raise
         except OSError as error:
             why = f"cannot be read on the control machine: {error.strerror}"
             return await self._give_up(request, opened, why, str(error.filename or "source"))
@@ -266,10 +286,14 @@ class ShellClient:
 
     # Other users.
 
+    def _other_user(self, become: Become | None) -> Become | None:
+        """Return the user where it is not the one who logged in."""
+        own = become is not None and not become.template.strip() and become.user == self.user
+        return None if own else become
+
     async def _act_as(self, become: Become | None) -> None:
         """Make the channel that of a user. Raises BecomeError."""
-        if become is not None and not become.template.strip() and become.user == self.user:
-            become = None
+        become = self._other_user(become)
         if become == self._current:
             return
         if self._current is not None:
@@ -282,36 +306,42 @@ class ShellClient:
                 continue
         if become is None:
             return
-        if become in self._refused:
+        climb = self._climb(become)
+        if climb is None:
             raise BecomeError(self._refused[become])
+        self.round_trips += 1
+        await self._send_script(climb.script)
+        await self._arrive(climb)
+
+    def _climb(self, become: Become) -> Climb | None:
+        """Return the way to another user, or None where it is known to be closed."""
+        if become in self._refused:
+            return None
         try:
-            await self._climb(ladder(become))
-            self._current = become
+            return shell_become.climb(become)
+        except BecomeError as error:
+            self._refuse(become, error)
+            return None
+
+    def _refuse(self, become: Become, error: BecomeError) -> JetpackError:
+        # Asking again with the same password could lock the account.
+        refused = codec.failure("BECOME", become.user, error.message)
+        self._refused[become] = refused.message
+        return refused
+
+    async def _arrive(self, climb: Climb) -> None:
+        """See another user's shell begin. Raises BecomeError."""
+        try:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._log_in(climb.way, climb.mark)
+            except TimeoutError:
+                self.pipe.abort("becoming another user took too long")
+                raise BecomeError(f"no answer for {PATIENCE:g} s") from None
+            self._current = climb.become
             await self._install()
         except BecomeError as error:
-            refused = codec.failure("BECOME", become.user, error.message)
-            # Asking again with the same password could lock the account.
-            self._refused[become] = refused.message
-            raise refused from error
-
-    async def _climb(self, way: Ladder) -> None:
-        nonce = secrets.token_hex(12)
-        start = f"printf %s {nonce};{SHELL_BOOT}"
-        own = ["/bin/sh", "-c", start]
-        line = " ".join(boot.quote(word) for word in own)
-        words: list[str] = []
-        for word in way.argv:
-            words.extend(own if word is None else [word.replace("\1", line)])
-        argv = b" ".join(shell_script.quote(word) for word in words)
-        self.round_trips += 1
-        # What runs as the other user is to have the login's umask, not the private one of this shell.
-        await self._send_script(b'umask "$JU"; LC_ALL=C %s 2>&1; umask 077' % argv)
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._log_in(way, nonce.encode() + boot.SHELL_MARK.encode())
-        except TimeoutError:
-            self.pipe.abort("becoming another user took too long")
-            raise BecomeError(f"no answer for {PATIENCE:g} s") from None
+            raise self._refuse(climb.become, error) from error
 
     async def _log_in(self, way: Ladder, mark: bytes) -> None:
         """See a program such as sudo through its question. Raises BecomeError."""
@@ -319,11 +349,9 @@ class ShellClient:
         while mark not in heard:
             token = self._tokens.next()
             if token is not None:
-                raise BecomeError(_complaint(token.before, way, given=given))
+                raise BecomeError(shell_become.complaint(token.before, way, given=given))
             heard = bytes(self._tokens.peek())
-            asked = (
-                way.prompt.encode() in heard if way.prompt else way.terminal and heard.lower().rstrip().endswith(b":")
-            )
+            asked = shell_become.asks(way, heard)
             if asked and given:
                 self.pipe.abort("sudo asks again")
                 raise BecomeError("the password was not accepted")
@@ -368,29 +396,3 @@ class ShellClient:
     def _lost(self) -> HostUnreachableError:
         why = self.pipe.diagnosis
         return HostUnreachableError("the connection was lost" + (f" ({why})" if why else ""))
-
-
-def _next_batch(rest: Sequence[Request]) -> list[Request]:
-    """Return the requests that can travel together: of one user, what is streamed on its own."""
-    batch = [rest[0]]
-    if codec.streamed(rest[0].operation) is not None:
-        return batch
-    for request in rest[1:]:
-        if request.become != rest[0].become or codec.streamed(request.operation) is not None:
-            break
-        batch.append(request)
-    return batch
-
-
-def _stopped(batch: Sequence[Request], replies: Sequence[Reply]) -> bool:
-    failed = any(reply.error is not None and one.operation.changing for one, reply in zip(batch, replies, strict=False))
-    return failed or len(replies) < len(batch)
-
-
-def _complaint(said: bytes, way: Ladder, *, given: bool) -> str:
-    # What the shell itself says starts with the program it was given.
-    said = said.rpartition(b"eval: ")[2]
-    shown = " ".join(codec.text(said).replace(way.prompt or "\0", "").split())
-    if given:
-        return f"the password was not accepted ({shown})"
-    return shown or "the program ended without a word"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from jetpack_core.connections.codec import failure, text
 from jetpack_core.connections.remote.helper.commands import OUTPUT_LIMIT
+from jetpack_core.connections.remote.helper.holding import TAKEN
 from jetpack_core.connections.shell_script import subject
 from jetpack_core.contracts import operations as ops
 from jetpack_core.errors import JetpackError, OperationCode, OperationError
@@ -90,6 +91,8 @@ def failed(operation: Operation[object], number: str, words: str) -> JetpackErro
         elif detail == "d":
             name = operation.cwd or name
         detail = "" if detail in {"d", "p"} else detail
+    if code == "TAKEN":
+        return failure("OTHER", detail, TAKEN)
     if code == "NO_SUCH_ACCOUNT":
         name = detail or name
         detail = ""

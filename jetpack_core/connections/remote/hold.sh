@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Holding a host against other runs, as `helper/holding.py` does and together with it; sent to a shell that is to hold.
 #
-# JL is the path of the file once descriptor 9 has it locked. What a command leaves running must not inherit that.
+# JL is the path of the file while it is open as descriptor 9. JM is set where this shell has it locked, JP to the
+# process that has where that is another way of the same run to this host. What a command leaves running must not
+# inherit the descriptor.
+JNEWLINE='
+'
+
 jplace_of_lock() { # set JL to the path of the file
     JL=
     for jx in /run/lock /tmp /var/tmp /dev/shm; do
@@ -11,8 +16,6 @@ jplace_of_lock() { # set JL to the path of the file
         esac
     done
 }
-
-jsame() { [ "$JL" -ef /proc/self/fd/9 ] && ! [ -L "$JL" ]; }
 
 jlives() { # pid
     case $1 in
@@ -25,29 +28,113 @@ jlives() { # pid
     esac
 }
 
-jheld() { # run: ours is joined; E says by whom it is held otherwise
-    jline=$(head -c 400 <&9 | head -n 1)
+jours() { # tell whether the host is still held for our run; who joined may join anew, or hold it itself
+    [ -n "$JL$JTAKEN" ] || return 0
+    [ -z "$JTAKEN" ] || return
+    { [ -n "$JBLIND" ] || jsame; } && { [ -z "$JP" ] || jlives "$JP"; } && return
+    jlost=$JL
+    if [ -n "$JP" ]; then
+        exec 9<&-
+        JL= JP=
+        jhold "$JRUN" "$JOWNER" "$JNAME" >"$T/h"
+        [ -z "$JL" ] || return 0
+    fi
+    JTAKEN=$jlost
+    return 1
+}
+
+jheld() { # run: E says by whom it is held, unless ours is joined; 0 where a silent holder had to give it up
+    jtext=$(head -c 400 <&9)
+    jline=${jtext%%"$JNEWLINE"*}
     jy=$(stat -L -c %U /proc/self/fd/9 || stat -c %U "$JL") jy=${jy%%[!-a-zA-Z0-9._@]*}
-    exec 9<&-
     jx=${jline#* }
     jpid=${jx%% *}
     if jlives "$jpid"; then
-        [ "${jline%% *}" = "$1" ] && JL= && return
+        if [ "${jline%% *}" = "$1" ]; then
+            JP=$jpid
+            return 1
+        fi
+        # Who holds the file of somebody who is dead cannot touch it.
+        case $jtext in *"${JNEWLINE}renewed"*) jsilent && jmade_free && return ;; esac
     else
         jline=
     fi
+    exec 9<&-
     E="HELD $JL ${jy:-?} $jline"
     JL=
+    return 1
+}
+
+jsilent() { # tell whether a holder has not touched its file for as long as we look
+    jx=$(stat -L -c '%d %i %Y %Z' /proc/self/fd/9) && IFS=' .' read -r jt jz </proc/uptime || return
+    if [ "$jx" = "$JSEEN" ]; then
+        # Between two looks we may have stood still, or the host: one tells of no more than this.
+        jz=$((jt - JLOOKED))
+        JSILENT=$((JSILENT + (jz > 5 ? 5 : jz)))
+    else
+        JSEEN=$jx JSILENT=0
+    fi
+    JLOOKED=$jt
+    [ "$JSILENT" -gt 90 ]
+}
+
+jmade_free() { # remove the file of a silent holder, where that is ours to do; one at a time, lest it be the successor's
+    command exec 8<"${JL%/*}" || return
+    flock -n 8 && { ! jsame || rm -f -- "$JL"; }
+    jx=$?
+    exec 8<&-
+    return "$jx"
+}
+
+jsign() { # touch the file as long as this shell is well and holds the host
+    exec 3<&- 9<&-
+    trap 'kill "$jq"; exit 0' TERM
+    set +f
+    jold=
+    while :; do
+        sleep 15 &
+        jq=$!
+        wait "$jq"
+        [ "$JL" -ef "/proc/$$/fd/9" ] || exit 0
+        jwell && touch -c -- "$JL"
+    done
+}
+
+jstate() { # pid: set js to its state, and jz to what says that it got on
+    IFS= read -r jz <"/proc/$1/stat" || return
+    set -- "$1" ${jz##*) }
+    js=$2 jz=$1:${13}:${14}
+}
+
+jwell() { # tell whether the shell is neither stopped nor stuck, and what it started for itself is not either
+    jstate "$$" || return
+    case $js in [TtDZX]) return 1 ;; esac
+    # What a task runs may take its time.
+    for jx in "$T"/r*-o; do [ ! -e "$jx" ] || return 0; done
+    jy= jnew= jw=
+    read -r jy <"/proc/$$/task/$$/children"
+    for jx in $jy; do
+        jstate "$jx" || continue
+        case $js in [TtD])
+            jnew="$jnew $jz"
+            case "$jold " in *" $jz "*) jw=1 ;; esac
+            ;;
+        esac
+    done
+    jold=$jnew
+    [ -z "$jw" ]
 }
 
 jfree() {
+    [ -z "$JSIGN" ] || kill "$JSIGN"
     jsame && rm -f -- "$JL"
     exec 9<&-
-    JL=
+    JL= JM=
 }
 
-jhold() { # run owner name: prints why the host cannot be held
-    [ -z "$JL" ] || return 0
+jhold() { # run owner name: prints the path of the file, and why the host cannot be held
+    [ -z "$JL$JTAKEN" ] || return 0
+    JRUN=$1 JOWNER=$2 JNAME=$3
     jplace_of_lock
     if [ -z "$JL" ]; then
         echo "no directory is there that all users may write to"
@@ -68,16 +155,22 @@ jhold() { # run owner name: prints why the host cannot be held
                 JL=
                 return
             fi
-            flock -n 9 || { jheld "$1"; return; }
-            if jsame; then
-                # Its holder is dead. Where it is another user's, to hold it is enough.
-                rm -f -- "$JL" || return 0
+            if ! flock -n 9; then
+                if ! jheld "$1"; then
+                    [ -z "$JL" ] || jtook
+                    return
+                fi
+            elif jsame && ! rm -f -- "$JL"; then
+                # Its holder is dead, and it is another user's. To hold it is enough.
+                JM=1
+                jtook
+                return
             fi
             exec 9<&-
             continue
         fi
         W=$JL.$3
-        if ! (umask 022 && set -C && printf '%s %s %s\n' "$1" "$$" "$2" >"$W") 2>"$T/e" || ! command exec 9<"$W"; then
+        if ! (umask 022 && set -C && printf '%s %s %s\nrenewed\n' "$1" "$$" "$2" >"$W") 2>"$T/e" || ! command exec 9<"$W"; then
             je
             echo "$JL: $E"
             rm -f -- "$W"
@@ -87,7 +180,10 @@ jhold() { # run owner name: prints why the host cannot be held
         flock -n 9
         if ln -T -- "$W" "$JL"; then
             rm -f -- "$W"
-            W=
+            W= JM=1
+            jtook
+            jsign >/dev/null 2>&1 &
+            JSIGN=$!
             return
         fi
         rm -f -- "$W"
@@ -96,4 +192,10 @@ jhold() { # run owner name: prints why the host cannot be held
     done
     E="HELD $JL"
     JL=
+}
+
+jtook() { # the host is held for our run, by us or another way to it
+    # Without /proc nobody can tell whether the file is still ours.
+    jsame || JBLIND=1
+    printf '%s\n~,%s \n' "$JL" "$J"
 }

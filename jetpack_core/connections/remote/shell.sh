@@ -132,7 +132,7 @@ jstats() { # follow, then again and again checksum content path: what jstat says
 
 jlook() { # as jstats; where that does not work out, one by one
     [ -z "$STOP" ] || return
-    jstats "$@" && return
+    jours && jstats "$@" && return
     printf '\n~=%s \n' "$J"
     jf=$1
     shift
@@ -273,13 +273,15 @@ jopen() { # path follow name mode owner group expect...: make the private file W
     elif [ -n "$G" ]; then chgrp -- "$G" "$jh" 2>"$T/e" || { jdrop; return; }; fi
 }
 
-jplace() { # put W in place
+jplace() { # size?: put W in place, unless it was cut off and has another size
     if [ -n "$jk" ]; then chmod -- "$M" "$jh" 2>"$T/e" || { jdrop; return; }; fi
     jx=$(stat -L -c "$F" -- "$jh" 2>"$T/e") || { jdrop; return; }
     # Where the directory has default ACLs, the umask does not count.
     if [ $((0x${jx%% *} & 07777)) != $((0$M)) ]; then
         chmod -- "$M" "$jh" 2>"$T/e" && jx=$(stat -L -c "$F" -- "$jh" 2>"$T/e") || { jdrop; return; }
     fi
+    jy=${jx#* * * }
+    [ -z "$1" ] || [ "$1" = "${jy%% *}" ] || { printf 'it was cut off\n' >"$T/e" && jdrop; return; }
     exec 4>&-
     jmv "$W" "$P" || { jdrop; return; }
     W=
@@ -587,10 +589,22 @@ jdo() { # changing function arguments...
     [ -z "$STOP" ] || return
     jc1=$1
     shift
-    E= S=0
-    "$@"
+    S=0
+    if jours; then
+        E=
+        "$@"
+    else
+        E="TAKEN $JTAKEN" jc1=1
+    fi
     printf '\n--%s %s %s\n' "$J" "$S" "$E"
     if [ -n "$E" ] && [ "$jc1" = 1 ]; then STOP=1; fi
+}
+
+# The host is held against other runs where JL names a file, which is open as descriptor 9 by the one who looks.
+jsame() { [ "$JL" -ef /proc/self/fd/9 ] && ! [ -L "$JL" ]; }
+
+jours() { # tell whether what we go by is still so; a shell that is to hold the host gets another one
+    [ -z "$JL$JTAKEN" ] || { [ -z "$JTAKEN" ] && jsame; } || { JTAKEN=$JL && return 1; }
 }
 
 jtemp() { # find a place for private files and sweep what dead shells left there
@@ -614,8 +628,9 @@ export LC_ALL
 JS=$(command -v setsid)
 F='%f %u %g %s %Y %U %G' FW='%a %u %g %s %Y :u %u %U :g %g %G :'
 jtemp
-JL=
-trap 'cd /; [ -z "$T" ] || rm -rf -- "$T"; [ -z "$W" ] || rm -f -- "$W"; [ -z "$JL" ] || jfree' EXIT
+JL=$JA JM= JP= JTAKEN= JBLIND= JSEEN= JSILENT=0 JSIGN=
+if [ -n "$JL" ]; then { [ -f "$JL" ] && command exec 9<"$JL" && jsame; } || JL=; fi
+trap 'cd /; [ -z "$T" ] || rm -rf -- "$T"; [ -z "$W" ] || rm -f -- "$W"; [ -z "$JM" ] || jfree' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 W=
 if [ -n "$T" ]; then
@@ -636,10 +651,12 @@ while IFS= read -r jn; do
         if [ -n "$W" ]; then
             E= S=0
             # What cannot be written must be read all the same, or it would be taken for commands.
+            jt=$jn jn=${jn%% *}
             head -c "${jn#?}" | { cat 2>"$T/e" >&4 || { cat >/dev/null; false; }; } || jdrop
-            case $jn in P*) [ -n "$E" ] || jplace ;; esac
+            case $jn in P*) [ -n "$E" ] || jplace "${jt#* }" ;; esac
             printf '\n--%s 0 %s\n' "$J" "$E"
         else
+            jn=${jn%% *}
             head -c "${jn#?}" >/dev/null
             printf '\n--%s 0 OTHER\n' "$J"
         fi
