@@ -15,7 +15,7 @@ from jetpack_core.connections.limits import ConnectLimiter
 from jetpack_core.connections.remote.helper import wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 WINDOW: Final = 4 << 20
 """Bytes that may be under way without being confirmed."""
@@ -63,31 +63,31 @@ class Sender:
     @contextlib.contextmanager
     def under_way(self) -> Iterator[None]:
         """Count as one of those who send."""
-        self._limiter.sending += 1
-        try:
+        with sending(self._limiter):
             yield
-        finally:
-            self._limiter.sending -= 1
 
     async def messages(self) -> AsyncIterator[bytes]:
         """Yield the messages to send, each once there is room for it."""
         self._started = asyncio.get_running_loop().time()
         for index, user, source in self.pending:
             try:
-                async for data in _chunks(source, self._piece):
-                    await self._wait()
-                    if self._stopped:
-                        return
-                    self._unconfirmed += len(data)
-                    yield self._message(index, user, data)
+                async with opened(source) as content:
+                    # What is read lives on in its message alone: all hosts wait here with one in their hands.
+                    while message := await self._next(index, user, content):
+                        yield message
+                if self._stopped:
+                    return
                 yield self._message(index, user, b"", wire.LAST)
             except OSError as error:
                 yield self._broken(index, user, error)
                 return
 
-    def _piece(self) -> int:
-        """Return how many bytes the next piece may have: the more hosts, the fewer."""
-        return max(SMALLEST, min(wire.CHUNK, TOGETHER // max(self._limiter.sending, 1)))
+    async def _next(self, index: int, user: int, content: Content) -> bytes:
+        """Return the message with the next piece; empty at the end, or when there is nothing more to send."""
+        await self._wait()
+        data = b"" if self._stopped else await content.read(piece_size(self._limiter))
+        self._unconfirmed += len(data)
+        return self._message(index, user, data) if data and not self._stopped else b""
 
     async def _wait(self) -> None:
         while self._unconfirmed >= WINDOW and not self._stopped:
@@ -111,21 +111,59 @@ class Sender:
         return wire.encode(wire.DATA, self._frame, body.encode("ascii"), b"", wire.BROKEN, user)
 
 
-async def _chunks(source: Path | bytes, size: Callable[[], int]) -> AsyncIterator[bytes]:
+def piece_size(limiter: ConnectLimiter) -> int:
+    """Return how many bytes the next piece may have: the more hosts, the fewer."""
+    return max(SMALLEST, min(wire.CHUNK, TOGETHER // max(limiter.sending, 1)))
+
+
+@contextlib.contextmanager
+def sending(limiter: ConnectLimiter) -> Iterator[None]:
+    """Count as one of those who send files."""
+    limiter.sending += 1
+    try:
+        yield
+    finally:
+        limiter.sending -= 1
+
+
+class Content:
+    """What is to be sent, read piece by piece."""
+
+    def __init__(self, source: IO[bytes] | bytes) -> None:
+        self._source = source
+        self._position = 0
+
+    @property
+    def size(self) -> int:
+        """How many bytes are left, as far as the system knows: some files turn out to be longer."""
+        total = len(self._source) if isinstance(self._source, bytes) else os.fstat(self._source.fileno()).st_size
+        return max(total - self._position, 0)
+
+    async def read(self, most: int) -> bytes:
+        """Return what comes next; empty at the end. Raises OSError."""
+        start = self._position
+        if isinstance(self._source, bytes):
+            data = self._source[start : start + most]
+        else:
+            data = _cached(self._source, start, most) or await self._read_on(self._source.fileno(), most)
+        self._position += len(data)
+        return data
+
+    async def _read_on(self, file: int, most: int) -> bytes:
+        """Read what the kernel did not have at hand; at the end, nobody has to wait for it."""
+        if not self.size:
+            return os.pread(file, most, self._position)
+        return await asyncio.to_thread(os.pread, file, most, self._position)
+
+
+@contextlib.asynccontextmanager
+async def opened(source: Path | bytes) -> AsyncIterator[Content]:
+    """Open what is to be sent. Raises OSError."""
     if isinstance(source, bytes):
-        start = 0
-        while data := source[start : start + size()]:
-            start += len(data)
-            yield data
+        yield Content(source)
         return
-    file = await asyncio.to_thread(source.open, "rb", 0)
-    with file:
-        position = 0
-        while data := _cached(file, position, size()) or await asyncio.to_thread(
-            os.pread, file.fileno(), size(), position
-        ):
-            position += len(data)
-            yield data
+    with await asyncio.to_thread(source.open, "rb", 0) as file:
+        yield Content(file)
 
 
 def _cached(file: IO[bytes], position: int, size: int) -> bytes:

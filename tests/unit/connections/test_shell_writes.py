@@ -17,15 +17,26 @@ from jetpack_core.connections.pipe import ProcessPipe
 from jetpack_core.connections.shell import ShellClient
 from jetpack_core.connections.shell_transfer import PIECE
 from jetpack_core.contracts.operations import Operation, Put, Read, Reply, Request, Write
-from jetpack_core.errors import OperationCode, OperationError
+from jetpack_core.errors import HostUnreachableError, OperationCode, OperationError
 
 T = TypeVar("T")
 SHELLS = [name for name in ("dash", "bash", "busybox") if shutil.which(name)]
 
 
-def with_client(shell: str, use: Callable[[ShellClient], Awaitable[T]]) -> T:
+class DisturbedPipe(ProcessPipe):
+    """A pipe where something happens once the first bytes of a large file were sent."""
+
+    disturb: Callable[[ProcessPipe], None] | None = None
+
+    async def write(self, data: bytes) -> None:
+        await super().write(data)
+        if self.disturb is not None and len(data) > 64 << 10:
+            self.disturb(self)
+
+
+def with_client(shell: str, use: Callable[[ShellClient], Awaitable[T]], kind: type[ProcessPipe] = ProcessPipe) -> T:
     async def run() -> T:
-        pipe = await ProcessPipe.start([shell, *(["sh"] if shell == "busybox" else []), "-c", SHELL_BOOT])
+        pipe = await kind.start([shell, *(["sh"] if shell == "busybox" else []), "-c", SHELL_BOOT])
         assert await pipe.read() == b"S"
         client = ShellClient(pipe)
         try:
@@ -117,3 +128,72 @@ def test_files_whose_names_take_lines_are_written_by_busybox(tmp_path: Path, mon
 
     with_client("busybox", use)
     assert (tmp_path / "a\nb39").read_bytes() == b"text"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_file_that_is_cut_off_by_the_network_is_not_put_in_place(shell: str, tmp_path: Path) -> None:
+    source, there = tmp_path / "source", tmp_path / "there"
+    source.write_bytes(bytes(1 << 20))
+    there.write_bytes(b"still here")
+
+    def hang_up(pipe: ProcessPipe) -> None:
+        assert pipe._process.stdin is not None
+        pipe._process.stdin.close()
+        raise ConnectionResetError("cut")
+
+    async def use(client: ShellClient) -> None:
+        client.pipe.disturb = hang_up  # type: ignore[attr-defined]
+        with pytest.raises(HostUnreachableError):
+            await ask(client, Put(source, str(there)))
+
+    # Closing waits for the shell to end, and it ends when it has dealt with what came.
+    with_client(shell, use, DisturbedPipe)
+    assert there.read_bytes() == b"still here"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "there"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_source_that_becomes_shorter_is_not_put_in_place(shell: str, tmp_path: Path) -> None:
+    source, there = tmp_path / "source", tmp_path / "there"
+    source.write_bytes(bytes(1 << 20))
+    there.write_bytes(b"still here")
+
+    async def use(client: ShellClient) -> None:
+        client.pipe.disturb = lambda _: os.truncate(source, 10)  # type: ignore[attr-defined]
+        with pytest.raises(HostUnreachableError, match="became shorter"):
+            await ask(client, Put(source, str(there)))
+
+    with_client(shell, use, DisturbedPipe)
+    assert there.read_bytes() == b"still here"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "there"]
+
+
+def test_a_file_whose_size_the_system_does_not_tell_is_sent_whole(tmp_path: Path) -> None:
+    source, there = Path("/proc/version"), tmp_path / "there"
+    assert source.stat().st_size == 0
+
+    async def use(client: ShellClient) -> None:
+        (reply,) = await ask(client, Put(source, str(there)))
+        assert reply.error is None
+
+    with_client("sh", use)
+    assert there.read_bytes() == source.read_bytes()
+
+
+def test_a_large_file_is_never_whole_in_memory(tmp_path: Path) -> None:
+    source, there = tmp_path / "source", tmp_path / "there"
+    source.write_bytes(bytes(PIECE))
+    largest = 0
+
+    class Weighed(ProcessPipe):
+        async def write(self, data: bytes) -> None:
+            nonlocal largest
+            largest = max(largest, len(data))
+            await super().write(data)
+
+    async def use(client: ShellClient) -> None:
+        (reply,) = await ask(client, Put(source, str(there)))
+        assert reply.error is None
+
+    with_client("sh", use, Weighed)
+    assert largest <= PIECE // 4
