@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jetpack_core.connections import codec
 from jetpack_core.connections.become import Ladder, ladder
 from jetpack_core.connections.remote.helper import boot, wire
-from jetpack_core.connections.signs import DEAD_AFTER, PING_EVERY, watch
+from jetpack_core.connections.signs import DEAD_AFTER, PING_EVERY, Signs, lost
 from jetpack_core.connections.transfer import Receiver, Sender, SourceError
 from jetpack_core.contracts.operations import Get, Reply
 from jetpack_core.errors import BecomeError, HostUnreachableError, JetpackError, OperationCode, OperationError
@@ -67,7 +67,7 @@ class FramedClient:
         self._introduced: set[int] = set()
         self._lock = asyncio.Lock()
         self._writing = asyncio.Lock()
-        self._watcher: asyncio.Task[None] | None = None
+        self._signs: Signs | None = None
 
     # Starting and ending.
 
@@ -92,7 +92,7 @@ class FramedClient:
         if python not in seen:
             return boot.SHELL_MARK
         self._parser.feed(seen.partition(python)[2])
-        self._watcher = asyncio.create_task(watch(self.pipe, self._ping, self.ping_every, self.dead_after))
+        self._signs = Signs(self.pipe, self._ping, self.ping_every, self.dead_after)
         return boot.PYTHON_MARK
 
     async def _greeting(self) -> None:
@@ -116,8 +116,8 @@ class FramedClient:
 
     async def close(self) -> None:
         """Let the helper end; never raises."""
-        if self._watcher is not None:
-            self._watcher.cancel()
+        if self._signs is not None:
+            self._signs.stop()
         await self.pipe.close()
 
     # Frames.
@@ -313,8 +313,7 @@ class FramedClient:
         return self._lost()
 
     def _lost(self) -> HostUnreachableError:
-        why = self.pipe.diagnosis
-        return HostUnreachableError("the connection was lost" + (f" ({why})" if why else ""))
+        return self._signs.lost() if self._signs is not None else lost(self.pipe)
 
 
 async def _finished(receiver: Receiver, reply: Reply) -> Reply:

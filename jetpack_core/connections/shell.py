@@ -16,7 +16,7 @@ from jetpack_core.connections import codec, shell_answers, shell_become, shell_l
 from jetpack_core.connections.shell_answers import Token, Tokens
 from jetpack_core.connections.shell_batches import next_batch, stopped
 from jetpack_core.connections.shell_transfer import pieces, receive, send
-from jetpack_core.connections.signs import DEAD_AFTER, PING_EVERY, watch
+from jetpack_core.connections.signs import DEAD_AFTER, PING_EVERY, Signs, lost
 from jetpack_core.contracts import operations as ops
 from jetpack_core.contracts.operations import Reply
 from jetpack_core.errors import BecomeError, HostUnreachableError, JetpackError, OperationCode, OperationError
@@ -54,14 +54,14 @@ class ShellClient:
         """The path of the file by which the host is held for the run."""
         self._lock = asyncio.Lock()
         self._writing = asyncio.Lock()
-        self._watcher: asyncio.Task[None] | None = None
+        self._signs: Signs | None = None
 
     # Starting and ending.
 
     async def start(self) -> None:
         """Send the shell its program. Raises HostUnreachableError."""
         self.user = await self._install()
-        self._watcher = asyncio.create_task(watch(self.pipe, self.pipe.knock, self.ping_every, self.dead_after))
+        self._signs = Signs(self.pipe, self.pipe.knock, self.ping_every, self.dead_after)
 
     async def _install(self) -> str:
         nonce = secrets.token_hex(12)
@@ -77,8 +77,8 @@ class ShellClient:
 
     async def close(self) -> None:
         """Let the shell end; never raises."""
-        if self._watcher is not None:
-            self._watcher.cancel()
+        if self._signs is not None:
+            self._signs.stop()
         await self.pipe.close()
 
     # Frames.
@@ -394,5 +394,4 @@ class ShellClient:
             await self.pipe.write(data)
 
     def _lost(self) -> HostUnreachableError:
-        why = self.pipe.diagnosis
-        return HostUnreachableError("the connection was lost" + (f" ({why})" if why else ""))
+        return self._signs.lost() if self._signs is not None else lost(self.pipe)
