@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from jetpack_core.contracts.host import Host
 from jetpack_core.errors import TaskError, UnknownValueError
@@ -19,6 +21,10 @@ _APPLY_DIFF_LIMIT: Final = 16 * 1024
 _READ_AT_ONCE: Final = 1024 * 1024
 _CHUNK: Final = 256 * 1024
 _OWNER_EXECUTES: Final = 0o100
+_TICK: Final = 100_000_000
+"""Nanoseconds in which the times that files are given move on at the latest; Linux takes 10 ms."""
+_COARSE_TICK: Final = 2_000_000_000
+"""The same where they are whole seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +59,75 @@ async def payload_of_file(host: Host, source: Path) -> Payload:
 
     A small one is read at once rather than in a thread: that is quicker, and lets the engine plan ahead.
     """
-    return read_payload(source) if _is_small(source) else await host.in_thread(lambda: read_payload(source))
-
-
-def _is_small(source: Path) -> bool:
-    try:
-        return source.stat().st_size <= _READ_AT_ONCE
-    except OSError as error:
-        raise unreadable(source, error) from error
+    version = _version(source)
+    if version.size <= _READ_AT_ONCE:
+        return _read(source, version)
+    return await host.in_thread(lambda: _read(source, version))
 
 
 def read_payload(source: Path) -> Payload:
     """Read a file of the control machine, holding no more than a little of it. Raises TaskError."""
+    return _read(source, _version(source))
+
+
+def payload_in_folder(source: Path) -> Payload:
+    """Read a file of a folder, whose content as a whole does not belong in memory. Raises TaskError."""
+    version = _version(source)
     try:
-        executable = bool(source.stat().st_mode & _OWNER_EXECUTES)
-        digest, size, kept = hashlib.sha256(), 0, bytearray()
-        for part in _parts(source):
-            digest.update(part)
-            size += len(part)
-            if size <= DIFF_LIMIT:
-                kept += part
+        return (_described if version.settled else _described.__wrapped__)(source, version)
     except OSError as error:
         raise unreadable(source, error) from error
+
+
+class _Version(NamedTuple):
+    """What differs once a file has been changed."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+    changed: int
+    """In nanoseconds."""
+    executable: bool
+
+    @property
+    def settled(self) -> bool:
+        """Whether the clock of the file system has gone on since, so that another change would be seen."""
+        return time.time_ns() - self.changed > (_TICK if self.changed % 10**9 else _COARSE_TICK)
+
+
+def _version(source: Path) -> _Version:
+    try:
+        state = source.stat()
+    except OSError as error:
+        raise unreadable(source, error) from error
+    executable = bool(state.st_mode & _OWNER_EXECUTES)
+    return _Version(state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns, executable)
+
+
+def _read(source: Path, version: _Version) -> Payload:
+    try:
+        return (_payload if version.settled else _payload.__wrapped__)(source, version)
+    except OSError as error:
+        raise unreadable(source, error) from error
+
+
+@lru_cache(maxsize=32)
+def _payload(source: Path, version: _Version) -> Payload:
+    """Read a file that all hosts of a task are likely to take."""
+    digest, size, kept = hashlib.sha256(), 0, bytearray()
+    for part in _parts(source):
+        digest.update(part)
+        size += len(part)
+        if size <= DIFF_LIMIT:
+            kept += part
     content = bytes(kept) if size <= DIFF_LIMIT else None
-    return Payload(size, digest.hexdigest(), content, source, executable)
+    return Payload(size, digest.hexdigest(), content, source, version.executable)
+
+
+@lru_cache(maxsize=4096)
+def _described(source: Path, version: _Version) -> Payload:
+    return replace(_payload.__wrapped__(source, version), content=None)
 
 
 def _parts(source: Path) -> Iterator[bytes]:

@@ -25,7 +25,7 @@ from jetpack_core.contracts.paths import (
 )
 from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
 from jetpack_core.modules.files.content import FileWork, compare, operation, plan_attributes, plan_new
-from jetpack_core.modules.files.payload import DIFF_LIMIT, Payload, read_payload, unreadable
+from jetpack_core.modules.files.payload import DIFF_LIMIT, Payload, payload_in_folder, read_payload, unreadable
 from jetpack_core.records import Change, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
 
 _FRAME: Final = 8 * 1024 * 1024
@@ -88,8 +88,7 @@ def _scan_below(folder: Path, name: str, entries: list[Entry]) -> None:
         elif stat.S_ISLNK(mode):
             entries.append(Entry(below, FileKind.SYMLINK, target=_inner_target(folder, below)))
         elif stat.S_ISREG(mode):
-            # The content of a whole folder does not belong in memory; what differs is read again.
-            entries.append(Entry(below, FileKind.FILE, replace(read_payload(path), content=None)))
+            entries.append(Entry(below, FileKind.FILE, payload_in_folder(path)))
         else:
             raise TaskError(f"{path} is a device, socket or pipe and cannot be copied")
 
