@@ -86,7 +86,6 @@ class SshConnection(Connection):
         self._pipe.bytes_out += len(helper_payload())
         try:
             await self._start(nonce, timeout)
-            session.relax()
         except BaseException:
             await self.close()
             raise
@@ -127,7 +126,11 @@ class SshConnection(Connection):
         """Carry out the requests in order; see `Connection.execute`."""
         if self._client is None:
             raise HostUnreachableError("it is not connected")
-        return await self._client.execute(frame)
+        replies = await self._client.execute(frame)
+        if self._session is not None:
+            # Not before: the helper's greeting must be acknowledged for a jump host to pass on what follows it.
+            self._session.relax()
+        return replies
 
     async def close(self) -> None:
         """End what runs on the host and hang up."""

@@ -32,7 +32,9 @@ from jetpack_core.contracts.connection import Credentials, Endpoint
 from jetpack_core.errors import AuthenticationError
 
 PASSWORD = "open sesame"
-PATIENCE = 30.0
+PATIENCE = 60.0
+GIVES_UP = 10.0
+"""Seconds after which a server hangs up on a client that only asks for the service."""
 
 
 class Door(paramiko.ServerInterface):
@@ -71,13 +73,18 @@ class Porter(AuthHandler):
     def __init__(self, transport: Server) -> None:
         super().__init__(transport)
         self._server = transport
+        self._waiting = threading.Timer(GIVES_UP, transport.close)
+        self._waiting.daemon = True
 
     def _parse_service_request(self, message: paramiko.Message) -> None:
         self._server.asked.append("service")
-        if not self._server.holds_back:
+        if self._server.holds_back:
+            self._waiting.start()
+        else:
             self._server.answer_service()
 
     def _parse_userauth_request(self, message: paramiko.Message) -> None:
+        self._waiting.cancel()
         if self._server.holds_back and "login" not in self._server.asked:
             self._server.answer_service()
         self._server.asked.append("login")
@@ -106,6 +113,8 @@ class Server(paramiko.Transport):
             self.close()
             return
         if self.takes:
+            # Late enough for a client that does not wait for it to have signed in another way.
+            time.sleep(0.5)
             self._tell(cMSG_EXT_INFO, 1, "server-sig-algs", self.takes)
         self._tell(cMSG_SERVICE_ACCEPT, "ssh-userauth")
 
