@@ -17,6 +17,7 @@ import pytest
 
 from tests.e2e.conftest import MakeProject, Project, Ran
 from tests.integration.fleet.hosts import SshHost
+from tests.integration.fleet.session import Fleet
 
 pytestmark = [pytest.mark.docker, pytest.mark.ssh]
 
@@ -256,3 +257,18 @@ def test_a_link_in_the_place_of_the_lock_is_not_followed(new_host: NewHost, proj
             assert ran.code == 0
             assert "other runs are not kept off this host" in warnings(ran)[0]
             assert host.read("/etc/kept") == b"kept\n"
+
+
+@pytest.mark.parametrize("image", ["debian", "nopython"])
+def test_a_lock_that_finds_no_space_is_told_and_the_run_goes_on(fleet: Fleet, project: MakeProject, image: str) -> None:
+    host = fleet.start(image, extra_run_args=["--tmpfs", "/run/lock:size=4k,mode=1777"])
+    try:
+        host.shell("dd if=/dev/zero of=/run/lock/full bs=4k count=1")
+        ran = project([host]).run(*ad_hoc(*LOOK))
+        assert ran.code == 0, ran.out + ran.err
+        (told,) = warnings(ran)
+        why = "other runs are not kept off this host: /run/lock/jetpack.lock: no space left on device"
+        assert told.lower() == why
+        assert lock_files(host) == []
+    finally:
+        fleet.remove(host)

@@ -170,11 +170,13 @@ jhold() { # run owner name: prints the path of the file, and why the host cannot
             continue
         fi
         W=$JL.$3
-        if ! (umask 022 && set -C && printf '%s %s %s\nrenewed\n' "$1" "$$" "$2" >"$W") 2>"$T/e" || ! command exec 9<"$W"; then
-            je
-            echo "$JL: $E"
+        # By a tool: shells call every failed write an input/output error.
+        jx="$1 $$ $2${JNEWLINE}renewed"
+        if ! (umask 022 && set -C && printf '%s\n' "$jx" | cat >"$W") 2>"$T/e" || ! command exec 9<"$W"; then
+            IFS= read -r jx <"$T/e"
+            echo "$JL: ${jx##*: }"
             rm -f -- "$W"
-            W= E= JL=
+            W= JL=
             return
         fi
         flock -n 9
