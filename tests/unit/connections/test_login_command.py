@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -94,18 +95,36 @@ def test_a_shell_that_refuses_is_quoted() -> None:
         driver.close()
 
 
-def test_an_old_python_gives_way_to_the_shell(tmp_path: Path) -> None:
+@pytest.fixture
+def old_python(tmp_path: Path) -> str:
+    """A search path with a Python too old, which becomes the command it was given, without a word."""
     old = tmp_path / "python3"
-    # What a Python too old does: it becomes the command it was given, without a word.
     old.write_text('#!/bin/sh\nshift 4\nexec "$@"\n')
     old.chmod(0o755)
-    connection = LoginConnection(["sh", "-c"], f"{tmp_path}:{PATH}")
+    return f"{tmp_path}:{PATH}"
+
+
+def test_an_old_python_gives_way_to_the_shell(old_python: str) -> None:
+    connection = LoginConnection(["sh", "-c"], old_python)
     driver = Driver(connection).connect()
     try:
         assert connection.mark == boot.SHELL_MARK
         assert driver.do(Stat("/")).is_directory
     finally:
         driver.close()
+
+
+@pytest.mark.parametrize("mark", [boot.PYTHON_MARK, boot.SHELL_MARK])
+def test_who_answers_is_told_before_anything_is_sent(mark: str, old_python: str) -> None:
+    async def scenario() -> None:
+        path = PATH if mark == boot.PYTHON_MARK else old_python
+        pipe = await ProcessPipe.start(["sh", "-c", login_command("nonce")], {"PATH": path})
+        client = FramedClient(pipe)
+        async with asyncio.timeout(60):
+            assert await client.start(b"nonce") == mark
+        await client.close()
+
+    asyncio.run(scenario())
 
 
 def test_the_helper_works_in_any_locale(tmp_path: Path) -> None:
@@ -149,8 +168,6 @@ def test_the_end_of_input_ends_everything(tmp_path: Path) -> None:
     script = 'echo $$ >"$1/pid"; echo $PPID >>"$1/pid"; sleep 50'
 
     async def leave() -> None:
-        import asyncio
-
         task = asyncio.create_task(driver.execute(Run(("sh", "-c", script, "sh", str(tmp_path)))))
         while not (tmp_path / "pid").exists() or len((tmp_path / "pid").read_text().split()) < 2:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.02)
