@@ -272,3 +272,30 @@ def test_a_lock_that_finds_no_space_is_told_and_the_run_goes_on(fleet: Fleet, pr
         assert lock_files(host) == []
     finally:
         fleet.remove(host)
+
+
+def test_both_names_of_a_host_that_another_run_took_are_told(new_host: NewHost, project: MakeProject) -> None:
+    host = new_host("debian")
+    made = project([host])
+    inventory = made.folder / "inventory"
+    (inventory / "groups/web").write_text(json.dumps({"hosts": [host.name, "alias"]}))
+    (inventory / "host_vars/alias").write_text((inventory / "host_vars" / host.name).read_text())
+    with under_way(made, host, "--sudo", "root") as first:
+        other = ad_hoc("-u", "root", "--limit-hosts", host.name, "--lock-timeout", "0")
+        assert made.run(*other, *LOOK).code == 4
+        host.shell(f"rm {lock_files(host)[0]}")
+        second = made.start(*other, "--", "sh", "-c", "touch /tmp/second /tmp/go-on; sleep 600")
+        try:
+            wait_until(lambda: host.exists("/tmp/second"))
+            out, err = first.communicate(timeout=60)
+        finally:
+            second.kill()
+            second.communicate()
+    ran = Ran(first.returncode, out, err)
+    assert ran.code == 2, ran.out + ran.err
+    told = ran.results("host", "task", "msg")
+    assert {name for name, task, msg in told if task == "third" and "was taken from this run" in str(msg)} == {
+        host.name,
+        "alias",
+    }
+    assert not host.exists("/tmp/ended")

@@ -39,9 +39,10 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 PAIRS = [
     pair
-    for pair in (("local", "python"), ("python", "dash"), ("dash", "busybox"), ("busybox", "local"), ("bash", "bash"))
+    for pair in (("local", "python"), ("python", "dash"), ("dash", "busybox"))
     if {*pair} <= {"local", "python", *SHELLS}
 ]
+OTHER_SHELLS = [kind for kind in SHELLS if kind != "bash"] or SHELLS
 
 
 @pytest.mark.parametrize(("holder", "waiter"), PAIRS)
@@ -54,7 +55,7 @@ def test_a_run_that_hangs_is_succeeded_and_then_does_nothing(lock: Path, holder:
             assert await first.ask(Run(("true",)), OTHER) == ""
             # As long as it is well, idle or busy with a command, it keeps the host.
             busy = asyncio.create_task(first.ask(Run(("sleep", str(EXPIRY)))))
-            assert await refused(second, "bbbb", 2 * EXPIRY)
+            assert await refused(second, "bbbb", 1.5 * EXPIRY)
             assert await busy == ""
             os.kill(first.pid, signal.SIGSTOP)
             assert not await refused(second, "bbbb", 60)
@@ -72,7 +73,7 @@ def test_a_run_that_hangs_is_succeeded_and_then_does_nothing(lock: Path, holder:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("kind", SHELLS)
+@pytest.mark.parametrize("kind", OTHER_SHELLS)
 def test_a_shell_whose_own_program_hangs_is_succeeded(lock: Path, kind: str) -> None:
     large = lock.parent / "large"
     with large.open("wb") as file:
