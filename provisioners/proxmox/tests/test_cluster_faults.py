@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,23 +19,6 @@ from provisioners.proxmox.tests.cluster.raw import RawAnswer, RawClient
 
 LXC = "/nodes/pve1/lxc"
 PATIENCE = 30.0
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Cluster]:
-    with Cluster() as started:
-        yield started
-
-
-@pytest.fixture
-def cluster(running: Cluster) -> Cluster:
-    running.reset()
-    return running
-
-
-@pytest.fixture
-def client(cluster: Cluster) -> RawClient:
-    return RawClient.by_token(cluster)
 
 
 def create(client: RawClient, vmid: int = 100) -> RawAnswer:

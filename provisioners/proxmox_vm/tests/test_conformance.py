@@ -3,40 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractContextManager
-from pathlib import Path
 
 import pytest
 from jetpack_provisioner_proxmox_vm.provisioner import ProxmoxMachine
 
 from jetpack_core.contracts.provisioner import Guest, Provisioner
-from jetpack_core.testing.faults import FaultKind, Faults
-from jetpack_core.testing.provisioners import ProvisionerConformance
-from provisioners.proxmox.tests.cluster import DEBIAN_IMAGE, Cluster
-from provisioners.proxmox.tests.support import FAST, KEY, ClusterFaults, attached, remains, stranger
+from jetpack_core.testing.faults import FaultKind
+from provisioners.proxmox.tests.cluster import DEBIAN_IMAGE
+from provisioners.proxmox.tests.conformance import ClusterConformance
+from provisioners.proxmox.tests.support import KEY
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with Cluster(**FAST) as cluster:
-        yield cluster
-
-
-class TestMachines(ProvisionerConformance):
+class TestMachines(ClusterConformance[ProxmoxMachine]):
     guest_name = "kit-machine"
     # Containers go through the others, with the same code; all of them twice would take minutes.
     fault_kinds = (FaultKind.UNANSWERED,)
-    cluster: Cluster
-
-    @pytest.fixture(autouse=True)
-    def _at_home(self, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-        self.cluster = cluster
-        self.folder = tmp_path
+    kind = "qemu"
 
     def wanted(self, **more: object) -> ProxmoxMachine:
         given = {
@@ -49,11 +34,7 @@ class TestMachines(ProvisionerConformance):
             "password": "correct horse",
             **more,
         }
-        return attached(ProxmoxMachine.model_validate(given), self.cluster, self.folder)
-
-    @pytest.fixture
-    def provisioner(self) -> ProxmoxMachine:
-        return self.wanted()
+        return self.attached(ProxmoxMachine.model_validate(given))
 
     @pytest.fixture
     def changed(self) -> ProxmoxMachine:
@@ -63,16 +44,6 @@ class TestMachines(ProvisionerConformance):
     def rebuilt(self) -> ProxmoxMachine:
         return self.wanted(rootfs_size="5G")
 
-    @pytest.fixture
-    def faults(self) -> Faults:
-        return ClusterFaults(self.cluster)
-
-    def everything(self, provisioner: Provisioner) -> Mapping[str, object]:
-        return remains(self.cluster)
-
     def drift(self, provisioner: Provisioner, guest: Guest) -> AbstractSet[str]:
         self.cluster.change_guest(int(guest.id), config={"memory": "1024", "ciuser": "mallory", "tags": "other"})
         return {"memory", "ssh_user", "tags"}
-
-    def stranger(self, provisioner: Provisioner, host: str) -> AbstractContextManager[None]:
-        return stranger(self.cluster, "qemu", host)
