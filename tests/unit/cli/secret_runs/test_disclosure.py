@@ -1,94 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs with secrets: what reaches the hosts, what is shown, and what is said where a key is missing."""
+"""Runs with secrets: what reaches the hosts, and what is shown."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from jetpack_core.secrets import age
-from jetpack_core.secrets.binding import place_of, seal
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-SECRET = "Sw0rdfish/und-mehr"
-OTHER = "Kn0blauch & Öl"
-
-
-class Project:
-    """A project whose secrets are for one key."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        private, public = age.generate_key()
-        self.recipient = age.parse_recipient(public, None)
-        self.key = folder / "key.txt"
-        self.key.write_text(f"{private}\n")
-        self.key.chmod(0o600)
-        (folder / ".jetpack-secrets.yml").touch()
-        for name in ("inventory/groups", "inventory/host_vars", "inventory/group_vars", "files", "templates"):
-            (folder / name).mkdir(parents=True)
-        self.write("inventory/groups/web", "hosts: [localhost]\n")
-
-    def write(self, name: str, text: str) -> Path:
-        """Write a file."""
-        path = self.folder / name
-        path.write_text(text)
-        return path
-
-    def value(self, file: str, *parts: str | int, value: str = SECRET) -> str:
-        """Return an encrypted value as YAML has it, for a key at the top."""
-        plaintext = seal(value, place_of(self.folder / file, parts))
-        armor = age.encrypt(plaintext, [self.recipient], armored=True).decode()
-        return "!age |\n" + "".join(f"    {line}\n" for line in armor.splitlines())
-
-    def encrypted(self, name: str, text: str) -> None:
-        """Write a wholly encrypted file."""
-        (self.folder / name).write_bytes(age.encrypt(text.encode(), [self.recipient], armored=False))
-
-    def playbook(self, *tasks: str, extra: str = "") -> None:
-        """Write the playbook."""
-        listed = "".join(f"    - {task}\n" for task in tasks)
-        self.write("site.yml", f"- name: p\n  groups: [all]\n{extra}  tasks:\n{listed}")
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    made = Project(tmp_path)
-    made.write("inventory/host_vars/localhost", "password: " + made.value("inventory/host_vars/localhost", "password"))
-    return made
-
-
-@pytest.fixture
-def local(invoke: Run, project: Project) -> Run:
-    """Run a verb on this machine with the project's key."""
-
-    def run(verb: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return invoke(
-            verb, "-p", "site.yml", "-i", "inventory", *arguments, JETPACK_AGE_IDENTITY_FILE="key.txt", **environment
-        )
-
-    return run
-
-
-@pytest.fixture
-def keyless(invoke: Run, project: Project) -> Run:
-    """Run a verb on this machine without any key."""
-    return lambda verb, *arguments: invoke(verb, "-p", "site.yml", "-i", "inventory", *arguments)
-
-
-def copy(folder: Path, content: str, name: str = "out") -> str:
-    return f"!copy {{content: {json.dumps(content)}, dest: {folder / name}}}"
-
-
-def everything(ran: subprocess.CompletedProcess[str], folder: Path) -> str:
-    """Return all that a run printed, and its log."""
-    logs = "".join(log.read_text() for log in folder.glob("home/.local/state/jetpack/runs/*/*"))
-    return f"{ran.stdout}{ran.stderr}{logs}"
+from tests.unit.cli.conftest import Run
+from tests.unit.cli.secret_runs.conftest import OTHER, SECRET, Project, copy, everything
 
 
 @pytest.mark.parametrize("style", [["--diff", "-vvv"], ["--json"]])
@@ -223,132 +146,6 @@ def test_env_and_stdin_take_secrets_and_the_output_is_redacted(project: Project,
     assert SECRET not in shown
     assert "U3cwcmRmaXNo" not in shown
     assert "<secret: inventory/host_vars/localhost:1>" in shown
-
-
-def test_planning_without_a_key_knows_what_it_does_not_know(project: Project, keyless: Run, tmp_path: Path) -> None:
-    project.playbook(copy(tmp_path, "{{ password }}"), copy(tmp_path, "no secret", "plain"))
-    ran = keyless("check-local")
-    assert ran.returncode == 0
-    assert "unknown  localhost: the secret of inventory/host_vars/localhost:1: there is no identity" in ran.stdout
-    assert "would create" in ran.stdout
-    assert ran.stderr.count("warning:") == 1
-    assert ran.stderr.startswith("warning: inventory/host_vars/localhost:1: there is no identity to decrypt it with;")
-
-
-def test_planning_without_the_key_of_a_file_takes_no_variable_for_undefined(
-    project: Project, keyless: Run, tmp_path: Path
-) -> None:
-    project.encrypted("inventory/group_vars/all.age", "token: x\n")
-    project.playbook(copy(tmp_path, "{{ token }}"))
-    ran = keyless("check-local")
-    assert ran.returncode == 0
-    assert "it may be in a file of variables: " in ran.stdout
-    assert "inventory/group_vars/all.age:1: there is no identity" in ran.stderr
-
-
-def test_applying_without_a_key_fails_with_the_place(project: Project, keyless: Run, tmp_path: Path) -> None:
-    project.playbook(copy(tmp_path, "no secret", "plain"), copy(tmp_path, "{{ password }}"))
-    ran = keyless("local")
-    assert ran.returncode == 2
-    assert "inventory/host_vars/localhost:1: there is no identity to decrypt it with" in ran.stdout
-    assert "hint: name one with --identity FILE or JETPACK_AGE_IDENTITY_FILE" in ran.stdout
-    assert (tmp_path / "plain").exists()
-    assert not (tmp_path / "out").exists()
-
-
-def test_applying_with_another_key_names_it_and_the_place(project: Project, invoke: Run, tmp_path: Path) -> None:
-    private, _ = age.generate_key()
-    project.write("other.txt", private).chmod(0o600)
-    project.playbook(copy(tmp_path, "{{ password }}"))
-    ran = invoke("local", "-p", "site.yml", "-i", "inventory", "--identity", "other.txt")
-    assert ran.returncode == 2
-    message = "inventory/host_vars/localhost:1: no key at hand can decrypt it (tried: other.txt)"
-    assert message in ran.stdout
-
-
-def test_a_key_that_others_may_read_stops_the_task(project: Project, invoke: Run, tmp_path: Path) -> None:
-    project.key.chmod(0o644)
-    project.playbook(copy(tmp_path, "{{ password }}"))
-    ran = invoke("local", "-p", "site.yml", "-i", "inventory", "--identity", "key.txt")
-    assert ran.returncode == 2
-    assert "inventory/host_vars/localhost:1: the identity file key.txt has mode 0644" in ran.stdout
-    assert "chmod 600 key.txt" in ran.stdout
-
-
-def test_a_moved_value_is_refused_even_when_planning(project: Project, local: Run, tmp_path: Path) -> None:
-    moved = project.value("inventory/host_vars/localhost", "password")
-    project.write("inventory/host_vars/localhost", "token: " + moved)
-    project.playbook(copy(tmp_path, "{{ token }}"))
-    ran = local("check-local")
-    assert ran.returncode == 2
-    file = "inventory/host_vars/localhost"
-    assert f"{file}:1: this value was encrypted for another place: {file}: password" in ran.stdout
-    assert f"jetpack secrets rekey --accept-moved {file}" in ran.stdout
-
-
-def test_swapped_values_are_both_refused(project: Project, local: Run, tmp_path: Path) -> None:
-    file = "inventory/host_vars/localhost"
-    one, two = project.value(file, "one"), project.value(file, "two")
-    project.write(file, f"one: {two}two: {one}")
-    for name in ("one", "two"):
-        project.playbook(copy(tmp_path, "{{ " + name + " }}"))
-        assert "encrypted for another place" in local("local").stdout
-
-
-@pytest.mark.parametrize("strict", [True, False])
-def test_a_raw_value_of_age_is_taken_unless_the_rules_forbid_it(
-    project: Project, local: Run, tmp_path: Path, strict: bool
-) -> None:
-    armor = age.encrypt(b"raw-secret", [project.recipient], armored=True).decode()
-    block = "".join(f"    {line}\n" for line in armor.splitlines())
-    project.write("inventory/host_vars/localhost", f"token: !age |\n{block}")
-    project.write(".jetpack-secrets.yml", f"require_binding: {str(strict).lower()}\n")
-    project.playbook(copy(tmp_path, "{{ token }}"))
-    ran = local("local")
-    assert (ran.returncode == 0) == (not strict)
-    assert ("a raw age value, and .jetpack-secrets.yml says `require_binding: true`" in ran.stdout) == strict
-
-
-def test_a_damaged_armor_is_told_with_its_place(project: Project, local: Run, tmp_path: Path) -> None:
-    file = project.folder / "inventory/host_vars/localhost"
-    lines = file.read_text().splitlines(keepends=True)
-    lines[4] = lines[4].replace(lines[4].strip()[:1], "!", 1)
-    file.write_text("".join(lines))
-    project.playbook(copy(tmp_path, "{{ password }}"))
-    assert "inventory/host_vars/localhost:1: its armor is damaged" in local("local").stdout
-    file.write_text("".join(lines[:-1]))
-    assert "inventory/host_vars/localhost:1: its armor is cut off: the END line is missing" in local("local").stdout
-
-
-def test_what_is_no_armor_is_told_before_anything_runs(project: Project, local: Run, tmp_path: Path) -> None:
-    project.write("inventory/host_vars/localhost", "password: !age hunter2\n")
-    project.playbook(copy(tmp_path, "x"))
-    ran = local("local")
-    assert ran.returncode == 1
-    assert "inventory/host_vars/localhost:1:11: `!age` stands before an armored age file" in ran.stderr
-    assert "hunter2" not in ran.stdout + ran.stderr
-
-
-def test_a_truncated_file_is_told_by_its_name(project: Project, local: Run, tmp_path: Path) -> None:
-    project.encrypted("inventory/host_vars/localhost.age", "token: x\n")
-    whole = (project.folder / "inventory/host_vars/localhost.age").read_bytes()
-    (project.folder / "inventory/host_vars/localhost.age").write_bytes(whole[:-40])
-    project.playbook(copy(tmp_path, "{{ token }}"))
-    ran = local("local")
-    assert ran.returncode == 2
-    assert "inventory/host_vars/localhost.age:1: " in ran.stdout
-    assert "cut off" in ran.stdout
-
-
-def test_wrong_yaml_in_an_encrypted_file_is_told_without_its_lines(
-    project: Project, local: Run, tmp_path: Path
-) -> None:
-    project.encrypted("vars.age", "token: [hunter2-is-in-here\n")
-    project.playbook(copy(tmp_path, "{{ token }}"), extra="  vars_files: [vars.age]\n")
-    ran = local("local")
-    assert ran.returncode != 0
-    assert "vars.age:" in ran.stdout + ran.stderr
-    assert "hunter2" not in everything(ran, tmp_path)
 
 
 def test_a_value_is_decrypted_only_where_it_is_looked_at(project: Project, keyless: Run, tmp_path: Path) -> None:
