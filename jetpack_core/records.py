@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 
@@ -181,6 +182,10 @@ class Outcome:
     """Variables to set besides, by name: those that the parameters in `Module.names_variables` name."""
 
 
+_NOTHING_TO_TELL: Final = Outcome(result=MappingProxyType({}), variables=MappingProxyType({}))
+"""Shared by all plans that say nothing beyond their kind: most of those that find nothing to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class PathEffect:
     """In plan mode: what a path will be once the plan is applied; later plans read it from here.
@@ -233,7 +238,7 @@ class Plan:
     changes: tuple[Change, ...] = ()
     diffs: tuple[TextDiff, ...] = ()
     effects: tuple[Effect, ...] = ()
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: Outcome = _NOTHING_TO_TELL
     """The result of a passive plan, or what is known before applying (rc is never known)."""
     data: object = None
     read_only: bool = False

@@ -78,7 +78,7 @@ def _unreachable(unit: TaskOnHost, ended: Ended) -> HostUnreachable:
 def _found_out(ended: Ended) -> Mapping[str, object]:
     """Return what is worth showing of a task that only looked, unless it says so itself."""
     looked = ended.plan is not None and ended.plan.kind is PlanKind.PASSIVE
-    return ended.outcome.result if looked and not ended.outcome.msg else {}
+    return dict(ended.outcome.result) if looked and not ended.outcome.msg else {}
 
 
 def retrying(unit: TaskOnHost, ended: Ended, attempt: int, policy: AttemptPolicy) -> TaskRetrying:

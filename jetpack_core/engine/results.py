@@ -34,7 +34,7 @@ class Results:
             self._found.append(self._unknown())
             self.nothing_known(item)
             return
-        self._found.append(outcome.result)
+        self._found.append(dict(outcome.result))
         self._secret = self._secret or item.host.secretive
         self._save(outcome.variables)
         if self._shape.sets_variables:
