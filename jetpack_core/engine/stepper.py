@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Steps the coroutines of modules: while they wait, their questions leave together as one frame.
 
-A module's coroutine yields the steps it awaits. `addressed` (in `asking.py`) says where they go, `together` and
-`with_followers` merge several coroutines into one, and `drive` is the only place that really waits. Below `drive`
-everything is plain generator stepping, so the order of operations is the same in every run.
+A module's coroutine yields the steps it awaits. `addressed` (in `asking.py`) says where they go, `guarded`,
+`with_followers` and `in_order` merge several coroutines into one, and `drive` is the only place that really waits.
+Below `drive` everything is plain generator stepping, so the order of operations is the same in every run.
 """
 
 from __future__ import annotations
@@ -65,23 +65,6 @@ class _Strand:
 
 
 Result = tuple[T | None, Exception | None]
-
-
-@types.coroutine
-def together(coroutines: Sequence[Coroutine[Asks, Replies, T]]) -> Stepping[list[Result[T]]]:
-    """Run coroutines side by side, their questions merged in order; errors are results."""
-    strands = [_Strand(coroutine) for coroutine in coroutines]
-    try:
-        for strand in strands:
-            strand.step(None)
-        while asks := [ask for strand in strands for ask in strand.asks]:
-            replies = yield asks
-            for strand in strands:
-                replies = strand.give(replies)
-    finally:
-        for strand in strands:
-            strand.coroutine.close()
-    return [(cast("T | None", strand.value), strand.error) for strand in strands]
 
 
 @types.coroutine
