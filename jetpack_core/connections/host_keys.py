@@ -49,15 +49,21 @@ def fingerprint(key: str) -> str:
 
 
 def known_keys(files: Iterable[Path], name: str) -> list[KnownKey]:
-    """Return what the files say of a host, given as `name` or `[name]:port`; a missing file says nothing."""
+    """Return what the files say of a host, given as `name` or `[name]:port`; a missing file says nothing.
+
+    Raises HostKeyError where a file that is there cannot be read: to take a changed key for a new one would be grave.
+    """
     return [key for file in files for key in _read(file, name)]
 
 
 def _read(file: Path, name: str) -> Iterator[KnownKey]:
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return
+    except OSError as error:
+        hint = "until it can be, no host that it may speak of is trusted"
+        raise HostKeyError(f"{file} cannot be read: {error.strerror or error}", hint=hint) from error
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words or words[0].startswith("#"):

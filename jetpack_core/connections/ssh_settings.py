@@ -92,9 +92,11 @@ def _lines(file: Path, folder: Path, depth: int) -> Iterator[str]:
     """
     try:
         text = file.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        # No such file, or none that we may read: then it says nothing, as for ssh.
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
+        # Then it says nothing, as for ssh.
         return
+    except OSError as error:
+        raise HostUnreachableError(f"{file} cannot be read: {error.strerror or error}") from error
     block = "Host *"
     for line in text.splitlines():
         found = _LINE.match(line)

@@ -72,7 +72,6 @@ def run_playbooks(
     :param approval: Takes down what a run in plan mode would do, or keeps a run to that.
     """
     run = _Run(playbooks, inventory, registry, settings, views, guests, progress or Progress(), approval)
-    make_room(len(inventory.hosts))
     share_heap(len(inventory.hosts))
     with rarely_collected():
         return asyncio.run(run.run())
@@ -127,6 +126,8 @@ class _Run:
         settings, context = self._settings, self._context
         paths = tuple(str(playbook.path) for playbook in self._playbooks)
         warnings = self._begin(plays)
+        if short := make_room(len({name for _, names in plays for name in names})):
+            warnings.append(short)
         context.events.send(RunStarted(command=settings.command, planned=settings.planning, playbooks=paths))
         for warning in warnings:
             context.events.send(Warned(msg=warning))

@@ -119,6 +119,13 @@ def test_a_new_key_is_kept_when_that_was_asked_for(tmp_path: Path) -> None:
         policy(known, port=2222, accept_new=True).verify("ssh-ed25519", TWO)
 
 
+def test_a_file_that_cannot_be_read_makes_no_host_a_new_one(tmp_path: Path) -> None:
+    # A directory is what even root cannot read; so is any file once no more may be opened.
+    (tmp_path / "known_hosts").mkdir()
+    with pytest.raises(HostKeyError, match=r"known_hosts cannot be read: Is a directory"):
+        policy(tmp_path / "known_hosts", accept_new=True)
+
+
 def test_the_name_without_port_is_enough_when_the_key_is_right(known: Path) -> None:
     known.write_text(f"web.example ssh-ed25519 {ONE}\n")
     policy(known, port=2222).verify("ssh-ed25519", ONE)

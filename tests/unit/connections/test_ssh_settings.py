@@ -78,6 +78,12 @@ def test_include_match_and_none(folder: Path) -> None:
     assert resolve(folder, Endpoint("matched")).key_name == "shared-name"
 
 
+def test_a_file_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "config").symlink_to("config")
+    with pytest.raises(HostUnreachableError, match=r"config cannot be read: Too many levels of symbolic links"):
+        read_config((tmp_path / "config",))
+
+
 def test_no_file_at_all(tmp_path: Path) -> None:
     found = settings(Endpoint("plain"), read_config((tmp_path / "none",)))
     assert (found.address, found.port, found.user, found.key_name) == ("plain", 22, getpass.getuser(), "plain")
