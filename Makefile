@@ -42,16 +42,18 @@ $(STAMP): $(PROJECTS)
 	    || { echo 'error: $(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.11' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	    || { echo 'error: $(PYTHON) has no venv module; on Debian: apt install python3-venv' >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv$(UV_VERSION)'
-	$(BIN)/uv sync --frozen --all-packages --quiet $(LEFT_OUT)
+	@echo 'Installing what uv.lock names into $(VENV); the first time, that takes a minute or two.'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv$(UV_VERSION)'
+	@$(BIN)/uv sync --frozen --all-packages --quiet $(LEFT_OUT)
 	@touch $@
 
 demo: $(STAMP) ## Run the demonstration playbook, twice, on this machine
-	JETPACK="$(CURDIR)/$(BIN)/jetpack" examples/demo/run.sh
+	@JETPACK="$(CURDIR)/$(BIN)/jetpack" examples/demo/run.sh
 
 test: $(STAMP) ## Run the quick tests of the core, which need no server and no root
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(if $(filter 1,$(JETPACK_REQUIRE_ALL)),,$(QUICKLY)) $(ARGS)
+	@echo '$(if $(filter 1,$(JETPACK_REQUIRE_ALL)),Every test,The quick tests of the core; all: make test-all)'
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(if $(filter 1,$(JETPACK_REQUIRE_ALL)),,$(QUICKLY)) $(ARGS)
 
 test-all: $(STAMP) ## Run every test; those that need a server it does not find are skipped with the reason
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
