@@ -171,7 +171,9 @@ jhold() { # run owner name: prints the path of the file, and why the host cannot
         fi
         W=$JL.$3
         # By a tool: shells call every failed write an input/output error.
-        jx="$1 $$ $2${JNEWLINE}renewed"
+        jx="$1 $$ $2" js=
+        # Who cannot be seen to be well makes no promise.
+        ([ -e "/proc/$$/fd/0" ]) && jx="$jx${JNEWLINE}renewed" js=1
         if ! (umask 022 && set -C && printf '%s\n' "$jx" | cat >"$W") 2>"$T/e" || ! command exec 9<"$W"; then
             IFS= read -r jx <"$T/e"
             echo "$JL: ${jx##*: }"
@@ -184,6 +186,7 @@ jhold() { # run owner name: prints the path of the file, and why the host cannot
             rm -f -- "$W"
             W= JM=1
             jtook
+            [ -n "$js" ] || return 0
             jsign >/dev/null 2>&1 &
             JSIGN=$!
             return

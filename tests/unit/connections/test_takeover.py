@@ -31,6 +31,10 @@ OTHER = Become("somebody", "env {{ jet_command }}")
 NOBODY = Become("nobody-here", "sh -c 'echo you may not; exit 1; {{ jet_command }}'")
 
 
+def is_there(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
 @pytest.fixture
 def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place for locks of the test's own, where a few seconds of silence are long."""
@@ -114,17 +118,22 @@ def test_a_takeover_is_seen_between_two_steps_as_another_user(lock: Path, kind: 
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("killed", [True, False])
 @pytest.mark.parametrize("kind", ["local", "python", *SHELLS])
 def test_a_second_way_holds_by_itself_when_the_first_is_gone_and_sees_when_another_run_was_faster(
-    lock: Path, kind: str
+    lock: Path, kind: str, killed: bool
 ) -> None:
     async def scenario() -> None:
         async with ways(lock, "python", kind, "python", "python") as (first, second, third, other):
             for way in (first, second, third):
                 assert await way.ask(Hold("aaaa", OWNER)) == ""
             assert words(lock)[1] == str(first.pid)
-            await first.end()
-            assert words(lock) == []
+            if killed:
+                os.kill(first.pid, signal.SIGKILL)
+                await until(lambda: not is_there(first.pid))
+            else:
+                await first.end()
+                assert words(lock) == []
             assert await second.ask(Run(("true",)), OTHER) == ""
             assert words(lock)[1] == str(second.pid)
             assert await third.ask(Run(("true",))) == ""
