@@ -102,19 +102,19 @@ def open_session(target: SshSettings, config: paramiko.SSHConfig, attempt: Attem
         for hop in target.jumps:
             inner = settings(jump_endpoint(hop, target), config)
             _reach(inner, attempt, through=attempt.transports[-1] if attempt.transports else None)
-        _reach(target, attempt, through=attempt.transports[-1] if attempt.transports else None)
+        _reach(target, attempt, attempt.transports[-1] if attempt.transports else None, last=True)
     except BaseException:
         SshSession(attempt.transports).close()
         raise
     return SshSession(attempt.transports)
 
 
-def _reach(target: SshSettings, attempt: Attempt, through: paramiko.Transport | None) -> None:
+def _reach(target: SshSettings, attempt: Attempt, through: paramiko.Transport | None, *, last: bool = False) -> None:
     """Add an authenticated transport; a host that hangs up early is tried again for a while."""
     end = time.monotonic() + target.timeout
     for number in range(ATTEMPTS):
         try:
-            transport = _shake_hands(target, attempt, through, end)
+            transport = _shake_hands(target, attempt, through, end, last=last)
             transport.auth_timeout = max(end - time.monotonic(), 5.0)
             Login(transport, target).run()
         except DroppedError as error:
@@ -130,10 +130,10 @@ def _reach(target: SshSettings, attempt: Attempt, through: paramiko.Transport | 
 
 
 def _shake_hands(
-    target: SshSettings, attempt: Attempt, through: paramiko.Transport | None, end: float
+    target: SshSettings, attempt: Attempt, through: paramiko.Transport | None, end: float, *, last: bool
 ) -> paramiko.Transport:
     sock = _connect(target, through, end)
-    transport = EagerTransport(sock, default_window_size=WINDOW)
+    transport = EagerTransport(sock, default_window_size=WINDOW, for_session=last)
     transport.set_log_channel(LOG_CHANNEL)
     attempt.transports.append(transport)
     left = max(end - time.monotonic(), 0.1)
@@ -195,8 +195,7 @@ def _connect(target: SshSettings, through: paramiko.Transport | None, end: float
     if target.proxy_command:
         return _by_command(target, target.proxy_command)
     try:
-        address = _name(target.address), target.port
-        sock = socket.create_connection(address, timeout=max(end - time.monotonic(), 0.1))  # type: ignore[arg-type]
+        sock = socket.create_connection((target.address, target.port), timeout=max(end - time.monotonic(), 0.1))
     except socket.gaierror as error:
         hint = "check the name, or set jet_ssh_hostname"
         raise HostUnreachableError(
@@ -215,11 +214,6 @@ def _connect(target: SshSettings, through: paramiko.Transport | None, end: float
     eager = EagerSocket(sock.family, sock.type, sock.proto, sock.detach())
     eager.settimeout(timeout)
     return eager
-
-
-def _name(address: str) -> str | bytes:
-    """Return a name as the resolver takes it at once; for text, Python loads its tables of all the world's letters."""
-    return address.encode("ascii") if address.isascii() else address
 
 
 def _tune(sock: socket.socket) -> None:

@@ -41,17 +41,17 @@ class Way:
 
 
 WAYS = [
-    Way("a key that the host takes", 6),
-    Way("the second of two keys", 7, keys=("unknown", "known")),
-    Way("a key that is refused, then a password", 7, keys=("unknown",), password=OPS_PASSWORD),
-    Way("a password", 6, keys=(), password=OPS_PASSWORD),
+    Way("a key that the host takes", 5),
+    Way("the second of two keys", 6, keys=("unknown", "known")),
+    Way("a key that is refused, then a password", 6, keys=("unknown",), password=OPS_PASSWORD),
+    Way("a password", 5, keys=(), password=OPS_PASSWORD),
     Way(
         "a key, and tasks that run as another user",
-        6,
+        5,
         become=Become("root", "sudo -u {{ jet_sudo_user }} {{ jet_command }}", OPS_PASSWORD),
     ),
-    Way("a key, on a host without Python", 7, "nopython"),
-    Way("a key, by way of a jump host", 10, jumps=True),
+    Way("a key, on a host without Python", 6, "nopython"),
+    Way("a key, by way of a jump host", 9, jumps=True),
 ]
 
 

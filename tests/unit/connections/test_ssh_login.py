@@ -18,10 +18,14 @@ from paramiko.common import (
     AUTH_FAILED,
     AUTH_PARTIALLY_SUCCESSFUL,
     AUTH_SUCCESSFUL,
+    MSG_CHANNEL_OPEN,
     MSG_USERAUTH_REQUEST,
+    OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
+    OPEN_SUCCEEDED,
     cMSG_DISCONNECT,
     cMSG_EXT_INFO,
     cMSG_SERVICE_ACCEPT,
+    cMSG_UNIMPLEMENTED,
 )
 from paramiko.server import InteractiveQuery
 
@@ -33,6 +37,7 @@ from jetpack_core.errors import AuthenticationError
 
 PASSWORD = "open sesame"
 PATIENCE = 60.0
+OPENSSH = "SSH-2.0-OpenSSH_"
 GIVES_UP = 10.0
 """Seconds after which a server hangs up on a client that only asks for the service."""
 
@@ -45,6 +50,9 @@ class Door(paramiko.ServerInterface):
         self._keys = keys
         self._both = both
         """Whether a key alone is not enough."""
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return OPEN_SUCCEEDED
 
     def get_allowed_auths(self, username: str) -> str:
         return self._methods
@@ -99,8 +107,25 @@ class Server(paramiko.Transport):
         self.asked: list[str] = []
         self.holds_back = True
         self.refuses = False
+        self.forgetful = False
+        """Whether it takes no channel that is asked for with a login, though it lets somebody in."""
         self.takes = ""
         """How keys are to sign, which it tells at the last moment."""
+
+    def _ensure_authed(self, kind: int, message: paramiko.Message) -> paramiko.Message | None:
+        self.asked += ["channel"] * (kind == MSG_CHANNEL_OPEN)
+        if self.forgetful and self.asked.count("channel") == 1:
+            return self._unknown(message)
+        refused: paramiko.Message | None = super()._ensure_authed(kind, message)  # type: ignore[misc]
+        if refused is None or not self.local_version.startswith(OPENSSH):
+            return refused
+        return self._unknown(message)
+
+    def _unknown(self, message: paramiko.Message) -> paramiko.Message:
+        answer = paramiko.Message()
+        answer.add_byte(cMSG_UNIMPLEMENTED)
+        answer.add_int(message.seqno)
+        return answer
 
     def _parse_newkeys(self, message: paramiko.Message) -> None:
         super()._parse_newkeys(message)  # type: ignore[misc]
@@ -151,7 +176,7 @@ def connect(keys: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
     def start(door: Door, **changes: object) -> tuple[EagerTransport, Server]:
         ours, theirs = socket.socketpair()
-        server, client = Server(theirs), Slow(ours, 1 << 21)
+        server, client = Server(theirs), Slow(ours, 1 << 21, for_session=True)
         opened.extend((client, server))
         for name, value in changes.items():
             setattr(server, name, value)
@@ -251,3 +276,62 @@ def test_a_server_that_says_nothing_of_rsa_keys_is_asked_all_the_same(keys: dict
     client, _ = connect(Door(keys=[load(keys["rsa"])]), holds_back=False)
     log_in(client, keys["rsa"])
     assert client.is_authenticated()
+
+
+def asks_for_a_channel(server: Server, count: int) -> bool:
+    """Wait until a server was asked for so many channels."""
+    end = time.monotonic() + PATIENCE
+    while server.asked.count("channel") < count and time.monotonic() < end:
+        time.sleep(0.01)
+    return server.asked.count("channel") == count
+
+
+def test_openssh_is_asked_for_the_channel_with_the_login(keys: dict[str, Path], connect: Connect) -> None:
+    client, server = connect(Door(keys=[load(keys["known"])]), local_version=f"{OPENSSH}9.2p1 Debian-2")
+    log_in(client, keys["known"])
+    assert asks_for_a_channel(server, 1)
+    channel = client.open_session(timeout=PATIENCE)
+    assert server.asked == ["service", "login", "channel"]
+    assert client.open_session(timeout=PATIENCE).get_id() != channel.get_id()
+
+
+def test_openssh_is_asked_again_with_the_next_login(keys: dict[str, Path], connect: Connect) -> None:
+    client, server = connect(Door("publickey,password"), local_version=f"{OPENSSH}9.2p1")
+    log_in(client, keys["known"], keys["unknown"], password=PASSWORD)
+    assert asks_for_a_channel(server, 3)
+    client.open_session(timeout=PATIENCE)
+    assert server.asked == ["service", *["login", "channel"] * 3]
+
+
+def test_one_that_only_calls_itself_openssh_is_asked_again(keys: dict[str, Path], connect: Connect) -> None:
+    client, server = connect(Door(keys=[load(keys["known"])]), local_version=f"{OPENSSH}like", forgetful=True)
+    log_in(client, keys["known"])
+    assert asks_for_a_channel(server, 1)
+    client.open_session(timeout=6)
+    assert server.asked == ["service", "login", "channel", "channel"]
+
+
+def test_what_takes_several_steps_goes_before_the_channel(connect: Connect) -> None:
+    client, server = connect(Door("keyboard-interactive"), local_version=f"{OPENSSH}9.2p1")
+    log_in(client, password=PASSWORD)
+    client.open_session(timeout=PATIENCE)
+    assert server.asked == ["service", "login", "channel", "login", "channel"]
+
+
+def test_others_are_not_asked_for_a_channel_before_they_let_us_in(keys: dict[str, Path], connect: Connect) -> None:
+    client, server = connect(Door(keys=[load(keys["known"])]), local_version="SSH-2.0-dropbear_2022.83")
+    log_in(client, keys["unknown"], keys["known"])
+    assert server.asked == ["service", "login", "login"]
+    client.open_session(timeout=PATIENCE)
+    assert server.asked == ["service", "login", "login", "channel"]
+
+
+def test_a_server_that_opens_no_channel(keys: dict[str, Path], connect: Connect) -> None:
+    class Closed(Door):
+        def check_channel_request(self, kind: str, chanid: int) -> int:
+            return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+    client, _ = connect(Closed(keys=[load(keys["known"])]), local_version=f"{OPENSSH}9.2p1")
+    log_in(client, keys["known"])
+    with pytest.raises(paramiko.ChannelException, match="Administratively prohibited"):
+        client.open_session(timeout=PATIENCE)
