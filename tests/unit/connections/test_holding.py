@@ -208,6 +208,7 @@ def test_the_place_is_one_that_every_user_of_the_host_agrees_on() -> None:
     assert (info.st_uid, info.st_mode & 0o1777) == (0, 0o1777)
 
 
+@pytest.mark.slow
 def test_a_holder_that_is_well_keeps_its_lock(renewing: subprocess.Popen[str]) -> None:
     assert refused_for(RunLock(), 3 * EXPIRY)
     out, _ = renewing.communicate("", timeout=30)

@@ -49,6 +49,7 @@ PAIRS = [
 OTHER_SHELLS = [kind for kind in SHELLS if kind != "bash"] or SHELLS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("holder", "waiter"), PAIRS)
 def test_a_run_that_hangs_is_succeeded_and_then_does_nothing(lock: Path, holder: str, waiter: str) -> None:
     forbidden = lock.parent / "forbidden"
@@ -77,6 +78,7 @@ def test_a_run_that_hangs_is_succeeded_and_then_does_nothing(lock: Path, holder:
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OTHER_SHELLS)
 def test_a_shell_whose_own_program_hangs_is_succeeded(lock: Path, kind: str) -> None:
     large = lock.parent / "large"
@@ -118,6 +120,7 @@ def test_a_takeover_is_seen_between_two_steps_as_another_user(lock: Path, kind: 
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [True, False])
 @pytest.mark.parametrize("kind", ["local", "python", *SHELLS])
 def test_a_second_way_holds_by_itself_when_the_first_is_gone_and_sees_when_another_run_was_faster(
