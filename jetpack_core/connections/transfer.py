@@ -22,9 +22,11 @@ WINDOW: Final = 4 << 20
 TOGETHER: Final = 1 << 20
 """Bytes of files that may be in memory for all hosts, as far as pieces can be made small enough."""
 SMALLEST: Final = 32 << 10
-"""Bytes of a piece for one of very many hosts; the channel takes them without a thread."""
+"""Bytes of a piece for one of very many hosts; smaller ones would cost more time than the memory is worth."""
 FAST: Final = 40e6
 """Bytes a second above which compressing costs more time than it saves."""
+AS_THEY_ARE: Final = 8
+"""Pieces that are not compressed after one that did not get smaller by it."""
 
 
 class SourceError(Exception):
@@ -43,6 +45,8 @@ class Sender:
         self._started = 0.0
         self._room = asyncio.Event()
         self._stopped = False
+        self._in_vain = 0
+        """How many pieces are to go as they are, since the last one did not get smaller."""
         self._limiter = ConnectLimiter.of_loop()
 
     def add(self, index: int, user: int, source: Path | bytes) -> None:
@@ -71,6 +75,7 @@ class Sender:
         self._started = asyncio.get_running_loop().time()
         for index, user, source in self.pending:
             try:
+                self._in_vain = 0
                 async with opened(source) as content:
                     # What is read lives on in its message alone: all hosts wait here with one in their hands.
                     while message := await self._next(index, user, content):
@@ -87,16 +92,23 @@ class Sender:
         await self._wait()
         data = b"" if self._stopped else await content.read(piece_size(self._limiter))
         self._unconfirmed += len(data)
-        return self._message(index, user, data) if data and not self._stopped else b""
+        if not data or self._stopped:
+            return b""
+        packing = self._in_vain == 0 and self._pays()
+        message = self._message(index, user, data, packing=packing)
+        self._in_vain = max(self._in_vain - 1, 0)
+        if packing and not message[1] & wire.PACKED:
+            self._in_vain = AS_THEY_ARE
+        return message
 
     async def _wait(self) -> None:
         while self._unconfirmed >= WINDOW and not self._stopped:
             self._room.clear()
             await self._room.wait()
 
-    def _message(self, index: int, user: int, data: bytes, flags: int = 0) -> bytes:
+    def _message(self, index: int, user: int, data: bytes, flags: int = 0, *, packing: bool = False) -> bytes:
         body = json.dumps([index]).encode("ascii")
-        return wire.encode(wire.DATA, self._frame, body, data, flags, user, self._pays())
+        return wire.encode(wire.DATA, self._frame, body, data, flags, user, packing)
 
     def _pays(self) -> bool:
         """Tell whether to compress: not while the link proves to be faster than that would be."""
