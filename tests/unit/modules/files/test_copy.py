@@ -66,10 +66,12 @@ def test_a_small_file_is_written_and_a_large_one_streamed(host: TestHost, box: S
     source = tmp_path / "source"
     source.write_bytes(b"x" * 1000)
     host.converge(Copy(src=source, dest=box.path("small")))
-    assert isinstance(host.operations[-1], Write)
+    small = host.operations[-1]
     source.write_bytes(b"x" * (DIFF_LIMIT + 1))
     host.converge(Copy(src=source, dest=box.path("large")))
-    assert isinstance(host.operations[-1], Put)
+    large = host.operations[-1]
+    assert isinstance(small, Write)
+    assert isinstance(large, Put)
     assert box.read("large") == source.read_bytes()
 
 
