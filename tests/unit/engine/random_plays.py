@@ -28,7 +28,7 @@ SHARED = ("/shared", "/hand")
 TAGS = ("t1", "t2")
 KINDS = (
     *("keep", "look", "append", "command", "line", "copy", "set", "learn", "slow", "pause", "source", "late"),
-    *("reading", "fetch", "signal", "look", "late", "meet"),
+    *("reading", "fetch", "signal", "look", "late", "meet", "there", "there"),
 )
 EXTRAS = ("items", "condition", "skip_if_exists", "delegate_to", "sudo", "tags", "confirm", "notify", "retry")
 ITEMS = ("x", "y", "z")
@@ -161,6 +161,8 @@ class Author:
             return epoch.solo != ""
         if kind == "meet":
             return not (self.free or epoch.solo or self.planning)
+        if kind == "there":
+            return not self.isolated and (epoch.solo != "" or not self.planning)
         if kind == "signal":
             return self.free and not epoch.solo and not self.planning and len(self.names) > 1
         return True
@@ -231,13 +233,26 @@ class Author:
             return self._pause(epoch)
         path = self.writable(epoch)
         late = self._new("do", cmd=["later", self.text_of("0.5", "1.5"), path, self.text(epoch)])
-        kind = self.number_to(2)
+        kind = self.number_to(3)
         if kind == 0:
             return [late]
+        find = self._new("look", path=path, save=self.saved(epoch, "s"))
         if kind == 1:
-            return [self._new("settle", cmd=["later", "0.07", path, self.text(epoch)])]
-        wait = self._new("wait_for", path=path, timeout=3, delay=1)
-        return [self._modified(one, epoch, looped=False) for one in (late, wait)]
+            parts = [self._new("settle", cmd=["later", "0.07", path, self.text(epoch)]), find]
+        elif kind == 2:
+            parts = [late, self._new("wait_for", path=path, timeout=3, delay=1), find]
+        else:
+            parts = [late, *self._pause(epoch), find]
+        return [self._modified(one, epoch, looped=False) for one in parts]
+
+    def _there(self, epoch: Epoch) -> list[Task]:
+        """Draw a change that one name of a machine is asked for, and what is found under another."""
+        path, place = self.writable(epoch), {"delegate_to": self.text_of(*self.names)}
+        parts = [self._new("append", path=path, line=self.text(epoch)), self._new("look", path=path, save="s0")]
+        parts[1]["save"] = self.saved(epoch, "s")
+        made, found = (self._modified(one, epoch) for one in parts)
+        with_ = made["with"]
+        return [{**made, "with": {**with_, **place} if isinstance(with_, dict) else place}, found]
 
     def _signal(self, epoch: Epoch) -> list[Task]:
         """Draw a file that one host makes while the others wait for it."""
