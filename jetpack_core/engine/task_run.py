@@ -113,7 +113,7 @@ class TaskRun:
             # The host may have changed since, also by an attempt that failed.
             if item is None or attempt > 1 or not self._unit.still_true(item):
                 item = await self._plan_anew(planned, index)
-            ended = self._ended_before(item)
+            ended = self._settled(item)
             if ended is None:
                 ended = await self._carry_out(planned, index, item)
             if ended.status is not Status.FAILED or attempt > policy.retries:
@@ -142,13 +142,13 @@ class TaskRun:
         async with self._context.pool.host(item.route.host).turn:
             for _ in range(_STALE_LIMIT):
                 item = await self._plan_anew(planned, index)
-                ended = self._ended_before(item) or await self._try(planned, index, item)
+                ended = self._settled(item) or await self._try(planned, index, item)
                 if ended is not None:
                     return ended
         message = f"the host changed under the task {_STALE_LIMIT} times"
         return self._failed(TaskError(message, hint="does another program write there?"), item)
 
-    def _ended_before(self, item: PlannedItem) -> Ended | None:
+    def _settled(self, item: PlannedItem) -> Ended | None:
         """Return how an item ends of which nothing is to be carried out; None where there is something."""
         if item.skip is not None:
             return Ended(Status.SKIPPED, Outcome(msg=item.skip))

@@ -44,6 +44,21 @@ def test_no_more_events_than_anybody_reads(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(told(1000, monkeypatch, FAR)) == 1
 
 
+def test_the_first_word_of_another_task_is_not_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress_report, "_INTERVAL", FAR)
+    recorder = Recorder()
+
+    async def run() -> None:
+        report = ProgressReport(EventStream([recorder]), "web1")
+        for task in ("fetch it", "fetch it", "fetch more", "fetch more"):
+            report(task, 1, 100)
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    told_of = [event.task for event in recorder.events if isinstance(event, HostProgress)]
+    assert told_of == ["fetch it", "fetch more"]
+
+
 def test_a_module_hears_what_its_command_prints() -> None:
     heard: list[tuple[str, bytes]] = []
     script = "echo out; echo err >&2"
