@@ -195,7 +195,8 @@ def _connect(target: SshSettings, through: paramiko.Transport | None, end: float
     if target.proxy_command:
         return _by_command(target, target.proxy_command)
     try:
-        sock = socket.create_connection((target.address, target.port), timeout=max(end - time.monotonic(), 0.1))
+        address = _name(target.address), target.port
+        sock = socket.create_connection(address, timeout=max(end - time.monotonic(), 0.1))  # type: ignore[arg-type]
     except socket.gaierror as error:
         hint = "check the name, or set jet_ssh_hostname"
         raise HostUnreachableError(
@@ -214,6 +215,11 @@ def _connect(target: SshSettings, through: paramiko.Transport | None, end: float
     eager = EagerSocket(sock.family, sock.type, sock.proto, sock.detach())
     eager.settimeout(timeout)
     return eager
+
+
+def _name(address: str) -> str | bytes:
+    """Return a name as the resolver takes it at once; for text, Python loads its tables of all the world's letters."""
+    return address.encode("ascii") if address.isascii() else address
 
 
 def _tune(sock: socket.socket) -> None:
