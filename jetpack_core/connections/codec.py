@@ -58,7 +58,7 @@ def encode(operation: Operation[object], attached: Bytes) -> Wire:
 
 def streamed(operation: Operation[object]) -> Path | bytes | None:
     """Return what is to be streamed to the host for an operation, if anything."""
-    if isinstance(operation, ops.Put):
+    if isinstance(operation, ops.Put | ops.RunFile):
         return operation.source
     if isinstance(operation, ops.Write) and len(operation.content) > INLINE_LIMIT:
         return operation.content
@@ -95,12 +95,21 @@ def _put(op: Any, _: Bytes) -> Wire:
     return ["put", op.path, op.mode, op.owner, op.group, op.follow, expected(op.expect)]
 
 
+def _run(op: Any, attached: Bytes) -> Wire:
+    return ["run", list(op.argv), attached.add(op.stdin), dict(op.env), op.cwd, op.timeout]
+
+
+def _run_file(op: Any, attached: Bytes) -> Wire:
+    return ["runfile", op.source.name, op.place, *_run(op, attached)[1:]]
+
+
 def _attributes(op: Any, _: Bytes) -> Wire:
     return ["attributes", list(op.paths), op.mode, op.owner, op.group, op.follow, expected(op.expect)]
 
 
 _ENCODERS: Final[dict[type, Callable[[Any, Bytes], Wire]]] = {
-    ops.Run: lambda op, at: ["run", list(op.argv), at.add(op.stdin), dict(op.env), op.cwd, op.timeout],
+    ops.Run: _run,
+    ops.RunFile: _run_file,
     ops.Stat: lambda op, _: ["stat", op.path, op.follow, op.checksum, op.content],
     ops.List: lambda op, _: ["list", op.path],
     ops.Walk: lambda op, _: ["walk", op.path, op.checksum],

@@ -8,6 +8,7 @@ import secrets
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,13 +25,14 @@ from jetpack_core.connections.remote.helper.requests import Work, carry_out
 from jetpack_core.connections.remote.helper.temporary import TemporaryDirectories
 from jetpack_core.connections.transfer import Receiver, SourceError
 from jetpack_core.contracts.connection import Connection, Endpoint
-from jetpack_core.contracts.operations import Get, Hold, Reply, Run
+from jetpack_core.contracts.operations import Get, Hold, Put, Remove, Reply, Request, Run, RunFile, TempDirectory
 from jetpack_core.errors import HostUnreachableError
+from jetpack_core.records import CommandResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jetpack_core.contracts.operations import Request
+    from jetpack_core.contracts.operations import OutputCallback
 
 
 class LocalConnection(Connection):
@@ -78,7 +80,7 @@ class LocalConnection(Connection):
             if isinstance(pending[0].operation, Hold):
                 self._hold = pending[0]
             if isinstance(pending[0].operation, Run):
-                reply = _taken(self._run_lock) or await run(pending[0].operation, pending[0].on_output)
+                reply = _taken(self._run_lock) or await self._run(pending[0].operation, pending[0].on_output)
                 replies.append(reply)
                 count = 1
                 stopped = reply.error is not None
@@ -91,6 +93,26 @@ class LocalConnection(Connection):
             if stopped:
                 break
         return replies + [Reply(ran=False)] * len(pending)
+
+    async def _run(self, operation: Run, show: OutputCallback | None) -> Reply:
+        if not isinstance(operation, RunFile):
+            return await run(operation, show)
+        (made,), _ = await self._in_thread([Request(TempDirectory("script"))])
+        if made.error is not None:
+            return made
+        directory = str(made.value)
+        path = f"{directory}/{operation.source.name}"
+        try:
+            (sent,), _ = await self._in_thread([Request(Put(operation.source, path, mode=0o700))])
+            if sent.error is not None:
+                return sent
+            ended = await run(replace(operation, argv=operation.words(path)), show)
+        finally:
+            # What cannot be removed now is tried again when the connection closes, and by the next run.
+            await self._in_thread([Request(Remove(directory, recursive=True))])
+        if isinstance(ended.value, CommandResult):
+            return Reply(replace(ended.value, argv=operation.argv))
+        return ended
 
     async def _in_thread(self, batch: list[Request]) -> tuple[list[Reply], bool]:
         work = LocalWork(batch, self._directories, self._run_lock)

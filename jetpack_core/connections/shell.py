@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from jetpack_core.connections.shell_become import Climb
     from jetpack_core.contracts.operations import Become, Operation, Request
 
-GIVE_UP: Final = b'exec 4>&-; [ -z "$W" ] || rm -f -- "$W"; W=; jdo 0 true'
-"""Remove the file that is being written."""
 PATIENCE: Final = 40.0
 """Seconds that a program such as sudo may take."""
 
@@ -134,9 +132,17 @@ class ShellClient:
         except BecomeError as error:
             count = next((i + 1 for i, one in enumerate(batch) if one.operation.changing), len(batch))
             return [Reply(error=error)] * count
-        if codec.streamed(batch[0].operation) is not None:
-            return [await self._stream(batch[0])]
-        return await self._ask(batch)
+        if codec.streamed(batch[0].operation) is None:
+            return await self._ask(batch)
+        sent = await self._stream(batch[0])
+        if not isinstance(batch[0].operation, ops.RunFile):
+            return [sent]
+        # Nothing may follow content before its answer comes, so the program that was sent is run in another exchange.
+        if sent.error is None:
+            return await self._ask(batch)
+        await self._send_script(shell_script.AWAY)
+        await self._end()
+        return [sent]
 
     async def _ask(self, batch: list[Request], after: Become | None = None) -> list[Reply]:
         """Carry out requests in one exchange, and in the same become the user who acts next."""
@@ -227,13 +233,7 @@ class ShellClient:
 
     async def _stream(self, request: Request) -> Reply:
         """Write a file that is too large for a script, piece by piece; the last piece puts it in place."""
-        operation = request.operation
-        if not isinstance(operation, ops.Write | ops.Put):
-            raise TypeError("only files are streamed")
-        try:
-            script = b"jdo 1 jopen " + shell_script.opening(operation)
-        except ValueError as error:
-            return Reply(error=OperationError(OperationCode.OTHER, operation.path, str(error)))
+        script = shell_script.opening(request.operation)
         await self._send_script(script)
         opened = not shell_script.is_line(script)
         # Nothing may follow a script that is read by its size before its answer comes: busybox reads on ahead.
@@ -271,7 +271,7 @@ class ShellClient:
 
     async def _give_up(self, request: Request, opened: bool, why: str, subject: str = "") -> Reply:
         """Remove the file that was being written."""
-        await self._send_script(GIVE_UP)
+        await self._send_script(shell_script.GIVE_UP)
         for _ in range(1 if opened else 2):
             await self._end()
         subject = subject or shell_script.subject(request.operation, "0")

@@ -90,6 +90,8 @@ def failed(operation: Operation[object], number: str, words: str) -> JetpackErro
             detail = f"still running after {operation.timeout:g} s"
         elif detail == "d":
             name = operation.cwd or name
+        elif isinstance(operation, ops.RunFile) and detail != "p":
+            name = operation.source.name
         detail = "" if detail in {"d", "p"} else detail
     if code == "TAKEN":
         return failure("OTHER", detail, TAKEN)

@@ -83,8 +83,25 @@ def expected(state: FileStat | None) -> list[str]:
     return [*words, checksum, state.target or ""]
 
 
-def opening(op: ops.Write | ops.Put) -> bytes:
-    """Return the words after `jopen` and `jwrite`."""
+GIVE_UP: Final = b'exec 4>&-; [ -z "$W" ] || rm -f -- "$W"; W=; jdo 0 true'
+"""Remove the file that is being written."""
+AWAY: Final = b"jaway"
+"""Remove a program that is not to be run any more."""
+
+
+def opening(op: Operation[object]) -> bytes:
+    """Return the script that opens a file to be streamed, or refuses one whose path cannot be a word."""
+    try:
+        if isinstance(op, ops.RunFile):
+            return b"jdo 1 jinside " + _words(op.source.name, temporary_name())
+        if isinstance(op, ops.Write | ops.Put):
+            return b"jdo 1 jopen " + _place(op)
+    except ValueError as error:
+        return b"jdo 1 jrefuse " + quote(str(error))
+    raise TypeError("only files are streamed")
+
+
+def _place(op: ops.Write | ops.Put) -> bytes:
     return _words(
         op.path, int(op.follow), temporary_name(), _mode(op.mode), op.owner or "", op.group or "", *expected(op.expect)
     )
@@ -103,14 +120,24 @@ def _run(op: ops.Run, show: bool) -> bytes:
     lines.append(b"}")
     if op.stdin:
         lines.append(printed(op.stdin) + b' >"$T/i"')
-    argv = (*(("env", *odd, "--") if odd else ()), *op.argv)
+    first = ("env", *odd, "--") if odd else ()
     timeout = "" if op.timeout is None else f"{op.timeout:g}"
-    lines.append(b"jdo 1 jrun " + _words(timeout, int(show), OUTPUT_LIMIT + 1, op.cwd or "", *argv))
+    how = _words(timeout, int(show), OUTPUT_LIMIT + 1, op.cwd or "", *first)
+    lines.append(b"jdo 1 jrun %s %s" % (how, _argv(op)))
+    if isinstance(op, ops.RunFile):
+        lines.append(AWAY)
     return b"; ".join(lines)
 
 
+def _argv(op: ops.Run) -> bytes:
+    if not isinstance(op, ops.RunFile):
+        return _words(*op.argv)
+    path = b'"$JD"/' + quote(op.source.name)
+    return b" ".join([*map(quote, op.argv[: op.place]), path, *map(quote, op.argv[op.place + 1 :])])
+
+
 def _write(op: ops.Write) -> bytes:
-    return b"jcontent() { " + printed(op.content) + b"; }; jdo 1 jwrite " + opening(op)
+    return b"jcontent() { " + printed(op.content) + b"; }; jdo 1 jwrite " + _place(op)
 
 
 def _attributes(op: ops.SetAttributes) -> bytes:

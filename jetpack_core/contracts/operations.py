@@ -62,6 +62,22 @@ class Run(Operation[CommandResult]):
     """Is handed what the command prints, as it comes; it must not block."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFile(Run):
+    """Run a file of the control machine: it goes to a private directory that is removed again, however it ends.
+
+    The word of `argv` at `place` is the file's name, which is its path there when it runs; the result has the words as
+    they are given. Raises what `Run` and `Put` do.
+    """
+
+    source: Path
+    place: int = 0
+
+    def words(self, path: str) -> tuple[str, ...]:
+        """Return the words to run it by, once the file is at a path."""
+        return (*self.argv[: self.place], path, *self.argv[self.place + 1 :])
+
+
 @dataclass(frozen=True, slots=True)
 class Stat(Operation[FileStat]):
     """Look at one path; nothing there is an answer (`kind` MISSING), not an error.
@@ -342,6 +358,11 @@ class HostOperations:
     def query(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> Run:
         """Run a command that only reads, as `plan` may."""
         return self._admitted(Run(tuple(argv), stdin, dict(env or {}), read_only=True))
+
+    def run_file(self, source: Path, command: Run, *, place: int = 0) -> RunFile:
+        """Run a file of the control machine by a command of which it is a word; see `RunFile`."""
+        rest = (command.stdin, command.env, command.cwd, command.timeout, command.read_only, command.listen)
+        return RunFile(command.argv, *rest, source=source, place=place)
 
     def _admitted(self, command: Run) -> Run:
         """Return a command that may run; the engine's host refuses one that would show a secret to other users."""

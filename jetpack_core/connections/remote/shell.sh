@@ -482,6 +482,16 @@ jtemporary() { # prefix
     printf %s "$T/$1-$JC"
 }
 
+jinside() { # name private-name: as jopen, for a program that gets a directory of its own, JD
+    jtemporary script >/dev/null || return
+    JD=$T/script-$JC
+    jopen "$JD/$1" 0 "$2" 700 '' ''
+}
+
+jaway() { # remove it; what stays goes with this shell, or by the next one
+    rm -rf -- "$JD" 2>/dev/null
+}
+
 jprogram() { # find a program as exec would; E says when there is none
     case $1 in
     */*) jq=$1 ;;

@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import AfterValidator
 
 from jetpack_core.contracts.fields import ExecutableSource, Source
-from jetpack_core.errors import HostUnreachableError, JetpackError, TaskError
+from jetpack_core.errors import TaskError
 
 if TYPE_CHECKING:
     from jetpack_core.contracts.host import Host
@@ -60,30 +59,10 @@ def interpreter_of(source: Path) -> tuple[str, ...]:
 async def run_file(
     host: Host, source: Path, run: Callable[[tuple[str, ...]], Run], *, executable: str | None = None
 ) -> CommandResult:
-    """Send `source`, run it, and remove it whatever happens.
+    """Send `source`, run it, and remove it whatever happens, in one round trip.
 
     :param run: Makes the operation, given the first words of the command.
     :param executable: The program to run it with; None takes the file's own interpreter line.
     """
     words = (executable,) if executable else await host.in_thread(partial(interpreter_of, source))
-    directory = await host.temp_directory("script")
-    path = f"{directory}/{source.name}"
-    try:
-        sent = host.put(source, path, mode=0o700)
-        _, ended = await host.gather((sent, run((*words, path))))
-    except Exception:
-        # Not `finally`: a coroutine that is closed cannot await, and closing the connection removes the rest.
-        with suppress(JetpackError):
-            await host.remove(directory, recursive=True)
-        raise
-    await _remove(host, directory)
-    return cast("CommandResult", ended)
-
-
-async def _remove(host: Host, directory: str) -> None:
-    try:
-        await host.remove(directory, recursive=True)
-    except HostUnreachableError:
-        raise
-    except JetpackError as error:
-        host.warn(f"the temporary directory {directory} was left behind: {error.message}")
+    return await host.run_file(source, run((*words, source.name)), place=len(words))

@@ -91,6 +91,55 @@ class RunningSuite:
         assert b"".join(data for _, stream, data in shown if stream == "stderr") == b"three\n"
         assert shown[0][0] < 1.3
 
+    def test_a_file_of_the_control_machine_is_run_and_removed(
+        self, driver: Driver, folder: str, tmp_path: Path
+    ) -> None:
+        source = tmp_path / "it's a program"
+        source.write_text(
+            'cat; printf "%s|" "$@" "$A"; for i in "$0" "${0%/*}"; do ls -ld "$i" | cut -c1-10; done\n'
+            'echo "$0" >"$2/name"; exit 3'
+        )
+        shown: list[bytes] = []
+        program = ops.RunFile(("sh", source.name, "a b", folder), b"in\n", {"A": "env"}, folder, source=source, place=1)
+        reply, after = driver.frame(program, ops.Read(f"{folder}/name"), show=lambda _stream, data: shown.append(data))
+        expected = f"in\na b|{folder}|env|-rwx------\ndrwx------\n"
+        assert reply.value == CommandResult(program.argv, 3, expected, "")
+        assert b"".join(shown).decode() == expected
+        assert isinstance(after.value, bytes)
+        path = after.value.decode().strip()
+        assert path.endswith(f"/{source.name}")
+        assert not driver.do(ops.Stat(os.path.dirname(path))).exists  # noqa: PTH120 - a path of the host
+
+    @pytest.mark.parametrize("trouble", ["no source", "no program", "timeout"])
+    def test_a_file_that_cannot_be_run_is_removed(
+        self, driver: Driver, folder: str, tmp_path: Path, trouble: str
+    ) -> None:
+        source = tmp_path / "program"
+        source.write_text(f'echo "$0" >{folder}/name; sleep 30')
+        missing = tmp_path / "none"
+        operation, code, subject = {
+            "no source": (ops.RunFile(("sh", "none"), source=missing, place=1), OperationCode.OTHER, str(missing)),
+            "no program": (
+                ops.RunFile(("/no/sh", "program"), source=source, place=1),
+                OperationCode.NOT_FOUND,
+                "/no/sh",
+            ),
+            "timeout": (ops.RunFile(("sh", "program"), timeout=1, source=source, place=1), OperationCode.TIMEOUT, "sh"),
+        }[trouble]
+        reply, after = driver.frame(operation, ops.Stat(folder))
+        assert isinstance(reply.error, OperationError)
+        assert (reply.error.code, reply.error.subject) == (code, subject)
+        assert not after.ran
+        if trouble == "timeout":
+            path = driver.do(ops.Read(f"{folder}/name")).decode().strip()
+            assert not driver.do(ops.Stat(os.path.dirname(path))).exists  # noqa: PTH120 - a path of the host
+        assert driver.sh("echo on").stdout == "on\n"
+
+    def test_a_large_file_is_run(self, driver: Driver, tmp_path: Path) -> None:
+        source = tmp_path / "large"
+        source.write_bytes(b"#" * 9_000_000 + b'\necho "$1"\n')
+        assert driver.do(ops.RunFile(("sh", "large", "x"), source=source, place=1)).stdout == "x\n"
+
     def test_much_output(self, driver: Driver) -> None:
         result = driver.sh("head -c 3000000 /dev/zero; head -c 2000000 /dev/zero >&2")
         assert (len(result.stdout), len(result.stderr)) == (3000000, 2000000)

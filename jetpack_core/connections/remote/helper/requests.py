@@ -130,6 +130,21 @@ def _run(work: Work, index: int, *rest: "Any") -> object:
         work.accounts.forget()
 
 
+def _run_file(work: Work, index: int, name: str, place: int, words: "list[str]", *rest: "Any") -> object:
+    import os
+
+    from jetpack_core.connections.remote.helper import temporary
+
+    directory = work.temporary("script")
+    try:
+        path = os.path.join(directory, name)
+        changes.write(work.accounts, path, work.incoming(index), 0o700, None, None, False, None, work.tick)
+        return _run(work, index, words[:place] + [path] + words[place + 1 :], *rest)
+    finally:
+        # What cannot be removed now is tried again when the connection closes, and by the next run.
+        temporary.remove_quietly(files.to_bytes(directory))
+
+
 READING = {
     "stat": _stat,
     "list": _list,
@@ -139,6 +154,7 @@ READING = {
 }  # type: dict[str, Callable[..., object]]
 CHANGING = {
     "run": _run,
+    "runfile": _run_file,
     "write": _write,
     "put": _put,
     "attributes": _attributes,

@@ -40,7 +40,7 @@ class TemporaryDirectories:
         if self._mine is None:
             return
         mine, self._mine = self._mine, None
-        _remove_quietly(mine)
+        remove_quietly(mine)
         os.close(self._lock)
         try:
             os.rmdir(os.path.dirname(mine))
@@ -114,7 +114,7 @@ def _sweep(top: bytes) -> None:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # One that was made this moment may be about to be locked; the clock may have been set since.
             if abs(time.time() - os.fstat(fd).st_mtime) > 2 or not _lives(name):
-                _remove_quietly(path)
+                remove_quietly(path)
         except OSError:
             # Locked: its helper lives.
             continue
@@ -135,7 +135,8 @@ def _lives(name: bytes) -> bool:
     return True
 
 
-def _remove_quietly(path: bytes) -> None:
+def remove_quietly(path: bytes) -> None:
+    """Remove a directory as far as that can be done; never raises."""
     try:
         remove_tree(path)
     except OSError:

@@ -5,15 +5,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from jetpack_core.connections.local import LocalConnection
-from jetpack_core.contracts.connection import Endpoint
-from jetpack_core.contracts.operations import Put, Remove, Reply, Request, Run, TempDirectory
+from jetpack_core.contracts.operations import RunFile
 from jetpack_core.errors import OperationCode, OperationError, TaskError
 from jetpack_core.modules.commands.external import External, read_answer
 from jetpack_core.modules.commands.script import Script
@@ -28,15 +25,10 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def directory_of(host: Here) -> Path:
-    """Return where the file was put on the host."""
-    (sent,) = (asked for asked in host.asked if isinstance(asked, Put))
-    return Path(sent.path).parent
-
-
 def test_script_runs_with_its_arguments_and_leaves_nothing(tmp_path: Path) -> None:
     source = write(
-        tmp_path / "it's a script", '#!/bin/sh\nfor word; do echo "<$word>"; done; cat; ls -ld "$0"; exit 4\n'
+        tmp_path / "it's a script",
+        '#!/bin/sh\nfor word; do echo "<$word>"; done; cat; ls -ld "$0"; echo "$0"; exit 4\n',
     )
     host = Here()
     outcome = host.apply(Script(src=source, args=["a b", "", "$(x)"], stdin="in\n", failed_when="rc != 4"))
@@ -44,22 +36,29 @@ def test_script_runs_with_its_arguments_and_leaves_nothing(tmp_path: Path) -> No
     assert lines[:4] == ["<a b>", "<>", "<$(x)>", "in"]
     assert lines[4].startswith("-rwx------")
     assert not outcome.failed
-    assert not directory_of(host).exists()
+    assert outcome.command == ("/bin/sh", source.name, "a b", "", "$(x)")
+    assert not Path(lines[5]).parent.exists()
 
 
-def test_script_is_sent_and_run_in_one_frame(tmp_path: Path) -> None:
+def test_script_is_sent_run_and_removed_in_one_frame(tmp_path: Path) -> None:
     host = Here()
     host.apply(Script(src=write(tmp_path / "s", "true\n")))
-    assert [type(asked) for asked in host.asked] == [TempDirectory, Put, Run, Remove]
-    assert host.frames == 3
+    assert [type(asked) for asked in host.asked] == [RunFile]
+    assert host.frames == 1
 
 
-@pytest.mark.parametrize("parameters", [{"timeout": 0.3}, {"cwd": "/no/such/dir"}])
-def test_script_is_removed_when_it_cannot_end(tmp_path: Path, parameters: dict[str, object]) -> None:
-    host = Here()
-    with pytest.raises(OperationError):
-        host.apply(Script.model_validate({"src": write(tmp_path / "s", "sleep 30\n"), **parameters}))
-    assert not directory_of(host).exists()
+def test_script_is_removed_when_it_does_not_end(tmp_path: Path) -> None:
+    source = write(tmp_path / "s", f'echo "$0" >{tmp_path}/name\nsleep 30\n')
+    with pytest.raises(OperationError) as raised:
+        Here().apply(Script(src=source, timeout=1))
+    assert raised.value.code is OperationCode.TIMEOUT
+    assert not Path((tmp_path / "name").read_text().strip()).parent.exists()
+
+
+def test_script_in_a_directory_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OperationError) as raised:
+        Here().apply(Script.model_validate({"src": write(tmp_path / "s", "true\n"), "cwd": "/no/such/dir"}))
+    assert (raised.value.code, raised.value.subject) == (OperationCode.NOT_FOUND, "/no/such/dir")
 
 
 def test_script_that_removed_itself_is_fine(tmp_path: Path) -> None:
@@ -68,38 +67,11 @@ def test_script_that_removed_itself_is_fine(tmp_path: Path) -> None:
     assert host.warnings == []
 
 
-class Clinging(LocalConnection):
-    """This machine, but nothing can be removed from it."""
-
-    async def execute(self, frame: Sequence[Request]) -> Sequence[Reply]:
-        if isinstance(frame[0].operation, Remove):
-            return [Reply(error=OperationError(OperationCode.PERMISSION, "/tmp/x"))]
-        return await super().execute(frame)
-
-
-def clinging() -> Here:
-    return Here(connect=lambda: Clinging(Endpoint("here")))
-
-
-def test_script_that_cannot_be_removed_warns_and_keeps_its_result(tmp_path: Path) -> None:
-    host = clinging()
-    assert host.apply(Script(src=write(tmp_path / "s", "echo done\n"))).stdout == "done\n"
-    assert len(host.warnings) == 1
-    assert "was left behind" in host.warnings[0]
-
-
-def test_first_error_is_told_and_not_that_of_removing(tmp_path: Path) -> None:
-    with pytest.raises(OperationError) as raised:
-        clinging().apply(Script(src=write(tmp_path / "s", "sleep 30\n"), timeout=0.2))
-    assert raised.value.code is OperationCode.TIMEOUT
-
-
 def test_coroutine_that_is_closed_early_ends_quietly(tmp_path: Path) -> None:
     module = Script(src=write(tmp_path / "s", "true\n"), executable="sh")
     with TestHost() as host:
         coroutine = module.apply(host, host.plan(module))
         coroutine.send(None)
-        coroutine.send("/tmp/x")
         coroutine.close()
 
 
@@ -204,7 +176,6 @@ def test_external_that_ends_well_without_an_object_fails_and_shows_it(tmp_path: 
         host.apply(answer(tmp_path, text))
     assert text[:20] in raised.value.message
     assert len(raised.value.message) < 1000
-    assert not directory_of(host).exists()
 
 
 def test_rc_of_an_answer_must_be_a_number() -> None:
