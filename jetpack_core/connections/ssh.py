@@ -15,7 +15,6 @@ from jetpack_core.connections.limits import ConnectLimiter
 from jetpack_core.connections.payload import helper_payload, login_command
 from jetpack_core.connections.remote.helper import boot
 from jetpack_core.connections.ssh_pipe import ChannelPipe
-from jetpack_core.connections.ssh_settings import SshSettings, read_config, settings
 from jetpack_core.contracts.connection import Connection, Endpoint
 from jetpack_core.errors import HostUnreachableError
 
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from paramiko import Channel
 
     from jetpack_core.connections.shell import ShellClient
-    from jetpack_core.connections.ssh_session import Attempt, SshSession
+    from jetpack_core.connections.ssh_session import SshSession
+    from jetpack_core.connections.ssh_settings import SshSettings
     from jetpack_core.contracts.operations import Reply, Request
 
 
@@ -67,19 +67,14 @@ class SshConnection(Connection):
     async def connect(self) -> None:
         """Reach the host, log in and start the helper; see `Connection.connect`."""
         with without_invoke():
-            from jetpack_core.connections.ssh_session import Attempt
+            from jetpack_core.connections.ssh_opening import open_session
 
         await self.close()
         limiter = self._limiter or ConnectLimiter.of_loop()
         nonce = secrets.token_hex(12)
-        attempt = Attempt()
-        opening = asyncio.ensure_future(limiter.connecting(lambda: self._open(limiter, attempt, nonce)))
-        try:
-            session, channel, timeout = await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            attempt.call_off()
-            opening.add_done_callback(_hang_up)
-            raise
+        session, channel, timeout = await open_session(
+            self.endpoint, limiter, lambda session, target: _start_program(session, target, nonce)
+        )
         self._session = session
         self.channels = 1
         self._pipe = ChannelPipe(channel, channel.get_transport(), limiter)
@@ -89,20 +84,6 @@ class SshConnection(Connection):
         except BaseException:
             await self.close()
             raise
-
-    def _open(self, limiter: ConnectLimiter, attempt: Attempt, nonce: str) -> tuple[SshSession, Channel, float]:
-        from paramiko import SSHException
-
-        from jetpack_core.connections.ssh_session import open_session
-
-        config = limiter.shared("ssh config", read_config)
-        target = settings(self.endpoint, config)
-        session = open_session(target, config, attempt)
-        try:
-            return session, _open_channel(session, target, nonce), max(target.timeout, 15.0)
-        except (SSHException, OSError, EOFError) as error:
-            session.close()
-            raise HostUnreachableError(f"{target.where} does not let us start a program: {error}") from error
 
     async def _start(self, nonce: str, timeout: float) -> None:
         if self._pipe is None:
@@ -144,6 +125,16 @@ class SshConnection(Connection):
                 await limiter.connecting(session.close)
 
 
+def _start_program(session: SshSession, target: SshSettings, nonce: str) -> tuple[SshSession, Channel, float]:
+    """Return the session with its channel, and the seconds that what answers there may take."""
+    from paramiko import SSHException
+
+    try:
+        return session, _open_channel(session, target, nonce), max(target.timeout, 15.0)
+    except (SSHException, OSError, EOFError) as error:
+        raise HostUnreachableError(f"{target.where} does not let us start a program: {error}") from error
+
+
 def _open_channel(session: SshSession, target: SshSettings, nonce: str) -> Channel:
     """Open the one channel and send the command with all it reads, without waiting for an answer in between."""
     from paramiko import Message
@@ -168,10 +159,3 @@ def _open_channel(session: SshSession, target: SshSettings, nonce: str) -> Chann
     with contextlib.suppress(OSError):
         channel.sendall(helper_payload())
     return channel
-
-
-def _hang_up(opening: asyncio.Future[tuple[SshSession, Channel, float]]) -> None:
-    """End a session that nobody waits for any more."""
-    if not opening.cancelled() and opening.exception() is None:
-        for transport in opening.result()[0].transports:
-            transport.sock.close()

@@ -40,6 +40,11 @@ class EagerTransport(ServiceRequestingTransport):
         """The channel that was asked for with the last login."""
         self._opened = threading.Event()
 
+    @classmethod
+    def greeting(cls) -> bytes:
+        """Return what it says first: the version it speaks."""
+        return f"SSH-{cls._PROTO_ID}-{cls._CLIENT_ID}\r\n".encode("ascii")  # type: ignore[attr-defined]
+
     def ensure_session(self) -> None:
         """Ask for the login service, the first time. Raises SSHException."""
         if not self.is_active():

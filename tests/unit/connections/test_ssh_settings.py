@@ -132,15 +132,13 @@ def test_paramiko_comes_without_what_only_match_exec_needs() -> None:
 def test_a_name_is_looked_up_without_tables_of_letters() -> None:
     code = (
         "import sys\n"
-        "from jetpack_core.connections.ssh_session import Attempt, open_session\n"
-        "from jetpack_core.connections.ssh_settings import read_config, settings\n"
+        "import asyncio\n"
+        "from jetpack_core.connections.ssh import SshConnection\n"
         "from jetpack_core.contracts.connection import Endpoint\n"
         "from jetpack_core.errors import HostUnreachableError\n"
         "for name in 'localhost', '127.0.0.1', 'no..name':\n"
-        "    config = read_config(())\n"
-        "    target = settings(Endpoint('h', address=name, port=1), config)\n"
         "    try:\n"
-        "        open_session(target, config, Attempt())\n"
+        "        asyncio.run(SshConnection(Endpoint('h', address=name, port=1)).connect())\n"
         "    except HostUnreachableError as error:\n"
         "        print(error.message)\n"
         "print('encodings.idna' in sys.modules)"
