@@ -96,11 +96,13 @@ def _put(op: Any, _: Bytes) -> Wire:
 
 
 def _run(op: Any, attached: Bytes) -> Wire:
-    return ["run", list(op.argv), attached.add(op.stdin), dict(op.env), op.cwd, op.timeout]
+    good = None if op.good is None else list(op.good)
+    return ["run", good, list(op.argv), attached.add(op.stdin), dict(op.env), op.cwd, op.timeout]
 
 
 def _run_file(op: Any, attached: Bytes) -> Wire:
-    return ["runfile", op.source.name, op.place, *_run(op, attached)[1:]]
+    good, *how = _run(op, attached)[1:]
+    return ["runfile", good, op.source.name, op.place, *how]
 
 
 def _attributes(op: Any, _: Bytes) -> Wire:

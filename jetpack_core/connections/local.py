@@ -25,7 +25,18 @@ from jetpack_core.connections.remote.helper.requests import Work, carry_out
 from jetpack_core.connections.remote.helper.temporary import TemporaryDirectories
 from jetpack_core.connections.transfer import Receiver, SourceError
 from jetpack_core.contracts.connection import Connection, Endpoint
-from jetpack_core.contracts.operations import Get, Hold, Put, Remove, Reply, Request, Run, RunFile, TempDirectory
+from jetpack_core.contracts.operations import (
+    Get,
+    Hold,
+    Put,
+    Remove,
+    Reply,
+    Request,
+    Run,
+    RunFile,
+    TempDirectory,
+    ends_frame,
+)
 from jetpack_core.errors import HostUnreachableError
 from jetpack_core.records import CommandResult
 
@@ -67,7 +78,7 @@ class LocalConnection(Connection):
                 continue
             found = await (self._here(requests) if become is None else self._as_user(requests))
             stopped = any(
-                not reply.ran or (reply.error is not None and request.operation.changing)
+                not reply.ran or ends_frame(request.operation, reply)
                 for request, reply in zip(requests, found, strict=True)
             )
             replies += found
@@ -83,7 +94,7 @@ class LocalConnection(Connection):
                 reply = _taken(self._run_lock) or await self._run(pending[0].operation, pending[0].on_output)
                 replies.append(reply)
                 count = 1
-                stopped = reply.error is not None
+                stopped = ends_frame(pending[0].operation, reply)
             else:
                 batch = pending[: next((i for i, one in enumerate(pending) if isinstance(one.operation, Run)), None)]
                 found, stopped = await self._in_thread(batch)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jetpack_core.connections import codec
-from jetpack_core.contracts.operations import Reply, Request
+from jetpack_core.contracts.operations import Reply, Request, ends_frame
 
 
 def next_batch(rest: Sequence[Request]) -> list[Request]:
@@ -23,5 +23,5 @@ def next_batch(rest: Sequence[Request]) -> list[Request]:
 
 def stopped(batch: Sequence[Request], replies: Sequence[Reply]) -> bool:
     """Tell whether a frame ends with a batch, for what its requests came to."""
-    failed = any(reply.error is not None and one.operation.changing for one, reply in zip(batch, replies, strict=False))
-    return failed or len(replies) < len(batch)
+    ended = any(ends_frame(one.operation, reply) for one, reply in zip(batch, replies, strict=False))
+    return ended or len(replies) < len(batch)

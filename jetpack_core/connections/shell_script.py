@@ -122,6 +122,7 @@ def _run(op: ops.Run, show: bool) -> bytes:
         lines.append(printed(op.stdin) + b' >"$T/i"')
     first = ("env", *odd, "--") if odd else ()
     timeout = "" if op.timeout is None else f"{op.timeout:g}"
+    lines.append(b"JOK=" + quote("" if op.good is None else " ".join(["", *map(str, op.good), ""])))
     how = _words(timeout, int(show), OUTPUT_LIMIT + 1, op.cwd or "", *first)
     lines.append(b"jdo 1 jrun %s %s" % (how, _argv(op)))
     if isinstance(op, ops.RunFile):

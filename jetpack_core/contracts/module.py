@@ -53,12 +53,16 @@ class Module(BaseModel, ABC):
     """The parameters, besides `save`, that name a variable which the outcome's `variables` set."""
     writes_here: ClassVar[bool] = False
     """`apply` changes files of the control machine, which the tasks behind may read."""
+    repeatable: ClassVar[bool] = True
+    """An `apply` that failed among the items of a loop that travelled together may be carried out again by itself, from
+    a new plan. To be false where it may have done part of its work, so that the failure has to be told."""
 
     def applies_at_once(self, plan: Plan) -> bool:
         """Tell whether `apply` of a plan awaits a single step.
 
         A module that says so promises that each changing operation of the step carries what the plan saw (`expect`, or
-        an operation that refuses what is already there). The items of a loop then travel together.
+        an operation that refuses what is already there; a command with `good`). The items of a loop then travel
+        together, each carried out only if those before it did not fail.
         """
         return False
 

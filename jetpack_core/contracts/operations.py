@@ -60,6 +60,8 @@ class Run(Operation[CommandResult]):
     """The author's word that the command changes nothing, so that it may run in plan mode."""
     listen: OutputCallback | None = field(default=None, compare=False, repr=False)
     """Is handed what the command prints, as it comes; it must not block."""
+    good: tuple[int, ...] | None = None
+    """Exit codes after which the frame goes on, None for all; a frame that stops has the result all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,6 +340,14 @@ class Reply:
     ran: bool = True
 
 
+def ends_frame(operation: Operation[object], reply: Reply) -> bool:
+    """Tell whether a frame ends with a reply: a changing operation failed, or a command ended other than it should."""
+    if reply.error is not None or not reply.ran:
+        return operation.changing
+    good = operation.good if isinstance(operation, Run) else None
+    return good is not None and isinstance(reply.value, CommandResult) and reply.value.rc not in good
+
+
 class HostOperations:
     """The operations as methods; each returns a record to be awaited, or gathered with others."""
 
@@ -351,9 +361,10 @@ class HostOperations:
         timeout: float | None = None,
         read_only: bool = False,
         listen: OutputCallback | None = None,
+        good: tuple[int, ...] | None = None,
     ) -> Run:
         """Run a command; see `Run`."""
-        return self._admitted(Run(tuple(argv), stdin, dict(env or {}), cwd, timeout, read_only, listen))
+        return self._admitted(Run(tuple(argv), stdin, dict(env or {}), cwd, timeout, read_only, listen, good))
 
     def query(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> Run:
         """Run a command that only reads, as `plan` may."""
@@ -361,8 +372,8 @@ class HostOperations:
 
     def run_file(self, source: Path, command: Run, *, place: int = 0) -> RunFile:
         """Run a file of the control machine by a command of which it is a word; see `RunFile`."""
-        rest = (command.stdin, command.env, command.cwd, command.timeout, command.read_only, command.listen)
-        return RunFile(command.argv, *rest, source=source, place=place)
+        how = (command.stdin, command.env, command.cwd, command.timeout, command.read_only)
+        return RunFile(command.argv, *how, command.listen, command.good, source=source, place=place)
 
     def _admitted(self, command: Run) -> Run:
         """Return a command that may run; the engine's host refuses one that would show a secret to other users."""

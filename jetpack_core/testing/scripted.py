@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from jetpack_core.contracts.connection import Connection, Endpoint
-from jetpack_core.contracts.operations import Operation, Reply, Request, Run
+from jetpack_core.contracts.operations import Operation, Reply, Request, Run, ends_frame
 from jetpack_core.records import CommandResult
 
 Matcher = Operation[object] | type[Operation[object]] | Callable[[Operation[object]], bool]
@@ -72,7 +72,7 @@ class ScriptedConnection(Connection):
         stopped = False
         for request in frame:
             reply = Reply(ran=False) if stopped else self._answer(request.operation)
-            stopped = stopped or (reply.error is not None and request.operation.changing)
+            stopped = stopped or ends_frame(request.operation, reply)
             replies.append(reply)
         return replies
 

@@ -595,7 +595,7 @@ jrefuse() { # why
     E="OTHER $1"
 }
 
-jdo() { # changing function arguments...
+jdo() { # changing function arguments...; JOK has the exit codes after which a command lets the others run, if not all
     [ -z "$STOP" ] || return
     jc1=$1
     shift
@@ -608,6 +608,11 @@ jdo() { # changing function arguments...
     fi
     printf '\n--%s %s %s\n' "$J" "$S" "$E"
     if [ -n "$E" ] && [ "$jc1" = 1 ]; then STOP=1; fi
+    case $JOK in
+    '' | *" $S "*) ;;
+    *) STOP=1 ;;
+    esac
+    JOK=
 }
 
 # The host is held against other runs where JL names a file, which is open as descriptor 9 by the one who looks.
@@ -642,7 +647,7 @@ JL=$JA JM= JP= JTAKEN= JBLIND= JSEEN= JSILENT=0 JSIGN=
 if [ -n "$JL" ]; then { [ -f "$JL" ] && command exec 9<"$JL" && jsame; } || JL=; fi
 trap 'cd /; [ -z "$T" ] || rm -rf -- "$T"; [ -z "$W" ] || rm -f -- "$W"; [ -z "$JM" ] || jfree' EXIT
 trap 'exit 1' HUP INT TERM PIPE
-W=
+W= JOK=
 if [ -n "$T" ]; then
     printf '\n--%s 0 \n%s\n==%s \n' "$J" "$JN" "$J"
 else
@@ -653,7 +658,7 @@ while IFS= read -r jn; do
     # What is meant for the shell of another user must not be done by this one, should that shell have ended.
     case $jn in "$J"*) ;; *) continue ;; esac
     jn=${jn#"$J"}
-    STOP=
+    STOP= JOK=
     case $jn in
     R*) eval "${jn#R}" ;;
     N*) jx=$(head -c "${jn#N}") && eval "$jx" ;;

@@ -160,6 +160,26 @@ class RunningSuite:
         missing = driver.frame(ops.Run(("no-such-program-here",), read_only=True), ops.Stat(folder))
         assert not missing[1].ran
 
+    def test_a_command_that_ends_other_than_it_should_stops_the_frame(
+        self, driver: Driver, folder: str, tmp_path: Path
+    ) -> None:
+        source = tmp_path / "program"
+        source.write_text("exit 5")
+        for good, stops in ((None, False), ((0, 5), False), ((0,), True), ((55,), True)):
+            for command in (
+                ops.Run(("sh", "-c", "echo said; exit 5"), good=good),
+                ops.RunFile(("sh", "program"), good=good, source=source, place=1),
+            ):
+                replies = driver.frame(command, ops.Stat(folder), ops.Run(("true",), good=(0,)), ops.Stat(folder))
+                assert [reply.ran for reply in replies] == [True, *[not stops] * 3], command
+                assert all(reply.error is None for reply in replies)
+                assert isinstance(replies[0].value, CommandResult)
+                assert replies[0].value.rc == 5
+        missing, after = driver.frame(ops.Run(("no-such-program-here",), good=(0,)), ops.Stat(folder))
+        assert (missing.ran, after.ran) == (True, False)
+        # What was asked for once holds no longer.
+        assert [reply.ran for reply in driver.frame(ops.Run(("false",)), ops.Stat(folder))] == [True, True]
+
     def test_later_requests_see_earlier_ones(self, driver: Driver, folder: str) -> None:
         replies = driver.frame(
             *(ops.Write(f"{folder}/{number}", b"%d" % number) for number in range(30)),

@@ -166,7 +166,8 @@ CHANGING = {
     "temporary": _temporary,
     "hold": _hold,
 }  # type: dict[str, Callable[..., object]]
-
+RUNNING = ("run", "runfile")
+"""What has an exit code, and is told first after which of them the frame goes on."""
 
 _OPERATIONS = {}  # type: dict[str, Callable[..., object]]
 _OPERATIONS.update(READING)
@@ -183,7 +184,11 @@ def carry_out(work: Work, index: int, request: "list[Any]") -> "tuple[list[objec
     try:
         if operation is None:
             raise Fail("OTHER", str(name), "the helper knows no such operation")
-        return [1, operation(work, index, *request[1:])], True
+        if name not in RUNNING:
+            return [1, operation(work, index, *request[1:])], True
+        good = request[1]
+        value = operation(work, index, *request[2:])  # type: Any
+        return [1, value], good is None or value[0] in good
     except Fail as fail:
         return [0, fail.code, fail.subject, fail.detail], name in READING
     except (ValueError, TypeError, OverflowError, MemoryError, RecursionError) as error:
