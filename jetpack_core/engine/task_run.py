@@ -98,10 +98,13 @@ class TaskRun:
         done = await self._change(applies, planned, first + len(items) - 1, items[0].item.route.host)
         ended = []
         for one, (outcome, error) in zip(items, done, strict=False):
-            if error is not None or outcome is None:
+            if outcome is not None:
+                result = self._ended(one.plan, outcome, one.item)
+            elif error is None or one.module.repeatable or isinstance(error, StaleError):
                 break
-            result = self._ended(one.plan, outcome, one.item)
-            ended.append((self._conclude(one.item, result, 1, began), outcome))
+            else:
+                result = self._failed(error, one.item)
+            ended.append((self._conclude(one.item, result, 1, began), result.outcome))
         return ended
 
     async def _run_item(self, planned: PlannedTask, index: int) -> tuple[Status, Outcome]:

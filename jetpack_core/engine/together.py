@@ -36,17 +36,19 @@ def ready_together(unit: TaskOnHost, planned: PlannedTask, first: int) -> list[R
     if settings.planning or settings.verify or not planned.looped or unit.shape.asks or unit.context.approval:
         return found
     for item in planned.items[first : first + _MOST]:
-        ready = _ready(item) if item is not None and unit.still_true(item) else None
+        ready = _ready(unit, item) if item is not None and unit.still_true(item) else None
         if ready is None or (found and (ready.item.looked or ready.item.route != found[0].item.route)):
             break
         found.append(ready)
     return found
 
 
-def _ready(item: PlannedItem) -> ReadyItem | None:
+def _ready(unit: TaskOnHost, item: PlannedItem) -> ReadyItem | None:
     module, plan = item.module, item.plan
     if item.error is not None or module is None or plan is None:
         return None
     if not plan.needed or not module.applies_at_once(plan):
+        return None
+    if unit.shape.policy.retries and not module.repeatable:
         return None
     return ReadyItem(item, module, plan)

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError, UnknownValueError
 from jetpack_core.modules.commands.chain import NO_SUCH_PROGRAM, before_that, chain, done, last_words
-from jetpack_core.records import AccountEffect, CommandResult
+from jetpack_core.records import AccountEffect, CommandResult, Plan, PlanKind
 
 if TYPE_CHECKING:
     from jetpack_core.contracts.host import Host
@@ -141,6 +141,11 @@ _TOLD: Final = {
 _OF_SHADOW: Final = frozenset(f"{kind}{verb}" for kind in ("user", "group") for verb in ("add", "mod", "del"))
 
 
+def refused_if_others_were_faster(plan: Plan) -> bool:
+    """Tell whether the first tool of a plan sees by itself that somebody else has done it: to make or remove."""
+    return plan.kind in {PlanKind.CREATE, PlanKind.REMOVE}
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a chain of account tools is about, so that its failure can be told."""
@@ -161,7 +166,7 @@ async def use_tools(host: Host, commands: Sequence[Sequence[str]], tools: Tools,
     Raises TaskError with the tool's own words and what was done before, and StaleError where somebody was faster.
     """
     try:
-        ended = await host.run(chain(commands), stdin=stdin)
+        ended = await host.run(chain(commands), stdin=stdin, good=(0, *sorted(tools.tolerated)))
     except OperationError as error:
         if error.code is not OperationCode.NOT_FOUND:
             raise

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Self, cast
 
 from pydantic import model_validator
 
@@ -18,6 +18,7 @@ from jetpack_core.modules.access.accounts import (
     getent,
     parse_groups,
     parse_users,
+    refused_if_others_were_faster,
     use_tools,
 )
 from jetpack_core.records import AccountEffect, Change, Outcome, Plan, PlanKind
@@ -56,6 +57,8 @@ class Group(Module):
           remove: true
     """
 
+    repeatable: ClassVar[bool] = False
+
     group: AccountName
     """The group's name."""
     gid: AccountNumber | None = None
@@ -75,6 +78,10 @@ class Group(Module):
             message = "'remove' stands with the name alone"
             raise ValueError(message)
         return self
+
+    def applies_at_once(self, plan: Plan) -> bool:
+        """Tell that accounts are made and removed by one command each, which refuses what is done already."""
+        return refused_if_others_were_faster(plan)
 
     async def plan(self, host: Host) -> Plan:
         """Compare the group with what it is to be."""

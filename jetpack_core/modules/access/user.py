@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self, cast
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_validator
 
@@ -17,6 +17,7 @@ from jetpack_core.modules.access.accounts import (
     AccountNumber,
     Tools,
     account_field,
+    refused_if_others_were_faster,
     use_tools,
 )
 from jetpack_core.modules.access.user_plan import (
@@ -115,6 +116,8 @@ class User(Module):
           cleanup: true
     """
 
+    repeatable: ClassVar[bool] = False
+
     user: AccountName
     """The user's name."""
     uid: AccountNumber | None = None
@@ -168,6 +171,10 @@ class User(Module):
         if message:
             raise ValueError(message)
         return self
+
+    def applies_at_once(self, plan: Plan) -> bool:
+        """Tell that accounts are made and removed by one command each, which refuses what is done already."""
+        return refused_if_others_were_faster(plan)
 
     async def plan(self, host: Host) -> Plan:
         """Compare the user with what it is to be."""

@@ -15,7 +15,7 @@ from typing import ClassVar
 from jetpack_core.contracts.connection import Connection, Endpoint
 from jetpack_core.contracts.host import Host
 from jetpack_core.contracts.module import Module
-from jetpack_core.contracts.operations import Operation, Read, Remove, Reply, Request, Run, Stat, Write
+from jetpack_core.contracts.operations import Operation, Read, Remove, Reply, Request, Run, Stat, Write, ends_frame
 from jetpack_core.errors import HostUnreachableError, OperationCode, OperationError, StaleError, TaskError
 from jetpack_core.hookspecs import Reference, hookimpl
 from jetpack_core.records import Change, CommandResult, FileKind, FileStat, Outcome, PathEffect, Plan, PlanKind
@@ -84,8 +84,8 @@ class MemoryConnection(Connection):
                 replies.append(Reply(self._perform(request.operation)))
             except OperationError as error:
                 replies.append(Reply(error=error))
-                if request.operation.changing:
-                    break
+            if ends_frame(request.operation, replies[-1]):
+                break
         return [*replies, *[Reply(ran=False)] * (len(frame) - len(replies))]
 
     def _perform(self, operation: Operation[object]) -> object:
@@ -117,6 +117,9 @@ class MemoryConnection(Connection):
                 self.host.files[path] = self.host.files.get(path, b"") + text.encode()
             case ("later", path, text):
                 asyncio.get_running_loop().call_later(0.05, self.host.files.update, {path: text.encode()})
+            case ("half", path, text):
+                self.host.files[path] = text.encode()
+                return CommandResult(argv, 1)
             case ("fail", *_):
                 return CommandResult(argv, 1, "", "it failed")
             case ("count",):
@@ -213,6 +216,33 @@ class Slow(Module):
         return Outcome()
 
 
+class Make(Module):
+    """Make a file by a command, which may do its part and fail."""
+
+    repeatable: ClassVar[bool] = False
+
+    path: str
+    fails: bool = False
+
+    async def plan(self, host: Host) -> Plan:
+        """Look whether it is there."""
+        return Plan(PlanKind.NONE if (await host.stat(self.path)).exists else PlanKind.CREATE)
+
+    def applies_at_once(self, plan: Plan) -> bool:
+        """Tell that it is one command."""
+        del plan
+        return True
+
+    async def apply(self, host: Host, plan: Plan) -> Outcome:
+        """Make it."""
+        del plan
+        done = await host.run(["half" if self.fails else "append", self.path, "made"], good=(0,))
+        if not done.ok:
+            message = "it was made, and that was all"
+            raise TaskError(message)
+        return Outcome()
+
+
 class Settle(Module):
     """Run a command, and wait for what it leaves to happen."""
 
@@ -300,5 +330,5 @@ class MemoryPlugin:
         """Name the modules."""
         return [
             Reference(cls.__name__.lower(), f"{__name__}:{cls.__name__}", "test")
-            for cls in (Keep, Append, Slow, Settle, Do, Look, Meet, Broken)
+            for cls in (Keep, Append, Slow, Make, Settle, Do, Look, Meet, Broken)
         ]
