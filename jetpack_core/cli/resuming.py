@@ -53,8 +53,8 @@ def progress_of(
     from jetpack_core.engine.progress import Progress
 
     resumed = _find(playbooks, settings, resume) if resume is not None else None
-    if resumed is not None and resumed.code == 0:
-        click.echo(f"run {resumed.sketch.run[:8]} ended well: there is nothing to resume", err=True)
+    if resumed is not None and not resumed.unfinished():
+        click.echo(f"run {resumed.sketch.run[:8]} left nothing undone: there is nothing to resume", err=True)
         return None
     keeps = settings.command in _WITH_STATE and not settings.planning
     return Progress(_open if keeps else None, warn, resumed, failed, partial(_killed, playbooks, settings.command))
@@ -93,7 +93,7 @@ def failed_hosts(
     run = state.sketch.run[:8]
     known = tuple(name for name in state.failed if name in inventory.hosts)
     failed = tuple(name for name in known if not settings.limit_hosts or name in settings.limit_hosts)
-    if not failed and state.code is None:
+    if not state.failed and state.unfinished():
         hint = "go on where it ended with --resume"
         raise UsageError(f"run {run} did not come to its end, and no host had failed by then", hint=hint)
     if not failed:

@@ -84,7 +84,7 @@ class Guests:
 
     def missing(self, names: Iterable[str]) -> str:
         """Return those of the hosts that only a run would make or start, as a list to read; empty for none."""
-        return _shortened([name for name in names if name in self._missing])
+        return shortened([name for name in names if name in self._missing])
 
     async def reach(self, context: RunContext, play: Play | None, hosts: Iterable[HostRun]) -> None:
         """Wait until hosts that were started in this run can be logged in to; those that cannot leave the run."""
@@ -95,7 +95,7 @@ class Guests:
             await asyncio.gather(*(_wait(context, host, landing) for host, landing in waiting))
 
 
-def _shortened(names: Sequence[str]) -> str:
+def shortened(names: Sequence[str]) -> str:
     """Return names as a list to read, of many only the first."""
     more = len(names) - _MANY
     return ", ".join(names[:_MANY]) + (f" and {more} more" if more > 0 else "")

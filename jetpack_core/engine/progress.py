@@ -10,6 +10,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from jetpack_core.engine.guests import shortened
 from jetpack_core.engine.run_state import RunSketch, RunState, check_resumable
 from jetpack_core.engine.withholding import withhold
 
@@ -73,9 +74,14 @@ class Progress:
         self._redactor = redactor
         resumed, warnings = self.resumed, list[str]()
         if resumed is not None:
-            warnings = check_resumable(resumed, sketch, [name for name in sketch.hosts if name in self._left])
-            # Hosts that are not wanted this time may be the next.
+            # Hosts that are not wanted this time may be the next, and are known by this run's plays then.
+            left = resumed.unfinished()
+            warnings = check_resumable(resumed, sketch, left)
+            if unwanted := [name for name in left if name not in sketch.hosts]:
+                warnings.append(f"not wanted this time, and left to another --resume: {shortened(unwanted)}")
             sketch = replace(sketch, hosts=tuple(resumed.hosts))
+            for name in resumed.hosts.keys() - self._left:
+                resumed.hosts[name].finish(len(sketch.plays))
         untried = [name for name in self._failed if name not in sketch.hosts]
         sketch = replace(sketch, hosts=(*sketch.hosts, *untried))
         if self._open_file is not None:
@@ -123,6 +129,14 @@ class Progress:
             host.at = state.task
             host.notified.update(dict.fromkeys(state.notified, True))
             host.handled |= {handler for handler in state.handled if ~handler not in host.again}
+
+    def through(self, plays: int, hosts: Iterable[str]) -> None:
+        """Note that hosts came to the end of all plays, whether or not they have a part in the last one."""
+        if plays:
+            self._add(f"P {plays - 1}\n")
+        for name in hosts:
+            if plays and name in self._numbers:
+                self._add(f"E {self._numbers[name]}\n")
 
     def finish(self, code: int, hosts: Iterable[HostRun]) -> None:
         """End the run."""

@@ -190,6 +190,9 @@ class _Run:
             if self._stop.reason:
                 return
         await self._guests.reach(context, None, list(context.hosts.values()))
+        everyone = dict.fromkeys(name for _, names in plays for name in names)
+        lost = {name for name, host in context.hosts.items() if host.lost}
+        context.progress.through(len(plays), [name for name in everyone if name not in lost])
 
     def _with_finished(self, hosts: Sequence[HostRun], names: Sequence[str]) -> tuple[str, ...]:
         """Return the names of a play's hosts; those on which nothing is left to do belong to it as they did."""

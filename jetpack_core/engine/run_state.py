@@ -80,6 +80,14 @@ class HostState:
             self.settle()
         return self.play == play
 
+    def finish(self, plays: int) -> None:
+        """Be through with all plays, of which there are now so many; only what others look at is kept."""
+        self.play, self.task = plays, 0
+        self.settle()
+        self.again.clear()
+        self.took.clear()
+        self.made = {name: (0, task) for name, (_, task) in self.made.items()}
+
     def settle(self) -> None:
         """Forget notifications, which have been handled."""
         self.notified.clear()
@@ -265,7 +273,7 @@ def check_resumable(state: RunState, now: RunSketch, hosts: Sequence[str]) -> li
         hint = f"give --tags {tags}" if tags else "leave out --tags"
         raise UsageError(f"run {then.run[:8]} had other tags", hint=hint)
     for name in hosts:
-        _check_host(state.hosts[name], then, now)
+        _check_host(name, state.hosts[name], then, now)
     warnings = []
     if then.plays != now.plays:
         warnings.append("the playbook has changed since; what was done before the change stands as it is")
@@ -274,7 +282,7 @@ def check_resumable(state: RunState, now: RunSketch, hosts: Sequence[str]) -> li
     return warnings
 
 
-def _check_host(host: HostState, then: RunSketch, now: RunSketch) -> None:
+def _check_host(name: str, host: HostState, then: RunSketch, now: RunSketch) -> None:
     for number in sorted({*host.again, *host.took, host.play} & set(range(len(then.plays)))):
         before = then.plays[number]
         after = now.plays[number] if number < len(now.plays) else PlaySketch("", (), ())
@@ -285,5 +293,5 @@ def _check_host(host: HostState, then: RunSketch, now: RunSketch) -> None:
             same = same and before.handlers == after.handlers
         # Another play of the same name may have come before it.
         if not same or (before != after and before in now.plays):
-            message = f"play {before.name!r} has changed in what run {then.run[:8]} has done of it"
+            message = f"play {before.name!r} has changed in what run {then.run[:8]} has done of it on {name}"
             raise UsageError(message, hint=_REDO)

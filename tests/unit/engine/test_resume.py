@@ -258,7 +258,7 @@ def test_a_newer_run_that_cannot_be_read_is_told(site: Site) -> None:
     newer.write_bytes(b"\xff\xfe" + newer.read_bytes())
     ran = site.apply(text, "--resume")
     assert f"is passed over: {newer} is not the state of a run" in ran.err
-    assert f"run {older.parent.name[:8]} ended well" in ran.err
+    assert f"run {older.parent.name[:8]} left nothing undone" in ran.err
 
 
 def test_planning_and_single_commands_keep_no_state(site: Site) -> None:
