@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar, cast
 
 from jetpack_core.contracts.operations import Become, Gather, Operation, OutputCallback, Reply, Request, Step
+from jetpack_core.errors import UnknownValueError
 
 T = TypeVar("T")
 
@@ -90,6 +91,17 @@ def addressed(coroutine: Coroutine[object, object, T], address: Address) -> Step
                 value, error = reply.value, reply.error
     finally:
         coroutine.close()
+
+
+def without_asking(coroutine: Coroutine[object, object, T], why: str) -> T:
+    """Return what a coroutine returns that awaits nothing. Raises UnknownValueError, with the reason, where it does."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return cast("T", stop.value)
+    finally:
+        coroutine.close()
+    raise UnknownValueError(why)
 
 
 def _ask(step: Step[object], address: Address) -> Stepping[Reply]:

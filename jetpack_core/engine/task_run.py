@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from jetpack_core.contracts.modifier import Consequence
 from jetpack_core.engine.approval import Approval, Place, given_to
-from jetpack_core.engine.asking import addressed
+from jetpack_core.engine.asking import addressed, without_asking
 from jetpack_core.engine.doubts import doubt
 from jetpack_core.engine.endings import Ended, notified, retrying, told
 from jetpack_core.engine.failures import Failure, blamed_on, failure_of
@@ -182,8 +182,8 @@ class TaskRun:
                 approval.note(self._place(item), given_to(module, plan, secretive=secretive))
             return self._ended(plan, plan.outcome, item)
         if self._planning and (cause := self._context.overlay(item.route.host).cause):
-            message = f"it would look at the host after {cause} changed it"
-            raise UnknownValueError(message)
+            why = f"it would look at the host after {cause} changed it"
+            return self._ended(plan, without_asking(module.apply(item.host, plan), why), item)
         if isinstance(approval, Approval) and not plan.read_only:
             approval.check(self._place(item), plan, item, self._context.events.redacted)
         asks, scope = self._unit.shape.asks, item.host.scope

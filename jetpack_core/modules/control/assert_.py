@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
@@ -35,8 +35,6 @@ class Assert(Module):
             - jet_os_flavor == "Debian"
             - jet_os_flavor == "EL"
     """
-
-    local_only: ClassVar[bool] = True
 
     is_true: ExpressionText | None = Field(default=None, validation_alias="true")
     """A condition that must be true."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from pydantic import AliasChoices, Field, SecretStr
 
@@ -24,8 +24,6 @@ class Debug(Module):
         - !debug
           vars: [jet_os_flavor, settings.port]
     """
-
-    local_only: ClassVar[bool] = True
 
     vars: list[ExpressionText] = Field(default_factory=list, validation_alias=AliasChoices("vars", "variables"))
     """The variables, or expressions of them; without it, all that are not secret, but `hostvars`. Also `variables`."""

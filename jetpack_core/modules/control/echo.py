@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator
 
@@ -27,8 +27,6 @@ class Echo(Module):
         - !echo
           msg: "{{ release }} is on its way"
     """
-
-    local_only: ClassVar[bool] = True
 
     msg: Annotated[str, BeforeValidator(_message)]
     """The message; a list or mapping is shown as JSON."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from jetpack_core.contracts.module import Module
 from jetpack_core.errors import TaskError
@@ -23,8 +23,6 @@ class Fail(Module):
           with:
             condition: jet_os_flavor != "Debian"
     """
-
-    local_only: ClassVar[bool] = True
 
     msg: str = "the playbook says so"
     """Why."""

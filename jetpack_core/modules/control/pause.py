@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
@@ -25,8 +25,6 @@ class Pause(Module):
           minutes: 2
           message: the cache fills
     """
-
-    local_only: ClassVar[bool] = True
 
     seconds: float = Field(default=0, ge=0)
     """How long, in seconds."""

@@ -36,7 +36,6 @@ class Set(Module):
               workers: "{{ jet_cpus * 2 }}"
     """
 
-    local_only: ClassVar[bool] = True
     sets_variables: ClassVar[bool] = True
 
     vars: dict[Annotated[str, AfterValidator(_usable)], object] = Field(min_length=1)

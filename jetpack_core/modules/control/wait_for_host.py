@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -26,8 +26,6 @@ class WaitForHost(Module):
     """
 
     # The connection is opened here, by trying; opening it beforehand would fail the task.
-    local_only: ClassVar[bool] = True
-
     timeout: float = Field(default=300, gt=0)
     """Seconds after which waiting fails."""
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from jetpack_core.modules.control.probes import WebAddress, page_problem
 from jetpack_core.modules.control.waiting import Waiting
@@ -22,8 +22,6 @@ class WaitForHttp(Waiting):
           url: https://app.example.com/health
           expected: "200"
     """
-
-    local_only: ClassVar[bool] = True
 
     url: WebAddress
     """The page."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -25,8 +25,6 @@ class WaitForOthers(Module):
         - !wait_for_others
           timeout: 600
     """
-
-    local_only: ClassVar[bool] = True
 
     timeout: float = Field(default=300, gt=0)
     """Seconds to wait for them."""

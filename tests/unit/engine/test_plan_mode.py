@@ -51,6 +51,18 @@ class TestPlanMode:
             "created",
         ]
 
+    def test_what_looks_at_nothing_is_known_after_a_change_too(self, play: Play) -> None:
+        text = """
+- name: one
+  groups: [web]
+  tasks:
+    - !keep {path: /a, text: x}
+    - !pause {seconds: 900}
+    - !wait_for_others {}
+"""
+        planned = play(text, planning=True)
+        assert [status for _, status in planned.statuses("a")] == ["created", "passive", "passive"]
+
     def test_results_of_what_did_not_run_are_unknown_and_spread(self, play: Play) -> None:
         text = """
 - name: one
