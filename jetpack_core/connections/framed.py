@@ -83,10 +83,7 @@ class FramedClient:
             try:
                 seen += await self._receive()
             except HostUnreachableError as error:
-                said = " ".join(seen[-2000:].decode("utf-8", "replace").split())
-                hint = "the login shell may not allow commands" if said else ""
-                message = error.message + (f", it said: {said}" if said else "")
-                raise HostUnreachableError(message, hint=hint) from error
+                raise await self._never_started(error, seen) from error
             if len(seen) > BANNER_LIMIT:
                 raise HostUnreachableError("the login shell prints without end")
         if python not in seen:
@@ -94,6 +91,20 @@ class FramedClient:
         self._parser.feed(seen.partition(python)[2])
         self._signs = Signs(self.pipe, self._ping, self.ping_every, self.dead_after)
         return boot.PYTHON_MARK
+
+    async def _never_started(self, error: HostUnreachableError, seen: bytes) -> HostUnreachableError:
+        """Return what it means that the login shell went away, with what it said."""
+        code = await self.pipe.exit_code()
+        message, said = error.message, seen[-2000:].decode("utf-8", "replace")
+        hint = "the login shell may not allow commands" if said else ""
+        if code is not None:
+            message = f"it let us in, but the login shell ended at once (exit code {code})"
+            said = f"{said} {self.pipe.diagnosis}"
+            hint = (
+                "may this user log in? a ForceCommand in sshd_config, or a shell such as nologin, lets no program run"
+            )
+        said = " ".join(said.split())
+        return HostUnreachableError(message + (f", it said: {said}" if said else ""), hint=hint)
 
     async def _greeting(self) -> None:
         """Take the helper's greeting, which comes before any answer. Raises HostUnreachableError."""

@@ -52,6 +52,10 @@ class Pipe(ABC):
         """The loop's time when bytes last came, or None where a dead peer always shows itself."""
         return None
 
+    async def exit_code(self) -> int | None:
+        """Return the exit code of what ran on a host, for a pipe that has ended; None where it is not known."""
+        return None
+
     async def knock(self) -> None:
         """Ask what carries the pipe for a sign of life, which `last_heard` tells of. Raises ConnectionError."""
         return

@@ -99,7 +99,7 @@ class SshConnection(Connection):
                     self._client = ShellClient(self._pipe)
                     await self._client.start()
         except TimeoutError as error:
-            hint = "does its login shell wait for something?"
+            hint = "does its login shell wait for something, or did the network go?"
             message = f"it lets us in, but did not start the helper in {timeout:g} s"
             raise HostUnreachableError(message, hint=hint) from error
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jetpack_core.connections.pipe import NOTED, READ_SIZE, Pipe
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
     from jetpack_core.connections.limits import ConnectLimiter
 
-SMALL = 32 << 10
+SMALL: Final = 32 << 10
 """Bytes that fit into the socket's buffer, so that sending them does not block the event loop."""
+
+_FAREWELL: Final = 3.0
+"""Seconds that a host may take to tell how a program ended."""
 
 
 class Bell:
@@ -162,6 +165,15 @@ class ChannelPipe(Pipe):
             self._transport._send_user_message(message)  # noqa: SLF001 - global_request would wait in a thread
         except (SSHException, OSError, EOFError) as error:
             raise ConnectionResetError(str(error)) from error
+
+    async def exit_code(self) -> int | None:
+        """Return what the program left, which the host tells after the end of its output."""
+        ended: threading.Event = self._channel.status_event
+        if not ended.is_set():
+            # Set as well when the connection is gone.
+            await self._limiter.writing(lambda: ended.wait(_FAREWELL))
+        code: int = self._channel.exit_status
+        return None if code < 0 else code
 
     async def close(self) -> None:
         """End the input and wait a little for the host to tidy up."""
