@@ -58,7 +58,7 @@ class Module(BaseModel, ABC):
     a new plan. To be false where it may have done part of its work, so that the failure has to be told."""
 
     def applies_at_once(self, plan: Plan) -> bool:
-        """Tell whether `apply` of a plan awaits a single step.
+        """Tell whether `apply` of a plan awaits a single step of the host, with or without `in_thread` around it.
 
         A module that says so promises that each changing operation of the step carries what the plan saw (`expect`, or
         an operation that refuses what is already there; a command with `good`). The items of a loop then travel

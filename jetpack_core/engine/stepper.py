@@ -69,7 +69,7 @@ Result = tuple[T | None, Exception | None]
 
 @types.coroutine
 def in_order(coroutines: Sequence[Coroutine[Asks, Replies, T]]) -> Stepping[list[Result[T]]]:
-    """Run coroutines of one step each as one frame, in order.
+    """Run coroutines of one step each as one frame, in order; before and after it they may use threads.
 
     Returns the results of those that are done, up to the first that failed or was not reached; the rest did nothing.
     """
@@ -77,13 +77,22 @@ def in_order(coroutines: Sequence[Coroutine[Asks, Replies, T]]) -> Stepping[list
     try:
         for strand in strands:
             strand.step(None)
-        replies = yield [ask for strand in strands for ask in strand.asks]
-        results: list[Result[T]] = []
+        ready: list[_Strand] = []
         for strand in strands:
+            yield from _in_threads(strand)
+            ready.append(strand)
+            if strand.error is not None:
+                break
+        asks = [ask for strand in ready for ask in strand.asks]
+        replies = (yield asks) if asks else ()
+        results: list[Result[T]] = []
+        for strand in ready:
             share, replies = replies[: len(strand.asks)], replies[len(strand.asks) :]
             if not all(reply.ran for reply in share):
                 break
-            strand.step(share)
+            if not strand.done:
+                strand.step(share)
+                yield from _in_threads(strand)
             if strand.done:
                 results.append((cast("T | None", strand.value), strand.error))
             if not strand.done or strand.error is not None:
@@ -91,6 +100,12 @@ def in_order(coroutines: Sequence[Coroutine[Asks, Replies, T]]) -> Stepping[list
     finally:
         _close(strands)
     return results
+
+
+def _in_threads(strand: _Strand) -> Stepping[None]:
+    """Take the steps of a strand that ask no host."""
+    while strand.asks and all(isinstance(ask.step, InThread) for ask in strand.asks):
+        strand.step((yield strand.asks))
 
 
 @types.coroutine

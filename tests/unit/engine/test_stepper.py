@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 
 from jetpack_core.contracts.operations import Gather, InThread, Read, Reply, Request, Sleep, Stat, Write
 from jetpack_core.engine.asking import Address, addressed
-from jetpack_core.engine.stepper import drive, guarded, with_followers
+from jetpack_core.engine.stepper import drive, guarded, in_order, with_followers
 from jetpack_core.errors import HostUnreachableError, OperationCode, OperationError
 from jetpack_core.records import FileStat
 
@@ -238,3 +239,37 @@ def test_a_guard_that_asks_nothing_is_settled_before_anything_is_asked(target: T
     address = Address(target)
     assert run(guarded(addressed(guard(), address), lambda: addressed(ask("/a"), address))) == ("because", None)
     assert target.frames == []
+
+
+def test_coroutines_in_order_use_threads_before_and_after_their_one_frame(target: Target) -> None:
+    done: list[str] = []
+
+    async def fetch(path: str) -> str:
+        await InThread(partial(done.append, f"before {path}"))
+        await Read(path)
+        await InThread(partial(done.append, f"after {path}"))
+        return path
+
+    address = Address(target)
+    results = run(in_order([addressed(fetch(path), address) for path in ("/a", "/missing", "/b")]))
+    assert target.frames == [["/a", "/missing", "/b"]]
+    assert [value for value, _ in results] == ["/a", None]
+    assert isinstance(results[1][1], OperationError)
+    assert done == ["before /a", "before /missing", "before /b", "after /a"]
+
+
+def test_a_thread_that_fails_before_the_frame_leaves_out_what_comes_after(target: Target) -> None:
+    def fail() -> None:
+        message = "no room"
+        raise OSError(message)
+
+    async def broken() -> list[str]:
+        await InThread(fail)
+        return await ask("/never")
+
+    address = Address(target)
+    asking = [ask("/a"), broken(), ask("/b")]
+    results = run(in_order([addressed(one, address) for one in asking]))
+    assert target.frames == [["/a"]]
+    assert results[0] == (["/a"], None)
+    assert [type(error) for _, error in results] == [type(None), OSError]
