@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _LANES: Final = 16
 """How many tasks that are delegated to this machine run on it at once."""
+_PATIENCE: Final = 2.0
+"""Seconds after which a host that is still being connected to is waited for rather than worked on."""
 
 
 class Rendezvous:
@@ -53,6 +55,42 @@ class Rendezvous:
                     future.set_result(None)
 
 
+class Slot:
+    """A host's share of the hosts that are worked on at once; another has it while this one is only waited for."""
+
+    def __init__(self, slots: asyncio.Semaphore) -> None:
+        self._slots = slots
+        self._held = False
+        self._lent = False
+
+    async def __aenter__(self) -> None:
+        await self._slots.acquire()
+        self._held = True
+
+    async def __aexit__(self, *raised: object) -> None:
+        self._release()
+
+    async def wait_for(self, connecting: Awaitable[None]) -> None:
+        """Wait until a host is connected to; takes the share again before it returns, not where this fails."""
+        self._lent = False
+        timer = asyncio.get_running_loop().call_later(_PATIENCE, self._lend)
+        try:
+            await connecting
+        finally:
+            timer.cancel()
+        if self._lent:
+            await self.__aenter__()
+
+    def _lend(self) -> None:
+        self._lent = self._held
+        self._release()
+
+    def _release(self) -> None:
+        if self._held:
+            self._held = False
+            self._slots.release()
+
+
 class LiveHost:
     """A host with its connection; frames of several users of it go one after the other."""
 
@@ -65,7 +103,7 @@ class LiveHost:
         self.rendezvous: Rendezvous | None = None
         """Where the batch's hosts wait for each other."""
         self._make = make
-        self._slots = slots
+        self._slot = Slot(slots)
         self._run_lock = run_lock
         self._held = False
         self._connection: Connection | None = None
@@ -86,11 +124,11 @@ class LiveHost:
             return replies
 
     async def _can_be_held(self) -> bool:
-        async with self._slots:
+        async with self._slot:
             return (await self._open()).holds
 
     async def _send(self, frame: Sequence[Request]) -> Sequence[Reply]:
-        async with self._slots:
+        async with self._slot:
             connection = await self._open()
             try:
                 return await connection.execute(frame)
@@ -119,7 +157,7 @@ class LiveHost:
             # Such as a connection plugin that is missing: this host is out, the others are not.
             raise HostUnreachableError(error.message, hint=error.hint) from error
         try:
-            await connection.connect()
+            await self._slot.wait_for(connection.connect())
         except BaseException as error:
             await connection.close()
             if isinstance(error, HostUnreachableError) or not isinstance(error, Exception):
