@@ -42,13 +42,13 @@ _LOOKS_AT: Final = {"plan": "apply", "check-local": "local", "doctor": "apply"}
 
 
 def progress_of(
-    playbooks: Sequence[Playbook], settings: RunSettings, resume: str | None, failed: Sequence[str] = ()
+    playbooks: Sequence[Playbook], settings: RunSettings, resume: str | None, failed: RunState | None = None
 ) -> Progress | None:
     """Return what notes the progress of a run, and goes on with an earlier one where that is wanted.
 
     None where nothing is left to do, which is told. Raises UsageError where the run cannot be found or read.
 
-    :param failed: Hosts that are to count as failed until they are tried again, in this run or a later one.
+    :param failed: Hosts that count as failed until they are tried again, in this run or a later one, and their run.
     """
     from jetpack_core.engine.progress import Progress
 
@@ -84,10 +84,10 @@ def refuse_last_failed(limit_hosts: Sequence[str]) -> None:
 
 def failed_hosts(
     playbooks: Sequence[Playbook], settings: RunSettings, inventory: Inventory
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the hosts that failed in the last run of the playbooks, within the limits (none is told), and all of them.
+) -> tuple[tuple[str, ...], RunState]:
+    """Return the hosts that failed in the last run of the playbooks, within the limits (none is told), and that run.
 
-    Raises UsageError where there was no such run.
+    Of its hosts it has those alone that failed and are still there. Raises UsageError where there was no such run.
     """
     state = _find(playbooks, settings, LAST)
     run = state.sketch.run[:8]
@@ -99,7 +99,7 @@ def failed_hosts(
     if not failed:
         where = " within the limits" if state.failed else ""
         click.echo(f"no host failed in run {run}{where}: there is nothing to try again", err=True)
-    return failed, known
+    return failed, replace(state, hosts={name: state.hosts[name] for name in known})
 
 
 def _find(playbooks: Sequence[Playbook], settings: RunSettings, wanted: str) -> RunState:

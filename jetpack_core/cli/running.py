@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from jetpack_core.contracts.connection import Credentials
     from jetpack_core.engine.approval import Approval, Draft
     from jetpack_core.engine.progress import Progress
+    from jetpack_core.engine.run_state import RunState
     from jetpack_core.engine.settings import RunSettings
     from jetpack_core.inventory.model import Inventory
     from jetpack_core.provisioning.survey import Surveyed
@@ -60,13 +61,13 @@ def run(
     if limit is None:
         return 0
     settings = replace(settings, limit_hosts=limit)
-    known: tuple[str, ...] = ()
+    tried: RunState | None = None
     if options.retry_failed:
-        failed, known = failed_hosts(playbooks, settings, inventory)
+        failed, tried = failed_hosts(playbooks, settings, inventory)
         if not failed:
             return 0
         settings = replace(settings, limit_hosts=failed)
-    progress = progress_of(playbooks, settings, options.resume, known)
+    progress = progress_of(playbooks, settings, options.resume, tried)
     if progress is None:
         return 0
     hosts = [host for host in _hosts(playbooks, inventory, settings) if progress.is_left(host)]

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from jetpack_core.engine.guests import shortened
 from jetpack_core.engine.run_state import RunSketch, RunState, check_resumable
+from jetpack_core.engine.unheard import begin_anew
 from jetpack_core.engine.withholding import withhold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from jetpack_core.engine.context import HostRun
+    from jetpack_core.engine.run_state import HostState
+    from jetpack_core.engine.unheard import Subscribed
     from jetpack_core.records import Status
     from jetpack_core.secrets.redaction import Redactor
 
@@ -33,7 +36,7 @@ class Progress:
     :param open_file: Opens the file for a run's name and returns its descriptor; None keeps nothing. Raises OSError.
     :param warn: Told once when the file cannot be written.
     :param resumed: The run to go on with.
-    :param failed: Hosts that failed before; those that have no part in this run are kept as failed.
+    :param failed: A run with those of its hosts that failed; those that have no part in this run are kept as failed.
     :param killed: Opens the files of earlier runs that were killed, and so could not take out what this one knows to be
         secret.
     """
@@ -43,12 +46,13 @@ class Progress:
         open_file: Callable[[str], int] | None = None,
         warn: Callable[[str], None] = lambda _message: None,
         resumed: RunState | None = None,
-        failed: Sequence[str] = (),
+        failed: RunState | None = None,
         killed: Callable[[], Iterable[int]] = tuple,
     ) -> None:
         self.resumed = resumed
         self._failed = failed
         self._killed = killed
+        self._states = resumed.hosts if resumed is not None else {}
         self._left = frozenset(resumed.unfinished()) if resumed is not None else frozenset()
         self._open_file = open_file
         self._warn = warn
@@ -66,10 +70,10 @@ class Progress:
 
     # The run.
 
-    def begin(self, sketch: RunSketch, redactor: Redactor) -> list[str]:
-        """Begin a run; return what is to be said of the one that is resumed.
+    def begin(self, sketch: RunSketch, redactor: Redactor, subscribed: Subscribed) -> list[str]:
+        """Begin a run; return what is to be said of the one that is resumed, or whose failed hosts are tried again.
 
-        Raises UsageError where it cannot be.
+        Raises UsageError where it cannot be resumed.
         """
         self._redactor = redactor
         resumed, warnings = self.resumed, list[str]()
@@ -82,8 +86,11 @@ class Progress:
             sketch = replace(sketch, hosts=tuple(resumed.hosts))
             for name in resumed.hosts.keys() - self._left:
                 resumed.hosts[name].finish(len(sketch.plays))
-        untried = [name for name in self._failed if name not in sketch.hosts]
-        sketch = replace(sketch, hosts=(*sketch.hosts, *untried))
+        untried = list[str]()
+        if self._failed is not None:
+            self._states, warnings = begin_anew(self._failed, sketch, subscribed)
+            untried = [name for name in self._states if name not in sketch.hosts]
+            sketch = replace(sketch, hosts=(*sketch.hosts, *untried))
         if self._open_file is not None:
             try:
                 self._fd = self._open_file(sketch.run)
@@ -94,8 +101,14 @@ class Progress:
             if resumed is not None:
                 kept = enumerate(resumed.hosts.values())
                 self._lines += [f"S {number} {state.snapshot()}\n" for number, state in kept]
+            else:
+                self._lines += [line for name, state in self._states.items() for line in self._waiting(name, state)]
             self._flush()
         return warnings
+
+    def _waiting(self, host: str, state: HostState) -> Iterator[str]:
+        for play, names in {state.play: state.notified, **state.waiting}.items():
+            yield from (f"W {self._numbers[host]} {play} {json.dumps(name)}\n" for name in names)
 
     def is_left(self, host: str) -> bool:
         """Tell whether anything is left to do on a host."""
@@ -119,7 +132,7 @@ class Progress:
         """Let a host begin the play where it is to."""
         host.at, host.again = 0, frozenset()
         host.handled.clear()
-        state = self.resumed.hosts.get(host.name) if self.resumed is not None else None
+        state = self._states.get(host.name)
         if state is None:
             return
         host.again = frozenset(state.again.get(self._play, ()))
@@ -129,6 +142,8 @@ class Progress:
             host.at = state.task
             host.notified.update(dict.fromkeys(state.notified, True))
             host.handled |= {handler for handler in state.handled if ~handler not in host.again}
+        else:
+            host.notified.update(dict.fromkeys(state.waiting.get(self._play, ()), True))
 
     def through(self, plays: int, hosts: Iterable[str]) -> None:
         """Note that hosts came to the end of all plays, whether or not they have a part in the last one."""

@@ -15,7 +15,7 @@ from jetpack_core.engine.event_stream import EventStream
 from jetpack_core.engine.garbage import rarely_collected
 from jetpack_core.engine.guests import Guests
 from jetpack_core.engine.interrupts import interruptible
-from jetpack_core.engine.play_run import PlayRun, Stop
+from jetpack_core.engine.play_run import PlayRun, Stop, takes_part
 from jetpack_core.engine.pool import Pool
 from jetpack_core.engine.progress import Progress
 from jetpack_core.engine.questions import Questions
@@ -207,7 +207,12 @@ class _Run:
         sketch = sketch_run(context, self._playbooks, plays)
         if context.approval is not None:
             context.approval.begin(sketch)
-        warnings = context.progress.begin(sketch, self._redactor)
+        wanted = self._settings.tags
+        subscribed = tuple(
+            tuple(handler.subscribe or "" for handler in play.handlers if takes_part(handler, wanted))
+            for play, _ in plays
+        )
+        warnings = context.progress.begin(sketch, self._redactor, subscribed)
         if context.progress.resumed is not None:
             for name, state in context.progress.resumed.hosts.items():
                 if name in self._inventory.hosts:

@@ -62,6 +62,8 @@ class HostState:
     """Notifications whose handlers have not run yet."""
     handled: set[int] = field(default_factory=set)
     """Handlers that have, since the last time that all of them had."""
+    waiting: dict[int, list[str]] = field(default_factory=dict)
+    """Notifications of an earlier run, by the later play that they wait for."""
     again: dict[int, set[int]] = field(default_factory=dict)
     """Tasks by play, and complements of handlers, whose results were not kept, so that they are run again."""
     variables: dict[str, object] = field(default_factory=dict)
@@ -78,12 +80,20 @@ class HostState:
         if self.play < play:
             self.play, self.task = play, 0
             self.settle()
+            self.notified += self.waiting.pop(play, [])
         return self.play == play
+
+    def wait(self, play: int, notification: str) -> None:
+        """Have a notification from the beginning of a play on, the present or a later one."""
+        names = self.notified if play == self.play else self.waiting.setdefault(play, [])
+        if notification not in names:
+            names.append(notification)
 
     def finish(self, plays: int) -> None:
         """Be through with all plays, of which there are now so many; only what others look at is kept."""
         self.play, self.task = plays, 0
         self.settle()
+        self.waiting.clear()
         self.again.clear()
         self.took.clear()
         self.made = {name: (0, task) for name, (_, task) in self.made.items()}
@@ -97,7 +107,7 @@ class HostState:
         """Return this as JSON."""
         again = {str(play): sorted(tasks) for play, tasks in self.again.items()}
         where = {"play": self.play, "task": self.task, "notified": self.notified, "handled": sorted(self.handled)}
-        values = {"variables": self.variables, "made": self.made}
+        values = {"variables": self.variables, "made": self.made, "waiting": self.waiting}
         return json.dumps({**where, **values, "again": again, "took": sorted(self.took), "lost": self.lost})
 
     def restore(self, kept: Mapping[str, Any]) -> None:
@@ -109,6 +119,7 @@ class HostState:
         self.variables = dict(kept["variables"])
         self.made = {str(name): (int(play), int(task)) for name, (play, task) in kept["made"].items()}
         self.took = {int(play) for play in kept.get("took", ())}
+        self.waiting = {int(play): list(map(str, names)) for play, names in kept.get("waiting", {}).items()}
 
 
 @dataclass(slots=True)
@@ -198,6 +209,7 @@ class _Reader:
             "V": self._values,
             "R": self._withheld,
             "S": self._snapshot,
+            "W": self._waits,
         }
 
     def take(self, line: str) -> None:
@@ -211,16 +223,23 @@ class _Reader:
             self.state.code = int(rest)
         else:
             number, _, rest = rest.partition(" ")
-            if not number.isdecimal() or (letter not in {"S", "F"} and self._play < 0):
+            if not number.isdecimal() or (letter not in {"S", "F", "W"} and self._play < 0):
                 raise ValueError(line)
             self._steps[letter](self._numbered[int(number)], rest)
 
     def _snapshot(self, host: HostState, rest: str) -> None:
         host.restore(json.loads(rest))
         plays = len(self.state.sketch.plays)
-        named = {*host.again, *host.took, *(play for play, _ in host.made.values())}
+        named = {*host.again, *host.took, *host.waiting, *(play for play, _ in host.made.values())}
         if not 0 <= host.play <= plays or host.task < 0 or any(not 0 <= play < plays for play in named):
             raise ValueError(rest)
+
+    def _waits(self, host: HostState, rest: str) -> None:
+        play, _, name = rest.partition(" ")
+        notification = json.loads(name)
+        if not isinstance(notification, str) or not host.play <= int(play) < len(self.state.sketch.plays):
+            raise ValueError(rest)
+        host.wait(int(play), notification)
 
     def _task(self, host: HostState, rest: str) -> None:
         host.lost = ""
@@ -283,11 +302,11 @@ def check_resumable(state: RunState, now: RunSketch, hosts: Sequence[str]) -> li
 
 
 def _check_host(name: str, host: HostState, then: RunSketch, now: RunSketch) -> None:
-    for number in sorted({*host.again, *host.took, host.play} & set(range(len(then.plays)))):
+    for number in sorted({*host.again, *host.took, *host.waiting, host.play} & set(range(len(then.plays)))):
         before = then.plays[number]
         after = now.plays[number] if number < len(now.plays) else PlaySketch("", (), ())
         # What is added to a play that is over would never run, so it must be the same to its end.
-        reach = host.task if number == host.play else None
+        reach = None if number < host.play else host.task if number == host.play else 0
         same = before.name == after.name and before.tasks[:reach] == after.tasks[:reach]
         if (number == host.play and host.handled) or any(task < 0 for task in host.again.get(number, ())):
             same = same and before.handlers == after.handlers

@@ -71,6 +71,16 @@ def test_steps_are_followed(file: Path) -> None:
     assert state_of(file, "P 1", "T 0 0", "E 0").unfinished() == ("b",)
 
 
+def test_what_waits_is_notified_once_its_play_comes(file: Path) -> None:
+    lines = ['W 0 1 "h"', 'W 1 0 "k"', 'W 0 1 "h"', "P 0", "T 0 0"]
+    a, b = state_of(file, *lines).hosts.values()
+    assert (a.notified, a.waiting, b.notified, b.waiting) == ([], {1: ["h"]}, ["k"], {})
+    a, b = state_of(file, *lines, "E 0", "E 1").hosts.values()
+    assert (a.notified, a.waiting, b.notified) == (["h"], {}, [])
+    assert state_of(file, *lines, "P 1", "T 0 0").hosts["a"].notified == ["h"]
+    assert state_of(file, *lines, "P 1", "T 0 0", "C 0").hosts["a"].notified == []
+
+
 def test_a_line_that_was_cut_off_does_not_count(file: Path) -> None:
     assert state_of(file, "P 0", "T 0 0", "T 0 1", end="").hosts["a"].task == 1
 
@@ -99,6 +109,10 @@ def test_what_is_behind_stays_behind_when_a_task_is_run_again(file: Path) -> Non
         f"S 0 {json.dumps(SNAPSHOT | {'task': -1})}",
         f"S 0 {json.dumps(SNAPSHOT | {'again': {'2': [0]}})}",
         f"S 0 {json.dumps(SNAPSHOT | {'took': [2]})}",
+        f"S 0 {json.dumps(SNAPSHOT | {'waiting': {'2': ['h']}})}",
+        'W 0 2 "h"',
+        "W 0 0 {}",
+        'P 1\nT 0 0\nW 0 0 "h"',
         "X x",
         "",
         "P 0\nT",
@@ -145,6 +159,7 @@ STATES = st.builds(
     variables=st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)),
     made=st.dictionaries(st.text(), st.tuples(st.integers(0, 3), st.integers(-9, 9))),
     took=st.sets(st.integers(0, 3)),
+    waiting=st.dictionaries(st.integers(0, 3), st.lists(st.text(), unique=True)),
     lost=st.sampled_from(["", "failed", "unreachable"]),
 )
 
