@@ -99,6 +99,10 @@ class TextEdit(FileAttributes):
             return len(document.lines)
         return found[-1] if self.insert_after is None else found[-1] + 1
 
+    def applies_at_once(self, plan: Plan) -> bool:
+        """Tell that the edited file is put in place only where it is still the one that was read."""
+        return cast("EditWork", plan.data).backup is None
+
     async def plan(self, host: Host) -> Plan:
         """Read the file and edit it in memory."""
         with explained(self.path):

@@ -63,6 +63,8 @@ def test_two_items_that_edit_one_file_lose_no_update(play: Play, world: World) -
     ran = play(text)
     assert world("a").files["/f"] == b"1\n2\n3\n"
     assert [status for _, status in ran.statuses("a")] == ["modified"] * 3
+    # No item goes along with one before it only to be refused: one round trip each, besides that of the plans.
+    assert len(world("a").frames) == 4
 
 
 MAKE = """
