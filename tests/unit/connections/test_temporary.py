@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from jetpack_core.connections.remote.helper import temporary
+from jetpack_core.connections.remote.helper.failures import Fail
 from jetpack_core.connections.remote.helper.temporary import TemporaryDirectories
 
 DAY = 86400
@@ -60,3 +62,21 @@ def test_one_that_was_made_this_moment_is_not_taken_for_dead(left: Path) -> None
     directories.make("mine")
     assert about_to_be_locked.is_dir()
     directories.close()
+
+
+def test_all_that_was_tried_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a host without /tmp whose user has no home; a file and what is not there are places for nobody."""
+    (tmp_path / "file").write_text("")
+    tried = [str(tmp_path / "file"), str(tmp_path / "gone")]
+    monkeypatch.setattr(temporary, "places", lambda: [os.fsencode(path) for path in tried])
+    with pytest.raises(Fail) as caught:
+        TemporaryDirectories().make("mine")
+    assert caught.value.code == "READ_ONLY"
+    named = ", ".join(f"{path} (no directory)" for path in tried)
+    assert caught.value.detail == f"no place for private files in {named}"
+
+
+def test_each_place_is_tried_once_by_its_whole_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/tmp")
+    monkeypatch.setenv("HOME", "here")
+    assert temporary.places() == [b"/tmp", b"/var/tmp", b"/dev/shm"]

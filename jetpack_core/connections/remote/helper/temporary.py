@@ -49,14 +49,17 @@ class TemporaryDirectories:
             return
 
     def _prepare(self) -> bytes:
-        refused = ""
+        refused = {}  # type: dict[bytes, str]
         for base in candidates() * 2:
             # Twice, since another run that ends may just remove the directory that both share.
             try:
                 return self._prepare_below(base)
             except OSError as error:
-                refused = "{}: {}".format(to_text(base), error.strerror)
-        raise Fail("READ_ONLY", "temporary directory", "no place for private files ({})".format(refused))
+                refused[base] = os.strerror(error.errno or 0).lower()
+        for base in places():
+            refused.setdefault(base, "not writable" if os.path.isdir(base) else "no directory")
+        tried = ("{} ({})".format(to_text(base), refused[base]) for base in places())
+        raise Fail("READ_ONLY", "temporary directory", "no place for private files in {}".format(", ".join(tried)))
 
     def _prepare_below(self, base: bytes) -> bytes:
         import fcntl
@@ -70,15 +73,20 @@ class TemporaryDirectories:
         return mine
 
 
-def candidates() -> "list[bytes]":
-    """Return where temporary files may go, best first: writable places from which programs may be started."""
+def places() -> "list[bytes]":
+    """Return the absolute paths below which there may be a place for temporary files."""
     environment = os.environb
     wanted = [environment.get(b"TMPDIR", b""), b"/tmp", environment.get(b"HOME", b""), b"/var/tmp", b"/dev/shm"]
+    return [base for position, base in enumerate(wanted) if base.startswith(b"/") and base not in wanted[:position]]
+
+
+def candidates() -> "list[bytes]":
+    """Return where temporary files may go, best first: writable places from which programs may be started."""
     usable = []  # type: list[bytes]
     poor = []  # type: list[bytes]
-    for base in wanted:
+    for base in places():
         try:
-            flags = os.statvfs(base).f_flag if base.startswith(b"/") else _READ_ONLY
+            flags = os.statvfs(base).f_flag
         except OSError:
             continue
         if not flags & _READ_ONLY and os.access(base, os.W_OK | os.X_OK):
