@@ -50,6 +50,8 @@ class Entry:
     """This machine, or one of MACHINES."""
     case: str = ""
     """What the row is about, where a module has several."""
+    items: int = 0
+    """For how many items the task is done, `{{ item }}` in its texts being their number; 0 for a task without."""
 
 
 _SMALL: Final = "hello\n"
@@ -59,11 +61,12 @@ _GIT: Final = """
 git init -q -b main DIR/origin && cd DIR/origin && echo one >file && git add file &&
 git -c user.name=n -c user.email=e@example.org commit -qm one
 """
+_EIGHT: Final = "for i in 0 1 2 3 4 5 6 7; do echo one >DIR/$i; done"
 _ROUND: Final = f"printf '{_UNIT}' >/etc/systemd/system/round.service; systemctl daemon-reload"
 _DEBS: Final = {"repository": "x", "uris": "file:/srv/x"}
 _PIP: Final = ("--no-index", "--find-links", "/srv/wheels")
 
-ENTRIES: Final = (
+_TASKS: Final = (
     Entry("assert", {"is_true": "1 == 1"}),
     Entry("authorized_key", {"user": "ME", "path": "DIR/keys", "key": _KEY}),
     Entry("block", {"path": "DIR/file", "block": "one\ntwo\n"}, "echo first >DIR/file"),
@@ -113,6 +116,24 @@ ENTRIES: Final = (
     Entry("systemd_unit", {"unit": "new.service", "content": _UNIT}, where="systemd"),
     Entry("timezone", {"zone": "Europe/Berlin"}, where="systemd"),
 )
+
+_LOOP: Final = "a loop of 8"
+_LOOPS: Final = (
+    Entry("command", {"cmd": ["true"]}, case=_LOOP, items=8),
+    Entry("copy", {"src": "small", "dest": "DIR/{{ item }}"}, case=_LOOP, items=8),
+    Entry("directory", {"path": "DIR/{{ item }}"}, case=_LOOP, items=8),
+    Entry("fetch", {"src": "DIR/{{ item }}", "dest": "CONTROL/fetched/"}, _EIGHT, case=_LOOP, items=8),
+    Entry("file", {"path": "DIR/{{ item }}", "mode": "0o600"}, _EIGHT, case=_LOOP, items=8),
+    Entry("line", {"path": "DIR/{{ item }}", "line": "two"}, _EIGHT, case=f"{_LOOP}, on 8 files", items=8),
+    Entry("line", {"path": "DIR/0", "line": "{{ item }}"}, _EIGHT, case=f"{_LOOP}, on one file", items=8),
+    Entry("link", {"path": "DIR/{{ item }}", "target": "file"}, case=_LOOP, items=8),
+    Entry("script", {"src": "ours"}, case=_LOOP, items=8),
+    Entry("shell", {"cmd": "true"}, case=_LOOP, items=8),
+    Entry("template", {"src": "page.j2", "dest": "DIR/{{ item }}"}, case=_LOOP, items=8),
+    Entry("group", {"group": "loop{{ item }}"}, case=_LOOP, items=8, where="debian"),
+    Entry("user", {"user": "loop{{ item }}"}, case=_LOOP, items=8, where="debian"),
+)
+ENTRIES: Final = (*_TASKS, *_LOOPS)
 
 NOT_COUNTED: Final[Mapping[str, str]] = {
     "apk": "has no host in the test fleet",

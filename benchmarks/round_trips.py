@@ -10,18 +10,21 @@ import argparse
 import getpass
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.loops import run_loop
 from benchmarks.report import table
 from benchmarks.round_trip_entries import ENTRIES, HERE, MACHINES, NOT_COUNTED, Entry
+from jetpack_core.connections.local import LocalConnection
 from jetpack_core.connections.ssh import SshConnection
-from jetpack_core.contracts.connection import Credentials, Endpoint
+from jetpack_core.contracts.connection import Connection, Credentials, Endpoint
+from jetpack_core.contracts.module import Module
 from jetpack_core.errors import TaskError
-from jetpack_core.records import PlanKind
+from jetpack_core.records import PlanKind, Status
 from jetpack_core.registry import Registry
 from jetpack_core.testing.examples import make_module
 from jetpack_core.testing.host import TestHost
@@ -77,8 +80,8 @@ def sources() -> Iterator[Path]:
         yield folder
 
 
-def count(entry: Entry, host: TestHost, folder: Path) -> Count:
-    """Run one task twice and count."""
+def count(entry: Entry, host: TestHost, folder: Path, connect: Callable[[], Connection]) -> Count:
+    """Run one task twice and count; one with items over a connection of its own."""
     directory = host.ask(host.temp_directory("round"))
     if entry.prepare:
         done = host.ask(host.run(["sh", "-c", entry.prepare.replace("DIR", directory)]))
@@ -86,7 +89,13 @@ def count(entry: Entry, host: TestHost, folder: Path) -> Count:
             raise RuntimeError(f"{entry.module}: {done.stderr}")
     words = {"DIR": directory, "ME": getpass.getuser(), "CONTROL": str(folder)}
     parameters = {name: _filled(value, words) for name, value in entry.parameters.items()}
+    if entry.items:
+        return _count_loop(entry, parameters, folder, connect)
     module = make_module(Registry().module(entry.module), parameters, [folder])
+    return _count_task(entry, module, host)
+
+
+def _count_task(entry: Entry, module: Module, host: TestHost) -> Count:
     host.frames.clear()
     kind = PlanKind.PASSIVE
     try:
@@ -104,10 +113,24 @@ def count(entry: Entry, host: TestHost, folder: Path) -> Count:
     if kind is PlanKind.EXECUTE:
         return Count(entry, first, None)
     host.frames.clear()
-    again = host.plan(make_module(Registry().module(entry.module), parameters, [folder]))
+    again = host.plan(module)
     if again.kind is not PlanKind.NONE:
         raise RuntimeError(f"{entry.module}: the second run would change {again.changes}")
     return Count(entry, first, len(host.frames))
+
+
+def _count_loop(
+    entry: Entry, parameters: Mapping[str, object], folder: Path, connect: Callable[[], Connection]
+) -> Count:
+    first, statuses = run_loop(entry.module, parameters, entry.items, folder, connect)
+    if not all(status.changed for status in statuses):
+        raise RuntimeError(f"{entry.module}: an item of the loop had nothing to do: {statuses}")
+    if Status.EXECUTED in statuses:
+        return Count(entry, first, None)
+    met, statuses = run_loop(entry.module, parameters, entry.items, folder, connect)
+    if any(status.changed for status in statuses):
+        raise RuntimeError(f"{entry.module}: an item of the second loop changed something: {statuses}")
+    return Count(entry, first, met)
 
 
 def _filled(value: object, words: dict[str, str]) -> object:
@@ -119,8 +142,12 @@ def _filled(value: object, words: dict[str, str]) -> object:
 
 def counts_here() -> list[Count]:
     """Count what this machine can do as whoever runs this."""
-    with sources() as folder, TestHost() as host:
-        return [count(entry, host, folder) for entry in ENTRIES if entry.where == HERE]
+
+    def connect() -> Connection:
+        return LocalConnection(Endpoint("localhost"))
+
+    with sources() as folder, TestHost(connect()) as host:
+        return [count(entry, host, folder, connect) for entry in ENTRIES if entry.where == HERE]
 
 
 def page(counts: Sequence[Count]) -> str:
@@ -169,9 +196,13 @@ def counts_on(fleet: Fleet, name: str) -> list[Count]:
         host.shell(machine.prepare)
     credentials = Credentials(private_key_file=fleet.keys.plain)
     endpoint = Endpoint(host.name, host.address, host.port, "root", credentials, host_keys=host.host_keys)
+
+    def connect() -> Connection:
+        return SshConnection(endpoint)
+
     try:
-        with sources() as folder, TestHost(SshConnection(endpoint), name=host.name) as target:
-            return [count(entry, target, folder) for entry in ENTRIES if entry.where == name]
+        with sources() as folder, TestHost(connect(), name=host.name) as target:
+            return [count(entry, target, folder, connect) for entry in ENTRIES if entry.where == name]
     finally:
         fleet.remove(host)
 
