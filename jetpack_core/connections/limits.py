@@ -29,6 +29,7 @@ LOOKUPS_AT_ONCE: Final = 256
 PATIENCE: Final = 2.0
 """Seconds after which what still goes on is waiting rather than working, so that its place is free for others."""
 MOST_THREADS: Final = 256
+PREPARING_AT_ONCE: Final = 8
 WRITING_AT_ONCE: Final = 16
 _FILES_EACH: Final = 4
 _ATTRIBUTE: Final = "_jetpack_connect_limiter"
@@ -63,6 +64,7 @@ class ConnectLimiter:
 
     def __init__(self) -> None:
         self._connecting = ThreadPoolExecutor(MOST_THREADS, "jetpack-connect")
+        self._preparing = ThreadPoolExecutor(PREPARING_AT_ONCE, "jetpack-prepare")
         self._writing = ThreadPoolExecutor(WRITING_AT_ONCE, "jetpack-write")
         self._places = asyncio.Semaphore(CONNECTING_AT_ONCE)
         self._lookups = asyncio.Semaphore(LOOKUPS_AT_ONCE)
@@ -107,17 +109,11 @@ class ConnectLimiter:
     async def connecting(self, function: Callable[[], T]) -> T:
         """Run a handshake in a thread; where it takes long, others go on beside it. It is not called off."""
         async with _lent(self._places):
-            return await self.beside(function)
+            return await _run(self._connecting, function)
 
-    async def beside(self, function: Callable[[], T]) -> T:
-        """Run something in a thread at once. It is not called off."""
-        work = asyncio.get_running_loop().run_in_executor(self._connecting, function)
-        try:
-            await asyncio.wait([work])
-        except asyncio.CancelledError:
-            work.add_done_callback(_ignore)
-            raise
-        return work.result()
+    async def preparing(self, function: Callable[[], T]) -> T:
+        """Find out in a thread how a host is reached, which may run commands of the user's. It is not called off."""
+        return await _run(self._preparing, function)
 
     async def looking_up(self, function: Callable[[], T]) -> asyncio.Future[T]:
         """Begin what may hang, in a thread that nothing waits for at the end of the program."""
@@ -150,6 +146,16 @@ async def _lent(places: asyncio.Semaphore) -> AsyncIterator[Place]:
         yield place
     finally:
         place.give_back()
+
+
+async def _run(threads: ThreadPoolExecutor, function: Callable[[], T]) -> T:
+    work = asyncio.get_running_loop().run_in_executor(threads, function)
+    try:
+        await asyncio.wait([work])
+    except asyncio.CancelledError:
+        work.add_done_callback(_ignore)
+        raise
+    return work.result()
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:

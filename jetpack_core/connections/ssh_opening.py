@@ -41,7 +41,7 @@ async def open_session(endpoint: Endpoint, limiter: ConnectLimiter, use: Callabl
     if not quiet.handlers:
         # paramiko logs what it raises as well; without a handler that would end up on the terminal.
         quiet.addHandler(logging.NullHandler())
-    stops = await limiter.beside(lambda: _stops(endpoint, limiter))
+    stops = await limiter.preparing(lambda: _stops(endpoint, limiter))
     opening = _Opening(stops, limiter, use)
     try:
         if stops[0].proxy_command:
