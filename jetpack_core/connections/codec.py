@@ -193,6 +193,8 @@ def _become_hint(detail: str) -> str:
     # sudo -n says "required"; our own words for other programs are "needed".
     if detail.rstrip(".").endswith(("password is needed", "password is required")):
         return "give the password by --ask-sudo-password, or allow it without one in sudoers"
+    if "must have a tty" in detail:
+        return "sudoers demands a terminal: remove `requiretty` with visudo, or add `Defaults:LOGIN_USER !requiretty`"
     return "try the password by hand" if "was not accepted" in detail else ""
 
 

@@ -252,6 +252,17 @@ def test_become_fails_clearly(image: str, become: Become, said: str, fleet: Flee
 
 
 @EITHER
+def test_sudo_that_demands_a_terminal_is_told_with_the_way_out(image: str, fleet: Fleet, connect: Connect) -> None:
+    host = fleet.start(image)
+    host.exec(["sh", "-c", "echo 'Defaults requiretty' >/etc/sudoers.d/tty; chmod 440 /etc/sudoers.d/tty"])
+    with pytest.raises(BecomeError, match="cannot become root: .*must have a tty") as caught:
+        connect(host, "deploy", Become("root", "")).do(Stat("/"))
+    assert "`Defaults:LOGIN_USER !requiretty`" in caught.value.hint
+    host.exec(["sh", "-c", "echo 'Defaults:deploy !requiretty' >>/etc/sudoers.d/tty"])
+    assert connect(host, "deploy", Become("root", "")).sh("id -un").stdout == "root\n"
+
+
+@EITHER
 def test_secrets_are_in_no_process_list(image: str, fleet: Fleet, connect: Connect) -> None:
     host = fleet.start(image)
     driver = connect(host, "ops", Become("root", "", OPS_PASSWORD))

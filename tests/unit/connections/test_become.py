@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jetpack_core.connections.become import ladder, split_template
+from jetpack_core.connections.codec import failure
 from jetpack_core.connections.remote.helper.boot import quote
 from jetpack_core.contracts.operations import Become
 from jetpack_core.errors import BecomeError
@@ -82,3 +83,10 @@ def test_sudo_asks_by_a_prompt_of_our_own_or_not_at_all() -> None:
 def test_a_password_of_two_lines_is_refused() -> None:
     with pytest.raises(BecomeError, match="line"):
         ladder(Become("root", "", "one\ntwo"))
+
+
+def test_sudo_that_demands_a_terminal_comes_with_what_to_do() -> None:
+    error = failure("BECOME", "root", "sudo: sorry, you must have a tty to run sudo")
+    assert isinstance(error, BecomeError)
+    assert "must have a tty" in error.message
+    assert "remove `requiretty` with visudo" in error.hint
