@@ -255,7 +255,7 @@ def test_become_fails_clearly(image: str, become: Become, said: str, fleet: Flee
 def test_sudo_that_demands_a_terminal_is_told_with_the_way_out(image: str, fleet: Fleet, connect: Connect) -> None:
     host = fleet.start(image)
     host.exec(["sh", "-c", "echo 'Defaults requiretty' >/etc/sudoers.d/tty; chmod 440 /etc/sudoers.d/tty"])
-    with pytest.raises(BecomeError, match="cannot become root: .*must have a tty") as caught:
+    with pytest.raises(BecomeError, match=r"cannot become root: .*must have a tty") as caught:
         connect(host, "deploy", Become("root", "")).do(Stat("/"))
     assert "`Defaults:LOGIN_USER !requiretty`" in caught.value.hint
     host.exec(["sh", "-c", "echo 'Defaults:deploy !requiretty' >>/etc/sudoers.d/tty"])
