@@ -149,6 +149,18 @@ class StaleError(OperationError):
         super().__init__(OperationCode.STALE, subject, detail or "changed since it was read")
 
 
+class SourceChangedError(OperationError):
+    """A file of the control machine changed while it was read or sent; nothing was put in place.
+
+    :param doing: What was done with it meanwhile, as a participle.
+    """
+
+    def __init__(self, path: str, doing: str = "sent") -> None:
+        super().__init__(OperationCode.OTHER, path, f"changed while it was being {doing}")
+        self.message = f"the control machine's {path} changed while it was being {doing}"
+        self.hint = "run it again once nothing writes to that file any more"
+
+
 class HeldError(JetpackError):
     """Another run holds the host.
 

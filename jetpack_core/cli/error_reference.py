@@ -82,6 +82,12 @@ KINDS: Final[dict[type[errors.JetpackError], Kind]] = {
         "Jetpack plans again by itself a few times. When that does not help, another program writes there all the"
         " time.",
     ),
+    errors.SourceChangedError: Kind(
+        "source-changed",
+        "the control machine's /srv/build/app.tar changed while it was being sent",
+        "Nothing was put in place. Run it again once the file is complete; whoever makes it should write it beside its"
+        " place and rename it.",
+    ),
     errors.HeldError: Kind(
         "held",
         "another run holds the host",

@@ -16,6 +16,7 @@ API: Final = {
         "contracts.module",
         "contracts.host",
         "contracts.operations",
+        "contracts.sources",
         "contracts.fields",
         "contracts.attributes",
         "contracts.paths",

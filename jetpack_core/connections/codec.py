@@ -6,10 +6,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jetpack_core.contracts import operations as ops
-from jetpack_core.errors import BecomeError, HeldError, JetpackError, OperationCode, OperationError, StaleError
+from jetpack_core.errors import (
+    BecomeError,
+    HeldError,
+    JetpackError,
+    OperationCode,
+    OperationError,
+    SourceChangedError,
+    StaleError,
+)
 from jetpack_core.records import CommandResult, FileKind, FileStat
 
 if TYPE_CHECKING:
@@ -17,9 +25,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jetpack_core.contracts.operations import Operation
+    from jetpack_core.contracts.sources import SourceState
 
 INLINE_LIMIT: Final = 1 << 20
 """Bytes of content that travel inside a frame; more is streamed."""
+
+CHANGED: Final = "CHANGED"
+"""The code of a source that changed while it was sent: ours alone, which the helper only hands back."""
 
 KINDS: Final = {
     "m": FileKind.MISSING,
@@ -56,10 +68,19 @@ def encode(operation: Operation[object], attached: Bytes) -> Wire:
     return encoder(operation, attached)
 
 
-def streamed(operation: Operation[object]) -> Path | bytes | None:
+class Source(NamedTuple):
+    """A file of the control machine to be streamed, and what it must still be."""
+
+    path: Path
+    seen: SourceState | None = None
+
+
+def streamed(operation: Operation[object]) -> Source | bytes | None:
     """Return what is to be streamed to the host for an operation, if anything."""
-    if isinstance(operation, ops.Put | ops.RunFile):
-        return operation.source
+    if isinstance(operation, ops.Put):
+        return Source(operation.source, operation.seen)
+    if isinstance(operation, ops.RunFile):
+        return Source(operation.source)
     if isinstance(operation, ops.Write) and len(operation.content) > INLINE_LIMIT:
         return operation.content
     return None
@@ -198,12 +219,22 @@ def _become_hint(detail: str) -> str:
     return "try the password by hand" if "was not accepted" in detail else ""
 
 
+def told(error: OSError | OperationError) -> tuple[str, str, str]:
+    """Return the code, subject and detail of why a source cannot be sent; see `failure`."""
+    if isinstance(error, OperationError):
+        code = CHANGED if isinstance(error, SourceChangedError) else error.code.name
+        return code, error.subject, error.detail
+    return "OTHER", str(error.filename or "source"), f"cannot be read on the control machine: {error.strerror}"
+
+
 def failure(code: str, subject: str, detail: str) -> JetpackError:
     """Return the error that a failed request stands for."""
     if code == "BECOME":
         return BecomeError(f"cannot become {subject}: {detail}", hint=_become_hint(detail))
     if code == "STALE":
         return StaleError(subject, detail)
+    if code == CHANGED:
+        return SourceChangedError(subject)
     if code == "HELD":
         path, owner, line = [*detail.split(" ", 2), "", ""][:3]
         return HeldError(path, owner, line)

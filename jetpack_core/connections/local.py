@@ -37,7 +37,8 @@ from jetpack_core.contracts.operations import (
     TempDirectory,
     ends_frame,
 )
-from jetpack_core.errors import HostUnreachableError
+from jetpack_core.contracts.sources import SourceFile
+from jetpack_core.errors import HostUnreachableError, OperationError
 from jetpack_core.records import CommandResult
 
 if TYPE_CHECKING:
@@ -269,11 +270,12 @@ class LocalWork(Work):
         if source is None:
             return
         try:
-            with source.open("rb", buffering=0) as file:
+            with SourceFile(*source) as file:
                 while data := file.read(BLOCK):
                     yield data
-        except OSError as error:
-            raise Fail("OTHER", str(source), f"cannot be read on the control machine: {error.strerror}") from error
+                file.check()
+        except (OSError, OperationError) as error:
+            raise Fail(*codec.told(error)) from error
 
     def outgoing(self, index: int, data: bytes) -> None:
         """Write bytes of a file that is fetched."""

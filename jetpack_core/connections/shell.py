@@ -248,7 +248,9 @@ class ShellClient:
             async for piece in pieces(codec.streamed(request.operation) or b""):
                 self.round_trips += 1
                 if self._cancelled:
-                    return await self._give_up(request, opened, "cancelled")
+                    subject = shell_script.subject(request.operation, "0")
+                    cancelled = OperationError(OperationCode.OTHER, subject, "cancelled")
+                    return await self._give_up(request, opened, cancelled)
                 # Nothing may follow a piece before its answer comes, for the same reason.
                 async with self._writing:
                     await send(self.pipe, self._tokens.nonce.encode("ascii"), piece)
@@ -264,18 +266,16 @@ class ShellClient:
                     return failed
         except ConnectionError:
             raise
-        except OSError as error:
-            why = f"cannot be read on the control machine: {error.strerror}"
-            return await self._give_up(request, opened, why, str(error.filename or "source"))
+        except (OSError, OperationError) as error:
+            return await self._give_up(request, opened, codec.failure(*codec.told(error)))
         return (await self._replies([request], ends=True))[0]
 
-    async def _give_up(self, request: Request, opened: bool, why: str, subject: str = "") -> Reply:
+    async def _give_up(self, request: Request, opened: bool, error: JetpackError) -> Reply:
         """Remove the file that was being written."""
         await self._send_script(shell_script.GIVE_UP)
         for _ in range(1 if opened else 2):
             await self._end()
-        subject = subject or shell_script.subject(request.operation, "0")
-        return Reply(error=OperationError(OperationCode.OTHER, subject, why))
+        return Reply(error=error)
 
     async def _answer(self, request: Request) -> Reply | None:
         """Return the failure of one step, or None."""

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.connections import codec, shell_answers
@@ -17,6 +17,7 @@ from jetpack_core.contracts.operations import Reply
 from jetpack_core.errors import OperationCode, OperationError
 
 if TYPE_CHECKING:
+    from jetpack_core.connections.codec import Source
     from jetpack_core.connections.pipe import Pipe
     from jetpack_core.connections.shell_answers import Tokens
     from jetpack_core.connections.transfer import Content
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
 
 PIECE: Final = 2 << 20
 """Bytes that are sent in one step, before the shell has answered."""
-
-
-class ShortenedError(ConnectionError):
-    """A file of the control machine has fewer bytes than were promised to the host."""
+HELD_TOGETHER: Final = 8 << 20
+"""Bytes of last pieces that may be in memory for all hosts; where less is left for each, it takes one more step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,15 @@ class Piece:
     """Of this piece and all before it."""
     last: bool
     parts: AsyncIterator[bytes]
-    """At least one, though it may be empty. Raises ShortenedError."""
+    """At least one, though it may be empty."""
 
 
-async def pieces(source: Path | bytes) -> AsyncIterator[Piece]:
-    """Yield content in pieces; of no content, one empty piece. Raises OSError."""
+async def pieces(source: Source | bytes) -> AsyncIterator[Piece]:
+    """Yield content in pieces; of no content, one empty piece. Raises OSError, StaleError and SourceChangedError.
+
+    The size of a piece is told before its bytes leave, and the last one puts the file in place. So that one is read
+    wholly and seen to be right before any of it is sent.
+    """
     limiter = ConnectLimiter.of_loop()
     with sending(limiter):
         async with opened(source) as content:
@@ -55,46 +58,60 @@ async def pieces(source: Path | bytes) -> AsyncIterator[Piece]:
 
 
 async def _piece(content: Content, before: int, limiter: ConnectLimiter) -> Piece:
-    begun = await content.read(piece_size(limiter))
-    if content.size:
-        size = min(len(begun) + content.size, PIECE)
-        last = size == len(begun) + content.size
-    else:
-        # At its end, or one of those files whose size the system does not know.
-        more = begun
-        while more and len(begun) < PIECE:
-            more = await content.read(PIECE - len(begun))
-            begun += more
-        size, last = len(begun), not more
-    return Piece(size, before + size, last, _parts(content, begun, size, limiter))
+    if content.failure is not None:
+        raise content.failure
+    held = max(min(PIECE, HELD_TOGETHER // max(limiter.sending, 1)), piece_size(limiter))
+    if content.size > held:
+        size = content.size - held if content.size <= 2 * PIECE else PIECE
+        return Piece(size, before + size, last=False, parts=_parts(content, size, limiter))
+    known = content.size
+    wanted = known or PIECE
+    data = bytearray()
+    while len(data) < wanted and (more := await content.read(wanted - len(data))):
+        data += more
+    # One of those files whose size the system does not know ends where nothing more comes.
+    last = known > 0 or len(data) < wanted
+    if last:
+        content.check()
+    return Piece(len(data), before + len(data), last, _whole(data, limiter))
 
 
-async def _parts(content: Content, part: bytes, size: int, limiter: ConnectLimiter) -> AsyncIterator[bytes]:
-    """Yield the bytes of a piece, of which the first part was read already."""
-    yield part
-    while size := size - len(part):
+async def _whole(data: bytearray, limiter: ConnectLimiter) -> AsyncIterator[bytes]:
+    """Yield what is in memory, at least once."""
+    start = 0
+    while start < max(len(data), 1):
+        end = start + piece_size(limiter)
+        yield bytes(memoryview(data)[start:end])
+        start = end
+
+
+async def _parts(content: Content, size: int, limiter: ConnectLimiter) -> AsyncIterator[bytes]:
+    """Yield the bytes of a piece; where they cannot be read, zeros, for the shell waits for as many as it was told.
+
+    The next step says what was wrong, and has the shell remove what it wrote.
+    """
+    while size:
+        wanted = min(size, piece_size(limiter))
         try:
-            part = await content.read(min(size, piece_size(limiter)))
-        except OSError as error:
-            raise ShortenedError(f"the file that was sent cannot be read any more: {error.strerror}") from error
-        if not part:
-            raise ShortenedError("the file that was sent became shorter meanwhile")
+            part = await content.read(wanted)
+            if not part:
+                raise OSError(errno.EIO, "it ends before the size that the system tells")
+        except (OSError, OperationError) as error:
+            content.failure = content.failure or error
+            part = bytes(wanted)
         yield part
+        size -= len(part)
 
 
 async def send(pipe: Pipe, address: bytes, piece: Piece) -> None:
     """Send a piece; the last one tells the size of all, so that what is cut off is never put in place.
 
-    Raises ConnectionError, also where a file became shorter: the shell would wait for the rest of it forever.
+    Raises ConnectionError.
     """
     order = address + (b"P%d %d\n" % (piece.size, piece.total) if piece.last else b"D%d\n" % piece.size)
-    try:
-        async for part in piece.parts:
-            await pipe.write(order + part)
-            order = b""
-    except ShortenedError as error:
-        pipe.abort(str(error))
-        raise
+    async for part in piece.parts:
+        await pipe.write(order + part)
+        order = b""
 
 
 async def receive(operation: Get, tokens: Tokens, more: Callable[[], Awaitable[None]]) -> Reply | None:

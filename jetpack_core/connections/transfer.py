@@ -11,11 +11,16 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
+from jetpack_core.connections import codec
 from jetpack_core.connections.limits import ConnectLimiter
 from jetpack_core.connections.remote.helper import wire
+from jetpack_core.contracts.sources import SourceFile
+from jetpack_core.errors import OperationError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from jetpack_core.connections.codec import Source
 
 WINDOW: Final = 4 << 20
 """Bytes that may be under way without being confirmed."""
@@ -37,7 +42,7 @@ class Sender:
     """What a frame streams to the host, in the order of its requests."""
 
     def __init__(self, frame: int, *, packing: bool) -> None:
-        self.pending: list[tuple[int, int, Path | bytes]] = []
+        self.pending: list[tuple[int, int, Source | bytes]] = []
         self._frame = frame
         self._packing = packing
         self._unconfirmed = 0
@@ -49,7 +54,7 @@ class Sender:
         """How many pieces are to go as they are, since the last one did not get smaller."""
         self._limiter = ConnectLimiter.of_loop()
 
-    def add(self, index: int, user: int, source: Path | bytes) -> None:
+    def add(self, index: int, user: int, source: Source | bytes) -> None:
         """Add the content for a request of a user's segment."""
         self.pending.append((index, user, source))
 
@@ -80,10 +85,11 @@ class Sender:
                     # What is read lives on in its message alone: all hosts wait here with one in their hands.
                     while message := await self._next(index, user, content):
                         yield message
-                if self._stopped:
-                    return
+                    if self._stopped:
+                        return
+                    content.check()
                 yield self._message(index, user, b"", wire.LAST)
-            except OSError as error:
+            except (OSError, OperationError) as error:
                 yield self._broken(index, user, error)
                 return
 
@@ -116,10 +122,8 @@ class Sender:
             return self._packing
         return self._confirmed / (asyncio.get_running_loop().time() - self._started) < FAST
 
-    def _broken(self, index: int, user: int, error: OSError) -> bytes:
-        body = json.dumps(
-            [index, str(error.filename or "source"), f"cannot be read on the control machine: {error.strerror}"]
-        )
+    def _broken(self, index: int, user: int, error: OSError | OperationError) -> bytes:
+        body = json.dumps([index, *codec.told(error)])
         return wire.encode(wire.DATA, self._frame, body.encode("ascii"), b"", wire.BROKEN, user)
 
 
@@ -141,48 +145,57 @@ def sending(limiter: ConnectLimiter) -> Iterator[None]:
 class Content:
     """What is to be sent, read piece by piece."""
 
-    def __init__(self, source: IO[bytes] | bytes) -> None:
+    def __init__(self, source: SourceFile | bytes) -> None:
+        self.failure: OSError | OperationError | None = None
+        """Why it could not be read, where the reader had to go on all the same."""
         self._source = source
         self._position = 0
 
     @property
     def size(self) -> int:
         """How many bytes are left, as far as the system knows: some files turn out to be longer."""
-        total = len(self._source) if isinstance(self._source, bytes) else os.fstat(self._source.fileno()).st_size
-        return max(total - self._position, 0)
+        return len(self._source) - self._position if isinstance(self._source, bytes) else self._source.left
 
     async def read(self, most: int) -> bytes:
-        """Return what comes next; empty at the end. Raises OSError."""
+        """Return what comes next; empty at the end. Raises OSError and SourceChangedError."""
+        if not isinstance(self._source, bytes):
+            return await _read(self._source, self._source.share(most))
         start = self._position
-        if isinstance(self._source, bytes):
-            data = self._source[start : start + most]
-        else:
-            data = _cached(self._source, start, most) or await self._read_on(self._source.fileno(), most)
+        data = self._source[start : start + most]
         self._position += len(data)
         return data
 
-    async def _read_on(self, file: int, most: int) -> bytes:
-        """Read what the kernel did not have at hand; at the end, nobody has to wait for it."""
-        if not self.size:
-            return os.pread(file, most, self._position)
-        return await asyncio.to_thread(os.pread, file, most, self._position)
+    def check(self) -> None:
+        """See that what was read is the whole of what was opened. Raises SourceChangedError."""
+        if not isinstance(self._source, bytes):
+            self._source.check()
 
 
 @contextlib.asynccontextmanager
-async def opened(source: Path | bytes) -> AsyncIterator[Content]:
-    """Open what is to be sent. Raises OSError."""
+async def opened(source: Source | bytes) -> AsyncIterator[Content]:
+    """Open what is to be sent. Raises OSError and StaleError."""
     if isinstance(source, bytes):
         yield Content(source)
         return
-    with await asyncio.to_thread(source.open, "rb", 0) as file:
+    with await asyncio.to_thread(SourceFile, *source) as file:
         yield Content(file)
 
 
-def _cached(file: IO[bytes], position: int, size: int) -> bytes:
+async def _read(file: SourceFile, size: int) -> bytes:
+    """Read in a thread what the kernel did not have at hand; at the end, nobody has to wait for it."""
+    data = _cached(file.descriptor, file.position, size)
+    if not data and size:
+        reading = (file.descriptor, size, file.position)
+        data = await asyncio.to_thread(os.pread, *reading) if file.left else os.pread(*reading)
+    file.took(len(data))
+    return data
+
+
+def _cached(file: int, position: int, size: int) -> bytes:
     """Return bytes that the kernel holds already, without a thread; nothing at the end, or when it had to wait."""
     data = bytearray(size)
     try:
-        count = os.preadv(file.fileno(), [data], position, os.RWF_NOWAIT)
+        count = os.preadv(file, [data], position, os.RWF_NOWAIT)
     except (OSError, AttributeError):
         # It had to wait, or the system does not know of this.
         return b""

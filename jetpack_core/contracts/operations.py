@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar, cast
 
+from jetpack_core.contracts.sources import SourceState
 from jetpack_core.records import CommandResult, FileStat
 
 T = TypeVar("T")
@@ -138,7 +139,10 @@ class Write(Operation[FileStat]):
 
 @dataclass(frozen=True, slots=True)
 class Put(Operation[FileStat]):
-    """Like `Write`, streamed from a file of the control machine in constant memory."""
+    """Like `Write`, streamed from a regular file of the control machine in constant memory.
+
+    Raises SourceChangedError when the file changes meanwhile.
+    """
 
     changing: ClassVar[bool] = True
     source: Path
@@ -148,6 +152,8 @@ class Put(Operation[FileStat]):
     group: str | None = None
     follow: bool = False
     expect: FileStat | None = None
+    seen: SourceState | None = None
+    """What the source must still be when it is opened, else StaleError is raised; None takes what is there then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,9 +425,10 @@ class HostOperations:
         group: str | None = None,
         follow: bool = False,
         expect: FileStat | None = None,
+        seen: SourceState | None = None,
     ) -> Put:
         """Stream a file to the host; see `Put`."""
-        return Put(source, path, mode, owner, group, follow, expect)
+        return Put(source, path, mode, owner, group, follow, expect, seen)
 
     def get(self, path: str, destination: Path) -> Get:
         """Stream a file from the host; see `Get`."""

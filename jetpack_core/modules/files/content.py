@@ -128,6 +128,7 @@ def operation(host: Host, work: FileWork, *, follow: bool = False) -> Operation[
             group=wanted.group,
             follow=follow,
             expect=work.expect,
+            seen=payload.seen,
         )
     return host.write(
         path,

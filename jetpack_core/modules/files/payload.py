@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from jetpack_core.contracts.host import Host
-from jetpack_core.errors import TaskError, UnknownValueError
+from jetpack_core.contracts.sources import NO_FILE, SourceFile, SourceState
+from jetpack_core.errors import SourceChangedError, TaskError, UnknownValueError
 from jetpack_core.records import Change, FileStat, TextDiff
 
 DIFF_LIMIT: Final = 256 * 1024
@@ -35,6 +37,8 @@ class Payload:
     checksum: str
     content: bytes | None = None
     source: Path | None = None
+    seen: SourceState | None = None
+    """What the source was when it was read."""
     executable: bool = False
     """Whether the owner of the source may execute it."""
 
@@ -60,7 +64,7 @@ async def payload_of_file(host: Host, source: Path) -> Payload:
     A small one is read at once rather than in a thread: that is quicker, and lets the engine plan ahead.
     """
     version = _version(source)
-    if version.size <= _READ_AT_ONCE:
+    if version.state.size <= _READ_AT_ONCE:
         return _read(source, version)
     return await host.in_thread(lambda: _read(source, version))
 
@@ -82,12 +86,9 @@ def payload_in_folder(source: Path) -> Payload:
 class _Version(NamedTuple):
     """What differs once a file has been changed."""
 
-    device: int
-    inode: int
-    size: int
-    modified: int
+    state: SourceState
     changed: int
-    """In nanoseconds."""
+    """In nanoseconds: for what is remembered, any change counts, also one with the file's time set back."""
     executable: bool
 
     @property
@@ -101,8 +102,9 @@ def _version(source: Path) -> _Version:
         state = source.stat()
     except OSError as error:
         raise unreadable(source, error) from error
-    executable = bool(state.st_mode & _OWNER_EXECUTES)
-    return _Version(state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns, executable)
+    if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
+        raise TaskError(f"the control machine's {source} {NO_FILE}")
+    return _Version(SourceState.of(state), state.st_ctime_ns, bool(state.st_mode & _OWNER_EXECUTES))
 
 
 def _read(source: Path, version: _Version) -> Payload:
@@ -116,13 +118,13 @@ def _read(source: Path, version: _Version) -> Payload:
 def _payload(source: Path, version: _Version) -> Payload:
     """Read a file that all hosts of a task are likely to take."""
     digest, size, kept = hashlib.sha256(), 0, bytearray()
-    for part in _parts(source):
+    for part in _parts(source, version):
         digest.update(part)
         size += len(part)
         if size <= DIFF_LIMIT:
             kept += part
     content = bytes(kept) if size <= DIFF_LIMIT else None
-    return Payload(size, digest.hexdigest(), content, source, version.executable)
+    return Payload(size, digest.hexdigest(), content, source, version.state, version.executable)
 
 
 @lru_cache(maxsize=4096)
@@ -130,10 +132,13 @@ def _described(source: Path, version: _Version) -> Payload:
     return replace(_payload.__wrapped__(source, version), content=None)
 
 
-def _parts(source: Path) -> Iterator[bytes]:
-    with source.open("rb") as stream:
-        while part := stream.read(_CHUNK):
+def _parts(source: Path, version: _Version) -> Iterator[bytes]:
+    with SourceFile(source, doing="read") as file:
+        if not version.state.same(file.state):
+            raise SourceChangedError(str(source), "read")
+        while part := file.read(_CHUNK):
             yield part
+        file.check()
 
 
 def unreadable(source: Path, error: OSError) -> TaskError:

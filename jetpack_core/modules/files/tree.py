@@ -23,6 +23,7 @@ from jetpack_core.contracts.paths import (
     require_accounts,
     require_parent,
 )
+from jetpack_core.contracts.sources import NO_FILE
 from jetpack_core.errors import OperationCode, OperationError, StaleError, TaskError
 from jetpack_core.modules.files.content import FileWork, compare, operation, plan_attributes, plan_new
 from jetpack_core.modules.files.payload import DIFF_LIMIT, Payload, payload_in_folder, read_payload, unreadable
@@ -90,7 +91,7 @@ def _scan_below(folder: Path, name: str, entries: list[Entry]) -> None:
         elif stat.S_ISREG(mode):
             entries.append(Entry(below, FileKind.FILE, payload_in_folder(path)))
         else:
-            raise TaskError(f"{path} is a device, socket or pipe and cannot be copied")
+            raise TaskError(f"{path} {NO_FILE}")
 
 
 def _inner_target(folder: Path, name: str) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from jetpack_core.connections.codec import Source
 from jetpack_core.connections.limits import ConnectLimiter
 from jetpack_core.connections.remote.helper import wire
 from jetpack_core.connections.transfer import AS_THEY_ARE, SMALLEST, WINDOW, Sender
 
 
-def sent(*sources: Path | bytes, hosts: int = 0) -> list[bytes]:
+def sent(*sources: Source | bytes, hosts: int = 0) -> list[bytes]:
     """Return the messages that carry some contents, while so many other hosts are sent files as well."""
 
     async def run() -> list[bytes]:
@@ -40,7 +41,7 @@ def received(messages: list[bytes]) -> bytes:
 def test_content_comes_whole(in_file: bool, size: int, tmp_path: Path) -> None:
     content = os.urandom(size)
     (tmp_path / "file").write_bytes(content)
-    messages = sent(tmp_path / "file" if in_file else content)
+    messages = sent(Source(tmp_path / "file") if in_file else content)
     assert received(messages) == content
     assert [bool(message[1] & wire.LAST) for message in messages] == [False] * (len(messages) - 1) + [True]
 
@@ -75,6 +76,6 @@ def test_what_can_be_compressed_is_found_behind_what_cannot() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_told_to_the_host(tmp_path: Path) -> None:
-    (message,) = sent(tmp_path / "nothing")
+    (message,) = sent(Source(tmp_path / "nothing"))
     assert message[1] & wire.BROKEN
     assert b"cannot be read on the control machine: No such file" in message

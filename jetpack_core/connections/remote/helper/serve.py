@@ -223,7 +223,7 @@ class Helper(requests.Work):
             if user or frame != self.frame or load(body)[0] != index:
                 continue
             if flags & wire.BROKEN:
-                raise failures.Fail("OTHER", *load(body)[1:])
+                raise failures.Fail(*load(body)[1:])
             if blob:
                 yield blob
                 self.send(wire.ACK, dump(len(blob)))
