@@ -19,11 +19,13 @@ from jetpack_core.connections.ssh_session import (
     log_in,
     pause,
 )
-from jetpack_core.connections.ssh_settings import SshSettings, jump_endpoint, read_config, settings
+from jetpack_core.connections.ssh_settings import SshSettings, jump_endpoint, may_wait, read_config, settings
 from jetpack_core.connections.ssh_transport import EagerTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from paramiko import SSHConfig
 
     from jetpack_core.connections.limits import ConnectLimiter, Place
     from jetpack_core.connections.ssh_reach import EagerSocket
@@ -41,7 +43,11 @@ async def open_session(endpoint: Endpoint, limiter: ConnectLimiter, use: Callabl
     if not quiet.handlers:
         # paramiko logs what it raises as well; without a handler that would end up on the terminal.
         quiet.addHandler(logging.NullHandler())
-    stops = await limiter.preparing(lambda: _stops(endpoint, limiter))
+    config = limiter.shared("ssh config", read_config)
+    if limiter.shared("ssh config may wait", lambda: may_wait(config)):
+        stops = await limiter.preparing(lambda: _stops(endpoint, config))
+    else:
+        stops = _stops(endpoint, config)
     opening = _Opening(stops, limiter, use)
     try:
         if stops[0].proxy_command:
@@ -52,9 +58,8 @@ async def open_session(endpoint: Endpoint, limiter: ConnectLimiter, use: Callabl
         raise
 
 
-def _stops(endpoint: Endpoint, limiter: ConnectLimiter) -> list[SshSettings]:
-    """Return the jump hosts on the way, and the host. May run commands that the user's configuration names."""
-    config = limiter.shared("ssh config", read_config)
+def _stops(endpoint: Endpoint, config: SSHConfig) -> list[SshSettings]:
+    """Return the jump hosts on the way, and the host."""
     target = settings(endpoint, config)
     return [*(settings(jump_endpoint(hop, target), config) for hop in target.jumps), target]
 

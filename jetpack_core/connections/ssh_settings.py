@@ -116,6 +116,12 @@ def _lines(file: Path, folder: Path, depth: int) -> Iterator[str]:
         yield line
 
 
+def may_wait(config: SSHConfig) -> bool:
+    """Tell whether looking a host up may run a command or ask a name server."""
+    text = repr(config._config).lower()  # type: ignore[attr-defined]  # noqa: SLF001 - nothing else tells
+    return any(word in text for word in ("'exec'", "canonicalizehostname", "%l", "%c"))
+
+
 def settings(endpoint: Endpoint, config: SSHConfig | None = None) -> SshSettings:
     """Return the settings for an endpoint; what it says wins over the configuration. Raises HostUnreachableError."""
     config = config or read_config()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jetpack_core.connections.ssh_settings import SshSettings, jump_endpoint, read_config, settings
+from jetpack_core.connections.ssh_settings import SshSettings, jump_endpoint, may_wait, read_config, settings
 from jetpack_core.contracts.connection import Credentials, Endpoint
 from jetpack_core.errors import HostUnreachableError
 
@@ -112,7 +112,7 @@ def test_match_exec_is_obeyed(tmp_path: Path) -> None:
     config.write_text('Match host h exec "true"\n  User yes\nMatch host h exec "false"\n  User no\n')
     code = (
         "from pathlib import Path; from jetpack_core.connections.lean import without_invoke\n"
-        "with without_invoke():\n    from jetpack_core.connections.ssh_settings import read_config\n"
+        "with without_invoke():\n    from jetpack_core.connections.ssh_settings import may_wait, read_config\n"
         f"print(read_config((Path({str(config)!r}),)).lookup('h')['user'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -147,3 +147,19 @@ def test_a_name_is_looked_up_without_tables_of_letters() -> None:
     *told, loaded = done.stdout.splitlines()
     assert loaded == "False"
     assert ["refused" in told[0], "refused" in told[1], "cannot be resolved" in told[2]] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "waits"),
+    [
+        ("", False),
+        ("Host a\n  HostName b\n  ConnectTimeout 3\n  ProxyCommand ssh -W %h:%p c\n", False),
+        ("Match host a\n  User b\n", False),
+        ("Match exec true\n  User b\n", True),
+        ("CanonicalizeHostname yes\n", True),
+        ("Host a\n  IdentityFile ~/%l\n", True),
+    ],
+)
+def test_what_may_run_commands_or_ask_name_servers_is_told(text: str, waits: bool, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(text)
+    assert may_wait(read_config((tmp_path / "config",))) is waits
