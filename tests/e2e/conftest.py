@@ -75,6 +75,14 @@ class Project:
         variables = {"jet_ssh_hostname": address, "jet_ssh_port": port}
         (self.folder / "inventory" / "host_vars" / host.name).write_text(json.dumps(variables))
 
+    def add(self, name: str, address: str, port: int) -> None:
+        """Add a host, as the last one of its group."""
+        group = self.folder / "inventory" / "groups" / "web"
+        hosts = [one for one in json.loads(group.read_text())["hosts"] if one != name]
+        group.write_text(json.dumps({"hosts": [*hosts, name]}))
+        variables = {"jet_ssh_hostname": address, "jet_ssh_port": port}
+        (self.folder / "inventory" / "host_vars" / name).write_text(json.dumps(variables))
+
     def environment(self) -> dict[str, str]:
         """Return an environment in which only this project and home are known."""
         path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -150,6 +152,32 @@ def test_a_black_hole_is_unreachable_and_the_others_are_not_held_up(new_host: Ne
     assert statuses(ran, fine.name) == ["executed", "executed"]
     assert statuses(ran, hole.name) == ["unreachable"]
     assert ran.code == 4
+
+
+def test_many_silent_hosts_hold_up_nobody_and_ctrl_c_ends_the_wait(new_host: NewHost, project: MakeProject) -> None:
+    fine = new_host("debian")
+    made = project([fine])
+    playbook(made, "- {name: p, groups: [web], strategy: free, tasks: [!copy {content: x, dest: /tmp/there}]}")
+    with ExitStack() as stack:
+        silent = {
+            f"silent-{number}": stack.enter_context(socket.create_server(("127.0.0.1", 0))) for number in range(40)
+        }
+        places = {name: ("127.0.0.1", one.getsockname()[1]) for name, one in silent.items()}
+        places["refused"] = ("127.0.0.1", 1)
+        for name, place in places.items():
+            made.add(name, *place)
+        # The healthy one is the last in the inventory, behind more than may be worked on at once.
+        made.add(fine.name, fine.address, fine.port)
+        process = made.start("apply", "--json", "--threads", "10", "--connect-timeout", "600")
+        wait_until(lambda: fine.exists("/tmp/there"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=100)
+    ran = Ran(process.returncode, out, err)
+    assert ran.code == 130, err
+    assert statuses(ran, fine.name) == ["created"]
+    assert ran.events[-1]["interrupted"] is True
+    # Nobody gave up on those that only let us wait.
+    assert [event["host"] for event in ran.events if event["event"] == "host_unreachable"] == ["refused"]
 
 
 def test_a_full_disk_fails_the_task_and_leaves_the_old_file(fleet: Fleet, project: MakeProject) -> None:
