@@ -274,7 +274,10 @@ class Hold(Operation[str]):
 
 @dataclass(frozen=True, slots=True)
 class Gather(Step[tuple[T, ...]], Generic[T]):
-    """Several operations at once; they travel together and run in order. The first error is raised."""
+    """Several operations at once; they travel together and run in order. The first error is raised.
+
+    Behind a command that ended other than `good` says, the answers are None: nothing was done.
+    """
 
     operations: tuple[Operation[T], ...]
 

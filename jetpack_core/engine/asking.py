@@ -8,7 +8,16 @@ from collections.abc import Coroutine, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar, cast
 
-from jetpack_core.contracts.operations import Become, Gather, Operation, OutputCallback, Reply, Request, Step
+from jetpack_core.contracts.operations import (
+    Become,
+    Gather,
+    Operation,
+    OutputCallback,
+    Reply,
+    Request,
+    Step,
+    ends_frame,
+)
 from jetpack_core.errors import UnknownValueError
 
 T = TypeVar("T")
@@ -141,6 +150,11 @@ def _foreseen(
     return [next(settled) if reply is None else reply for reply in known]
 
 
+def _is_the_last(operation: Operation[object], reply: Reply) -> bool:
+    """Tell whether a command ended the frame by how it ended."""
+    return reply.ran and reply.error is None and ends_frame(operation, reply)
+
+
 def _ask_all(
     operations: Sequence[Operation[object]], address: Address, beside: Sequence[Operation[object]] = ()
 ) -> Stepping[Sequence[Reply]]:
@@ -151,6 +165,6 @@ def _ask_all(
         answers = yield [Ask(asking[index], address) for index in missing]
         for index, answer in zip(missing, answers, strict=True):
             replies[index] = answer
-        if any(reply.error is not None for reply in replies[len(beside) :]):
+        if any(map(_is_the_last, asking, replies)) or any(reply.error is not None for reply in replies[len(beside) :]):
             break
     return replies

@@ -21,6 +21,7 @@ from jetpack_core.records import Change, CommandResult, FileKind, FileStat, Outc
 
 if TYPE_CHECKING:
     from jetpack_core.contracts.host import Host
+    from jetpack_core.contracts.operations import Operation
 
 # hostname(5) and hosts(5).
 _NAME_FILE: Final = "/etc/hostname"
@@ -133,23 +134,23 @@ class Hostname(Module):
         return replace(edited, ends_open=False)
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
-        """Give the kernel the name, and once it took that, the files. Raises TaskError with the system's own words."""
+        """Give the kernel the name, and if it takes that, the files. Raises TaskError with the system's own words."""
         work = cast("_Work", plan.data)
+        steps: list[Operation[object]] = [host.write(now.path, content, expect=now) for now, content in work.files]
         if work.live:
-            ended = await host.run(["sh", "-c", _SET, "sh", self.hostname])
-            if not ended.ok:
-                hint = "act as root; a container is given its name by what runs it"
-                raise TaskError(f"the name cannot be set: {last_words(ended)}", hint=hint)
-        if work.files:
-            await self._write(host, work)
+            steps.insert(0, host.run(["sh", "-c", _SET, "sh", self.hostname], good=(0,)))
+        ended = (await self._done(host, work, steps))[0]
+        if isinstance(ended, CommandResult) and not ended.ok:
+            hint = "act as root; a container is given its name by what runs it"
+            raise TaskError(f"the name cannot be set: {last_words(ended)}", hint=hint)
         return Outcome()
 
-    async def _write(self, host: Host, work: _Work) -> None:
+    async def _done(self, host: Host, work: _Work, steps: list[Operation[object]]) -> tuple[object, ...]:
         try:
-            with explained(work.files[0][0].path):
-                await host.gather([host.write(now.path, content, expect=now) for now, content in work.files])
+            with explained(_NAME_FILE):
+                return await host.gather(steps)
         except OperationError as error:
-            if error.code is not OperationCode.OTHER:
+            if error.code is not OperationCode.OTHER or error.subject not in {now.path for now, _ in work.files}:
                 raise
             done = "the name is set until the next start, and " if work.live else ""
             hint = "in a container, what runs it may have mounted the file there, and gives it its name"

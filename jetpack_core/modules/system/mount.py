@@ -179,28 +179,34 @@ class Mount(Module):
         return plan_mount(self, host, found)
 
     async def apply(self, host: Host, plan: Plan) -> Outcome:
-        """Mount or unmount, then write fstab, in a round trip each. Raises TaskError with mount's own words."""
+        """Mount or unmount, and if that went well write fstab. Raises TaskError with mount's own words."""
         work = cast("MountWork", plan.data)
+        steps: list[Operation[object]] = []
         if work.command:
-            await self._mount(host, work)
-        if work.write is None:
-            return Outcome()
-        with explained(self.fstab):
-            replies = await host.gather([work.write, host.run(["sh", "-c", _RELOAD])])
-        reloaded = cast("CommandResult", replies[1])
-        if reloaded.ok:
+            guarded = ["sh", "-c", _GUARD, "mount", work.point, str(work.layers), self.path, *work.command]
+            steps += [*work.make, host.run(guarded, good=(0,))]
+        mounting = len(steps)
+        if work.write is not None:
+            steps += [work.write, host.run(["sh", "-c", _RELOAD])]
+        replies = await self._done(host, steps)
+        if mounting:
+            await self._require_mounted(host, work, cast("CommandResult", replies[mounting - 1]))
+        reloaded = cast("CommandResult | None", replies[-1] if work.write is not None else None)
+        if reloaded is None or reloaded.ok:
             return Outcome()
         return Outcome(warnings=(f"systemd did not read {self.fstab} anew: {last_words(reloaded)}",))
 
-    async def _mount(self, host: Host, work: MountWork) -> None:
-        guarded = host.run(["sh", "-c", _GUARD, "mount", work.point, str(work.layers), self.path, *work.command])
-        with explained(self.path):
-            try:
-                ended = cast("CommandResult", (await host.gather([*work.make, guarded]))[-1])
-            except OperationError as error:
-                if error.code is OperationCode.EXISTS:
-                    raise StaleError(self.path, "somebody made it meanwhile") from error
-                raise
+    async def _done(self, host: Host, steps: list[Operation[object]]) -> tuple[object, ...]:
+        try:
+            with explained(self.path), explained(self.fstab):
+                return await host.gather(steps)
+        except OperationError as error:
+            if error.code is OperationCode.EXISTS:
+                raise StaleError(self.path, "somebody made it meanwhile") from error
+            raise
+
+    async def _require_mounted(self, host: Host, work: MountWork, ended: CommandResult) -> None:
+        """Raise TaskError with mount's own words where it failed."""
         if ended.ok:
             return
         # What was made for it is empty, and goes with it.

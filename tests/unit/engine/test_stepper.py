@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from jetpack_core.contracts.operations import Gather, InThread, Read, Reply, Request, Sleep, Stat, Write
+from jetpack_core.contracts.operations import Gather, InThread, Read, Reply, Request, Run, Sleep, Stat, Write
 from jetpack_core.engine.asking import Address, addressed
 from jetpack_core.engine.stepper import drive, guarded, in_order, with_followers
 from jetpack_core.errors import HostUnreachableError, OperationCode, OperationError
-from jetpack_core.records import FileStat
+from jetpack_core.records import CommandResult, FileStat
+from jetpack_core.testing.host import TestHost
+from jetpack_core.testing.scripted import ScriptedConnection
 
 
 class Target:
@@ -273,3 +275,18 @@ def test_a_thread_that_fails_before_the_frame_leaves_out_what_comes_after(target
     assert target.frames == [["/a"]]
     assert results[0] == (["/a"], None)
     assert [type(error) for _, error in results] == [type(None), OSError]
+
+
+def test_what_comes_behind_a_command_that_ended_badly_is_not_done() -> None:
+    script = ScriptedConnection().command(["true"]).command(["false"], rc=1).on(Write, FileStat("/a"))
+
+    async def act(command: str) -> tuple[object, ...]:
+        return await Gather((Run((command,), good=(0,)), Write("/a", b"")))
+
+    with TestHost(script) as host:
+        ended, written = host.drive(act("false"))
+        assert isinstance(ended, CommandResult)
+        assert (ended.rc, written) == (1, None)
+        assert len(host.frames) == 1
+        ended, written = host.drive(act("true"))
+        assert written == FileStat("/a")

@@ -63,7 +63,7 @@ def test_the_name_now_and_at_the_next_start_are_both_compared(
     script = named(live, {} if file is None else {"/etc/hostname": file})
     with TestHost(script) as host:
         plan, _ = host.converge(Hostname(hostname="web1"))
-        assert len(host.frames) == 1 + runs + bool(writes)
+        assert len(host.frames) == 1 + bool(runs or writes)
     assert written(script) == writes
     assert len(plan.changes) == runs + len(writes)
     assert len(plan.effects) == len(writes)
@@ -91,9 +91,10 @@ def test_the_hosts_file_knows_the_name(before: str, after: str | None) -> None:
 
 def test_what_the_kernel_refuses_leaves_the_files_alone() -> None:
     script = named("old", {"/etc/hostname": "old\n"}, refuses="hostname: you must be root to change the host name")
+    # Would a file be written, that is what would be told of.
+    script.on(Write, OperationError(OperationCode.NO_SPACE, "/etc/hostname"))
     with TestHost(script) as host, pytest.raises(TaskError, match="you must be root"):
         host.converge(Hostname(hostname="web1"))
-    assert written(script) == {}
 
 
 def test_a_file_that_a_container_engine_holds_is_told_with_what_was_done() -> None:
