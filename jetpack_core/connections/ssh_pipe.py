@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from jetpack_core.connections.outlet import Outlet
 from jetpack_core.connections.pipe import NOTED, READ_SIZE, Pipe
 
 if TYPE_CHECKING:
@@ -17,8 +20,8 @@ if TYPE_CHECKING:
 
     from jetpack_core.connections.limits import ConnectLimiter
 
-SMALL: Final = 32 << 10
-"""Bytes that fit into the socket's buffer, so that sending them does not block the event loop."""
+PIECE: Final = 32 << 10
+"""Bytes that are sent at once: as many as a socket takes that the kernel says has room."""
 
 _FAREWELL: Final = 3.0
 """Seconds that a host may take to tell how a program ended."""
@@ -72,6 +75,8 @@ class ChannelPipe(Pipe):
         self._heard = self._loop.time()
         self._reader: asyncio.Future[None] | None = None
         self._room = asyncio.Event()
+        sock: object = transport.sock
+        self._socket = Outlet(sock) if isinstance(sock, socket.socket) else None
         self._why = ""
         self._said = b""
         channel.settimeout(0.0)
@@ -114,12 +119,18 @@ class ChannelPipe(Pipe):
         view = memoryview(data)
         while view:
             self._room.clear()
-            if len(data) <= SMALL and self._transport.clear_to_send.is_set():
-                view = view[self._send(view) :]
+            if self._socket is not None and self._transport.clear_to_send.is_set():
+                await self._socket.has_room()
+                sent = self._send(view[:PIECE])
             else:
-                view = await self._limiter.writing(lambda rest=view: self._send_much(rest))  # type: ignore[misc]
-            if view:
+                # A jump host's channel, or one that changes its keys, may have us wait within.
+                sent = await self._limiter.writing(partial(self._send, view))
+            view = view[sent:]
+            if not sent:
                 await self._room.wait()
+            elif view:
+                # Others have their turn before the next piece.
+                await asyncio.sleep(0)
 
     def _send(self, view: memoryview) -> int:
         """Send as much as fits into the window; raises ConnectionError."""
@@ -132,14 +143,6 @@ class ChannelPipe(Pipe):
         if sent == 0:
             raise ConnectionResetError("the channel is closed")
         return sent
-
-    def _send_much(self, view: memoryview) -> memoryview:
-        while view:
-            sent = self._send(view)
-            if not sent:
-                break
-            view = view[sent:]
-        return view
 
     def abort(self, why: str) -> None:
         """Cut the connection."""
@@ -182,6 +185,8 @@ class ChannelPipe(Pipe):
             async with asyncio.timeout(3):
                 while await self.read():
                     continue
+        if self._socket is not None:
+            self._socket.close()
 
     @property
     def diagnosis(self) -> str:
