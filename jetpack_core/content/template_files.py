@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final, get_args
 
-from jetpack_core.content.files import place_in, read_bytes, shown, top
+from jetpack_core.content.files import place_in, read_bytes, shown
 from jetpack_core.content.nodes import Source
 from jetpack_core.contracts.encrypted import is_age
 from jetpack_core.contracts.fields import TemplateSource, readable
@@ -29,8 +29,7 @@ def check_template_files(plays: Iterable[Play], registry: Registry, templates: T
     """Note template files that cannot be read or compiled; those whose names are templates are left for the run."""
     for file in dict.fromkeys(_files(plays)):
         if file.exists() and not file.is_file() and not file.is_dir():
-            # Opening a pipe would wait for somebody to write into it.
-            problems.add(top(file), "is a pipe or a device, and a file is needed", code="unreadable-file")
+            # A pipe or device, which the parameter refuses: opening it would wait for somebody to write into it.
             continue
         content = read_bytes(file, problems)
         if content is not None and is_age(content):

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
 
+from jetpack_core.contracts.sources import NO_FILE
+
 if TYPE_CHECKING:
     from pydantic import ValidationInfo
 
@@ -164,6 +166,10 @@ def source(folder: str) -> BeforeValidator:
             places = ", ".join(map(str, context.searched(folder)))
             message = f"no file {value!r}" if value.startswith("/") else f"no file {value!r} in {places}"
             raise ValueError(f"{message}{_near(value, context.searched(folder))}")
+        if not found.is_file() and not found.is_dir():
+            # Opening a pipe would wait for somebody to write into it.
+            message = f"the file {value!r} {NO_FILE}"
+            raise ValueError(message)
         if not readable(found):
             message = f"the file {value!r} is there, and you may not read it"
             raise ValueError(message)

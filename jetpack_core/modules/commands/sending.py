@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import AfterValidator
 
 from jetpack_core.contracts.fields import ExecutableSource, Source
+from jetpack_core.contracts.sources import SourceFile
 from jetpack_core.errors import TaskError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def interpreter_of(source: Path) -> tuple[str, ...]:
     Raises TaskError for a file that cannot be read, or that was saved with Windows line ends.
     """
     try:
-        with source.open("rb") as file:
+        with SourceFile(source) as file:
             head = file.read(_HEAD)
     except OSError as error:
         raise TaskError(f"{source} cannot be read: {error.strerror}") from error

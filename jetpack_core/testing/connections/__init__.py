@@ -14,12 +14,13 @@ from jetpack_core.testing.connections.driver import Driver
 from jetpack_core.testing.connections.expecting import HOSTILE_NAMES, fails
 from jetpack_core.testing.connections.looking import LookingSuite
 from jetpack_core.testing.connections.running import RunningSuite
+from jetpack_core.testing.connections.sources import SourcesSuite
 from jetpack_core.testing.connections.writing import WritingSuite
 
 __all__ = ["HOSTILE_NAMES", "ConnectionConformance", "Driver", "fails"]
 
 
-class ConnectionConformance(LookingSuite, WritingSuite, ChangingSuite, RunningSuite):
+class ConnectionConformance(LookingSuite, WritingSuite, SourcesSuite, ChangingSuite, RunningSuite):
     """What every connection must do."""
 
     @pytest.fixture
