@@ -135,9 +135,34 @@ _LOOPS: Final = (
 )
 ENTRIES: Final = (*_TASKS, *_LOOPS)
 
+_MANAGER: Final = (
+    "looks, asks the package manager what it would do about what is missing, and lets it act; what became of it is "
+    "looked up in that same round trip. A host that has all packages is not asked the second question"
+)
+_ONE_BY_ONE: Final = (
+    "takes one for each item of a loop: whether the next one is to run depends on how the one before ended, and each "
+    "is told and shown as soon as it has"
+)
+ABOVE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("apt", "dnf", "pacman", "pip", "yum", "zypper"), _MANAGER),
+    **dict.fromkeys(("command", "script", "shell"), _ONE_BY_ONE),
+    "line": (
+        "edits one file for many items one after the other, since each edit is made of what the one before left: one "
+        "round trip for each item, and one to look. So does `block`. To write many lines at once, use `block` or "
+        "`template`"
+    ),
+    "package": "does what the host's own package manager does, and asks which one that is where no facts were gathered",
+    "service": "asks how the host manages services where no facts were gathered",
+    "systemd_unit": (
+        "makes a private directory and has systemd judge a copy of the unit there, before anything is put in place; "
+        "with `verify_unit: false` it takes 2"
+    ),
+}
+"""Why a module takes more than one round trip to find nothing to do, or more than two to act."""
+
 NOT_COUNTED: Final[Mapping[str, str]] = {
-    "apk": "has no host in the test fleet",
-    "homebrew": "has no host in the test fleet",
+    "apk": "no host of the test fleet has it",
+    "homebrew": "no host of the test fleet has it",
     "instantiate": "writes on the control machine",
     "reboot": "asks until the host is back",
     "wait_for_host": "asks until the host is back",

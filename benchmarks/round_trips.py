@@ -10,6 +10,7 @@ import argparse
 import getpass
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Final
 
 from benchmarks.loops import run_loop
 from benchmarks.report import table
-from benchmarks.round_trip_entries import ENTRIES, HERE, MACHINES, NOT_COUNTED, Entry
+from benchmarks.round_trip_entries import ABOVE, ENTRIES, HERE, MACHINES, NOT_COUNTED, Entry
 from jetpack_core.connections.local import LocalConnection
 from jetpack_core.connections.ssh import SshConnection
 from jetpack_core.contracts.connection import Connection, Credentials, Endpoint
@@ -38,7 +39,12 @@ HEAD: Final = """\
 How often each module waits for its host, counted by an instrumented connection: for a task that acts, planning and
 acting together, and for the same task when there is nothing to do. Several questions that leave together are one round
 trip. In a run it is less: the questions of the tasks that follow travel along, so that a stretch of tasks with nothing
-to do costs one. `package` and `service` need one more where no facts were gathered, to find out what the host uses.
+to do costs one.
+
+A loop of 8 is one task for 8 items, and is counted in a run of it alone: the items are looked at together, and those
+that change something change it together, in order and up to the first that fails. Of `user` and `group`, that is so for
+what is made or removed; accounts that are there and change are taken one by one. A host without Python takes one more
+for a `script`, and more for large files.
 
 A dash stands where there is no such case: a command acts every time, and what only looks never does.
 """
@@ -154,8 +160,18 @@ def page(counts: Sequence[Count]) -> str:
     """Return the page."""
     rows = [one.row for one in sorted(counts, key=lambda one: one.entry.module)]
     header = ("module", "case", "acts", "nothing to do")
-    rest = "\n".join(f"- `{name}` {reason}." for name, reason in NOT_COUNTED.items())
-    return f"{HEAD}\n{table(header, rows)}\n\nNot counted:\n\n{rest}\n"
+    above = _listed(ABOVE)
+    rest = _listed(NOT_COUNTED)
+    why = "More than one to find nothing to do, or more than two to act:"
+    return f"{HEAD}\n{table(header, rows)}\n\n{why}\n\n{above}\n\nNot counted:\n\n{rest}\n"
+
+
+def _listed(reasons: Mapping[str, str]) -> str:
+    modules: dict[str, list[str]] = {}
+    for name, reason in sorted(reasons.items()):
+        modules.setdefault(reason, []).append(f"`{name}`")
+    items = [f"- {', '.join(names)}: {reason}." for reason, names in modules.items()]
+    return "\n".join(textwrap.fill(item, 120, subsequent_indent="  ", break_on_hyphens=False) for item in items)
 
 
 def rows_of(text: str) -> set[tuple[str, ...]]:
