@@ -65,6 +65,28 @@ def test_helper_killed(image: str, fleet: Fleet, connect: Connect) -> None:
 
 
 @EITHER
+def test_what_ran_ends_with_a_helper_that_is_killed(image: str, fleet: Fleet, connect: Connect) -> None:
+    host = fleet.start(image)
+    driver = connect(host)
+
+    def kill() -> None:
+        deadline = time.monotonic() + 30
+        while not host.exec(["pgrep", "-x", "sleep"], check=False).stdout and time.monotonic() < deadline:
+            time.sleep(0.1)
+        # It is watched once it takes a while.
+        time.sleep(2)
+        host.exec(["pkill", "-KILL", "-o", "-f", "--", "python3" if image == "debian" else "sh -c printf"])
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(HostUnreachableError, match=r"^the connection was lost"):
+        driver.sh("sleep 4321 & sleep 4321; touch /tmp/went-on")
+    killer.join()
+    ended(host, "sleep 4321")
+    assert not host.exists("/tmp/went-on")
+
+
+@EITHER
 def test_host_killed_in_the_middle_of_a_command(image: str, fleet: Fleet, connect: Connect) -> None:
     host = fleet.start(image)
     driver = connect(host)

@@ -21,6 +21,10 @@ OUTPUT_LIMIT = 64 << 20
 LINGER = 0.1
 """Seconds without output after which a command that ended counts as silent, though a child still holds its pipes."""
 LINGER_AT_MOST = 2.0
+GUARDED_AFTER = 0.5
+"""Seconds after which somebody watches for a command that the helper is still there."""
+# Nothing is ever written to it: what it reads ends with the helper.
+_GUARD = b'read x;kill -9 "-$1"'
 _LOCALE = (b"LC_ALL", b"LANG", b"LANGUAGE")
 
 
@@ -115,7 +119,9 @@ class Command:
         self.output = {}  # type: dict[int, tuple[str, list[bytes]]]
         self._sizes = {}  # type: dict[int, int]
         self.status = None  # type: int | None
+        self._started = time.monotonic()
         self._ended = 0.0
+        self._guard = self._watched = -1
         self._start([to_bytes(one) for one in argv], environment(dict(os.environb), env), cwd)
 
     def _start(self, argv: "list[bytes]", env: "dict[bytes, bytes]", cwd: "str | None") -> None:
@@ -149,6 +155,11 @@ class Command:
         writers = [self._input] if self._input >= 0 else []
         if self.status is not None:
             timeout = LINGER
+        elif self._guard < 0:
+            wait = self._started + GUARDED_AFTER - time.monotonic()
+            timeout = min(timeout, max(wait, 0.0))
+            if wait <= 0:
+                self._be_guarded()
         ready, writable, _ = select.select(self.open + also, writers, [], timeout)
         if writable:
             self._feed()
@@ -167,6 +178,31 @@ class Command:
             if pid:
                 self.status = status
                 self._ended = time.monotonic()
+                self._dismiss_guard()
+
+    def _be_guarded(self) -> None:
+        """Have a process kill the command when this one is killed, which leaves it no time to do so itself."""
+        hear, self._watched = os.pipe()
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        argv = [b"/bin/sh", b"-c", _GUARD, b"sh", b"%d" % self.pid]
+        try:
+            self._guard = start(argv, dict(os.environb), b"/", hear, nothing, nothing)
+        except OSError:
+            # A host that can start no more has no guard to spare; it is not tried again for this command.
+            self._guard = 0
+            os.close(self._watched)
+            self._watched = -1
+        finally:
+            os.close(hear)
+            os.close(nothing)
+
+    def _dismiss_guard(self) -> None:
+        if self._watched < 0:
+            return
+        kill(self._guard)
+        os.waitpid(self._guard, 0)
+        os.close(self._watched)
+        self._watched = -1
 
     def _feed(self) -> None:
         try:
@@ -206,6 +242,7 @@ class Command:
         if self.status is None:
             kill(self.pid)
             os.waitpid(self.pid, 0)
+            self._dismiss_guard()
         for fd in (self.out, self.err, self._input):
             if fd >= 0:
                 os.close(fd)
