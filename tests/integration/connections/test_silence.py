@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.ssh]
 LastingHost = Callable[..., SshHost]
 EITHER = pytest.mark.parametrize("image", ["debian", "nopython"])
 ROOT = Become("root", "sudo -u {{ jet_sudo_user }} {{ jet_command }}")
-SESSIONS = 100
+SESSIONS = 200
 
 
 def impatient(connection: SshConnection) -> None:
@@ -86,7 +86,7 @@ def test_a_helper_killed_between_two_tasks(
 
 
 @pytest.mark.slow
-def test_a_hundred_sessions_at_once(fleet: Fleet) -> None:
+def test_two_hundred_sessions_at_once(fleet: Fleet) -> None:
     hosts = fleet.start_many([f"many-{number}" for number in range(4)], "debian")
 
     async def scenario() -> None:
