@@ -201,6 +201,36 @@ class RunningSuite:
         again = self._reconnected(driver)
         assert again.sh('[ -e "$1/late" ] && echo late', folder).stdout == ""
 
+    def test_a_cancelled_program_is_killed_and_removed(self, driver: Driver, tmp_path: Path) -> None:
+        source = tmp_path / "program"
+        source.write_text('echo "$0"; sleep 30')
+        shown = bytearray()
+
+        async def cancel_once_it_runs() -> None:
+            begun = asyncio.Event()
+
+            def show(_stream: str, data: bytes) -> None:
+                shown.extend(data)
+                begun.set()
+
+            task = asyncio.create_task(
+                driver.execute(ops.RunFile(("sh", "program"), source=source, place=1), show=show)
+            )
+            await asyncio.wait_for(begun.wait(), 60)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        driver.run(cancel_once_it_runs())
+        again = self._reconnected(driver)
+        directory = os.path.dirname(shown.decode().strip())  # noqa: PTH120 - a path of the host
+        assert directory.startswith("/")
+        for _ in range(100):
+            if not again.do(ops.Stat(directory)).exists:
+                break
+            time.sleep(0.1)
+        assert not again.do(ops.Stat(directory)).exists
+
     def test_cancelled_write_leaves_the_path_as_it_was(self, driver: Driver, tmp_path: Path) -> None:
         # Outside of the temporary directory, for that may go when the connection does.
         place = driver.sh("mktemp -d /tmp/conformance.XXXXXX").stdout.strip()

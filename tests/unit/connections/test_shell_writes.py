@@ -16,8 +16,9 @@ from jetpack_core.connections.payload import SHELL_BOOT
 from jetpack_core.connections.pipe import ProcessPipe
 from jetpack_core.connections.shell import ShellClient
 from jetpack_core.connections.shell_transfer import PIECE
-from jetpack_core.contracts.operations import Operation, Put, Read, Reply, Request, Write
+from jetpack_core.contracts.operations import Operation, Put, Read, Reply, Request, RunFile, Write
 from jetpack_core.errors import HostUnreachableError, OperationCode, OperationError
+from jetpack_core.records import CommandResult
 
 T = TypeVar("T")
 SHELLS = [name for name in ("dash", "bash", "busybox") if shutil.which(name)]
@@ -197,3 +198,22 @@ def test_a_large_file_is_never_whole_in_memory(tmp_path: Path) -> None:
 
     with_client("sh", use, Weighed)
     assert largest <= PIECE // 4
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_program_takes_two_round_trips_and_leaves_nothing(shell: str, tmp_path: Path) -> None:
+    source = tmp_path / "it's"
+    source.write_text('echo "$0 $1"')
+
+    async def use(client: ShellClient) -> int:
+        before = client.round_trips
+        (reply,) = await ask(client, RunFile(("sh", "it's", "x"), source=source, place=1))
+        assert isinstance(reply.value, CommandResult)
+        path, word = reply.value.stdout.rsplit(" ", 1)
+        assert word == "x\n"
+        assert Path(path).name == "it's"
+        assert not Path(path).parent.exists()
+        assert Path(path).parents[1].exists()
+        return client.round_trips - before
+
+    assert with_client(shell, use) == 2
