@@ -9,6 +9,7 @@ import io
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -204,5 +205,11 @@ def _write(results: Mapping[str, object], said: str) -> Path:
     return path
 
 
+def _end(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
+
+
 if __name__ == "__main__":
+    # What runs is ended, hosts are removed and what was measured is written, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main())

@@ -2,7 +2,8 @@
 """Measures one command with everything it starts: wall time, CPU time and memory.
 
 The command runs below a process of its own that adopts orphans (prctl(2), PR_SET_CHILD_SUBREAPER), so that what a
-command leaves in the background, such as OpenSSH's shared connections, is ended and counted too.
+command leaves in the background, such as OpenSSH's shared connections, is ended and counted too. All of it is ended as well
+when the measuring is: by a signal, or with the process that asked for it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+_PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _PAGE: Final = resource.getpagesize()
 _FAST_SAMPLES: Final = 40
@@ -66,12 +68,24 @@ class Reading:
 def measure(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, output: Path, timeout: float = 900.0) -> Reading:
     """Run a command with its output in a file. Raises MeterError when it cannot be started."""
     request = {"argv": list(argv), "env": dict(env), "cwd": str(cwd), "output": str(output), "timeout": timeout}
-    done = subprocess.run(
-        [sys.executable, "-I", __file__], input=json.dumps(request), capture_output=True, text=True, check=False
+    meter = subprocess.Popen(
+        [sys.executable, "-I", __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    if done.returncode != 0:
-        raise MeterError(f"{argv[0]}: {done.stderr.strip().splitlines()[-1]}")
-    return Reading(**json.loads(done.stdout))
+    try:
+        out, err = meter.communicate(json.dumps(request))
+    except BaseException:
+        # It ends what it started; killed, it would leave that running.
+        meter.terminate()
+        meter.wait()
+        raise
+    if meter.returncode != 0:
+        said = err.strip().splitlines() or [f"the meter was ended ({meter.returncode})"]
+        raise MeterError(f"{argv[0]}: {said[-1]}")
+    return Reading(**json.loads(out))
 
 
 class _MemorySampler:
@@ -113,22 +127,27 @@ def _resident(pid: int) -> int:
 
 
 def _run(argv: list[str], env: dict[str, str], cwd: str, output: str, timeout: float) -> Reading:
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
-    with Path(output).open("wb") as log:
-        started = time.monotonic()
-        process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=cwd, start_new_session=True
-        )
-        sampler = _MemorySampler()
-        late = threading.Timer(timeout, process.kill)
-        late.start()
-        code = process.wait()
-        wall = time.monotonic() - started
-    timed_out = not late.is_alive()
-    late.cancel()
-    sampler.stop()
-    _end_leftovers()
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    try:
+        with Path(output).open("wb") as log:
+            started = time.monotonic()
+            process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=cwd, start_new_session=True
+            )
+            sampler = _MemorySampler()
+            late = threading.Timer(timeout, process.kill)
+            late.daemon = True
+            late.start()
+            code = process.wait()
+            wall = time.monotonic() - started
+        timed_out = not late.is_alive()
+        late.cancel()
+        sampler.stop()
+    finally:
+        _end_leftovers()
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Reading(
         code=_TIMED_OUT if timed_out else code,
@@ -138,6 +157,18 @@ def _run(argv: list[str], env: dict[str, str], cwd: str, output: str, timeout: f
         tree_memory=sampler.peak,
         process_memory=usage.ru_maxrss * 1024,
     )
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def _end(number: int, _: object) -> None:
+    # Once is enough, and what is done about it is not to be interrupted.
+    for other in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(other, signal.SIG_IGN)
+    raise SystemExit(128 + number)
 
 
 def _end_leftovers() -> None:

@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -68,3 +72,28 @@ def test_a_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
 def test_a_command_that_cannot_be_started_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MeterError, match="no-such-program"):
         measure(["/no-such-program"], env={}, cwd=tmp_path, output=tmp_path / "output")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_all_that_runs_is_ended_with_who_measures_it(tmp_path: Path, number: signal.Signals) -> None:
+    """As when `make bench` is ended: also what is in a session of its own, as the workers of Ansible are."""
+    sleeps = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    tool = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleeps!r}], start_new_session=True)"
+    asks = (
+        "import os, sys; from pathlib import Path; from benchmarks.meter import measure\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        f"measure([sys.executable, '-c', {tool!r}], env=dict(os.environ), cwd=folder, output=folder / 'output')"
+    )
+    output = tmp_path / "output"
+    root = Path(__file__).parents[3]
+    with subprocess.Popen([sys.executable, "-c", asks], cwd=root, stderr=subprocess.DEVNULL) as asking:
+        _wait_until(lambda: output.exists() and output.read_text().endswith("\n"))
+        asking.send_signal(number)
+    _wait_until(lambda: not Path(f"/proc/{int(output.read_text())}").exists())
+
+
+def _wait_until(check: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not check():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
