@@ -2,8 +2,8 @@
 """Measures one command with everything it starts: wall time, CPU time and memory.
 
 The command runs below a process of its own that adopts orphans (prctl(2), PR_SET_CHILD_SUBREAPER), so that what a
-command leaves in the background, such as OpenSSH's shared connections, is ended and counted too. All of it is ended as well
-when the measuring is: by a signal, or with the process that asked for it.
+command leaves in the background, such as OpenSSH's shared connections, is ended and counted too. All of it is ended
+as well when the measuring is: by a signal, or with the process that asked for it.
 """
 
 from __future__ import annotations
