@@ -34,7 +34,8 @@ class Step(Generic[T_co]):
 class Operation(Step[T_co]):
     """A step that a connection carries out on the host.
 
-    `changing` operations MUST stop a frame when they fail; the others MUST NOT.
+    `changing` operations MUST stop a frame when they fail, and commands when they end other than their `good` says;
+    the others MUST NOT.
     """
 
     __slots__ = ()
