@@ -72,8 +72,9 @@ class Connection(ABC):
         """Carry out the requests in order and return a reply for each.
 
         A changing operation that fails, or a command that ends other than its `good` says, MUST stop the frame: the
-        replies after it have `ran` False. Other failures MUST NOT stop it. Failures of one operation are replies (OperationError, or BecomeError for its user);
-        raises HostUnreachableError only when the connection itself is lost.
+        replies after it have `ran` False. Other failures MUST NOT stop it. Failures of one operation are replies
+        (OperationError, or BecomeError for its user); raises HostUnreachableError only when the connection itself is
+        lost.
         MUST be cancellable: what was being written is as before, and running commands are killed.
         """
 
