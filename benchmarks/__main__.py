@@ -20,7 +20,7 @@ from benchmarks import crowd, engine, frames, sessions, startup, transports
 from benchmarks.matrix import Matrix, Row
 from benchmarks.meter import MeterError
 from benchmarks.peers import PEERS
-from benchmarks.peers.jetpack import commit, has_module
+from benchmarks.peers.jetpack import commit
 from benchmarks.peers.peer import Peer, PeerError
 from benchmarks.report import as_data, comparison_table, comparisons, measured_table
 from tests.integration.fleet.engine import EngineError, why_no_engine
@@ -90,7 +90,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rtt", type=_numbers, help="round trip times for W1 in milliseconds, such as 0,20")
     parser.add_argument("--peers", type=_words(tuple(PEERS)), help=f"which tools, of {','.join(PEERS)}")
     parser.add_argument("--repeat", type=int, default=3, help="how often each tool runs W1; 3")
-    parser.add_argument("--packages", choices=("apt", "query"), help="what W1's package tasks are; see the docs")
     parser.add_argument("--no-python", action="store_true", help="hosts without Python")
     parser.add_argument("--sessions", type=_numbers, help="how many sessions to hold, such as 100,1000")
     parser.add_argument("--quick", action="store_true", help="less of everything: a check that it works")
@@ -128,25 +127,17 @@ def _session_numbers(options: argparse.Namespace) -> tuple[int, ...]:
 
 def _w1(options: argparse.Namespace) -> dict[str, object]:
     rows = _rows(options)
-    apt = options.packages == "apt" if options.packages else has_module("apt")
     peers: dict[str, Peer] = {name: make() for name, make in PEERS.items() if any(name in row.peers for row in rows)}
     versions = {name: peer.install(_CACHE) for name, peer in peers.items()}
     (_CACHE / "w1").mkdir(parents=True, exist_ok=True)
-    matrix = Matrix(peers, _CACHE, apt=apt)
+    matrix = Matrix(peers, _CACHE)
     try:
         matrix.run(rows)
     finally:
         print(f"\n## Workload W1\n\n{', '.join(versions.values())}\n")
-        print(f"Package tasks, for every tool: {_packages(apt=apt)}\n")
         print(measured_table(matrix.measured), "\n")
         print(comparison_table(comparisons(matrix.measured)))
-    return {"versions": versions, "packages": "apt" if apt else "query", **as_data(matrix.measured)}
-
-
-def _packages(*, apt: bool) -> str:
-    if apt:
-        return "the tool's own apt module, on packages that are installed."
-    return "a command, `dpkg-query -W NAME`, because this Jetpack has no apt module yet."
+    return {"versions": versions, **as_data(matrix.measured)}
 
 
 def _rows(options: argparse.Namespace) -> list[Row]:

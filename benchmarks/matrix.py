@@ -66,10 +66,9 @@ class Measured:
 class Matrix:
     """Measures rows; what is measured is kept even when a later row fails."""
 
-    def __init__(self, peers: Mapping[str, Peer], cache: Path, *, apt: bool) -> None:
+    def __init__(self, peers: Mapping[str, Peer], cache: Path) -> None:
         self._peers = peers
         self._folder = cache / "w1"
-        self._apt = apt
         self.measured: list[Measured] = []
 
     def run(self, rows: Sequence[Row]) -> None:
@@ -127,7 +126,6 @@ class Matrix:
             known_hosts=hosts.known_hosts(targets),
             home=hosts.home,
             first=first,
-            apt=self._apt,
         )
 
 

@@ -37,9 +37,8 @@ class Ansible(Peer):
         inventory.write_text(json.dumps({"all": {"hosts": variables}}))
         settings = job.folder / "ansible.cfg"
         settings.write_text(self._settings(job))
-        playbook = f"ansible-{'apt' if job.apt else 'query'}.yml"
         extra = json.dumps({"converged": not job.first})
-        argv = [str(self._environment / "bin" / "ansible-playbook"), "-i", str(inventory), "-e", extra, playbook]
+        argv = [str(self._environment / "bin" / "ansible-playbook"), "-i", str(inventory), "-e", extra, "ansible.yml"]
         return Command(argv, {"ANSIBLE_CONFIG": str(settings), "ANSIBLE_NOCOLOR": "1"})
 
     def _settings(self, job: Job) -> str:

@@ -42,9 +42,8 @@ class Jetpack(Peer):
             (inventory / "host_vars" / target.name).write_text(json.dumps(variables))
         log = self._log(job)
         log.unlink(missing_ok=True)
-        playbook = f"jetpack-{'apt' if job.apt else 'query'}.yml"
         extra = json.dumps({"converged": not job.first})
-        argv = [str(JETPACK), "apply", "-i", str(inventory), "-p", playbook, "-e", extra]
+        argv = [str(JETPACK), "apply", "-i", str(inventory), "-p", "jetpack.yml", "-e", extra]
         return Command(argv, {"JET_LOG": str(log)})
 
     @staticmethod
@@ -60,12 +59,6 @@ class Jetpack(Peer):
             allowed = {"matched", "passive", "executed", "created", "modified"} if job.first else {"matched", "passive"}
             if sum(counts.values()) != TASKS or counts.keys() - allowed:
                 raise PeerError(f"jetpack on {target.name}: {counts}")
-
-
-def has_module(name: str) -> bool:
-    """Tell whether Jetpack knows a module."""
-    done = subprocess.run([JETPACK, "doc", name], capture_output=True, check=False)
-    return done.returncode == 0
 
 
 def commit() -> str:

@@ -35,8 +35,6 @@ class Job:
     """A home directory whose .ssh knows the hosts."""
     first: bool
     """Everything changes; else nothing does."""
-    apt: bool
-    """Package tasks use the peer's own apt module; else they ask dpkg-query."""
 
 
 @dataclass(frozen=True, slots=True)

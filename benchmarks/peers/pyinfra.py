@@ -36,7 +36,6 @@ class Pyinfra(Peer):
             "ssh_look_for_keys": False,
             "ssh_known_hosts_file": str(job.known_hosts),
             "ssh_strict_host_key_checking": "yes",
-            "packages": "apt" if job.apt else "query",
         }
         hosts = [
             (target.name, {**common, "ssh_hostname": target.address, "ssh_port": target.port}) for target in job.targets

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from pyinfra import host  # type: ignore[import-not-found]
 from pyinfra.operations import apt, files, server  # type: ignore[import-not-found]
 
 VARIABLES = {"app_name": "orders", "app_port": "8080", "app_workers": "4", "app_title": "Orders & returns"}
@@ -39,7 +38,4 @@ for name, user, group, mode in (("seed-one", "root", "adm", "640"), ("seed-two",
     files.file(name=f"attributes of {name}", path=f"/srv/bench/{name}", user=user, group=group, mode=mode)
 
 for package in ("ca-certificates", "sudo"):
-    if host.data.get("packages") == "apt":
-        apt.packages(name=f"package {package}", packages=[package])
-    else:
-        server.shell(name=f"package {package}", commands=[f"dpkg-query -W {package}"])
+    apt.packages(name=f"package {package}", packages=[package])
