@@ -238,6 +238,12 @@ def test_a_missing_archive_says_where_it_could_come_from(host: TestHost, tmp_pat
     assert "from: control" in caught.value.hint
 
 
+def test_a_pipe_is_no_archive_and_nobody_waits_for_it(host: TestHost, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "app.tgz")
+    with pytest.raises(TaskError, match=r"app\.tgz is no regular file, so it cannot be unpacked"):
+        host.plan(unpack(tmp_path))
+
+
 class TestFromControl:
     def test_it_is_vetted_here_and_sent_only_when_needed(self, host: TestHost, tmp_path: Path) -> None:
         (tmp_path / "app.tgz").write_bytes(gzip.compress(making.APP, mtime=0))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pwd
+import stat
 
 from jetpack_plugin_unpack.onhost import comparing, manifest, whole, writing
 from jetpack_plugin_unpack.onhost.archives import FILE, Archive
@@ -194,6 +195,9 @@ class Job:
     def _open(self) -> None:
         path = self._request["archive"]
         try:
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                # A pipe would let us wait for somebody who writes into it.
+                raise Trouble("failed", "{} is no regular file, so it cannot be unpacked".format(path))
             source = open(path, "rb")  # noqa: SIM115 - open until the program ends
         except FileNotFoundError:
             hint = "download it first, with !download or !copy, or say `from: control`"
