@@ -240,7 +240,7 @@ def test_a_missing_archive_says_where_it_could_come_from(host: TestHost, tmp_pat
 
 def test_a_pipe_is_no_archive_and_nobody_waits_for_it(host: TestHost, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "app.tgz")
-    with pytest.raises(TaskError, match=r"app\.tgz is no regular file, so it cannot be unpacked"):
+    with pytest.raises(TaskError, match=r"app\.tgz is no file, so it is no archive"):
         host.plan(unpack(tmp_path))
 
 

@@ -197,7 +197,7 @@ class Job:
         try:
             if not stat.S_ISREG(os.stat(path).st_mode):
                 # A pipe would let us wait for somebody who writes into it.
-                raise Trouble("failed", "{} is no regular file, so it cannot be unpacked".format(path))
+                raise Trouble("failed", "{} is no file, so it is no archive".format(path))
             source = open(path, "rb")  # noqa: SIM115 - open until the program ends
         except FileNotFoundError:
             hint = "download it first, with !download or !copy, or say `from: control`"
