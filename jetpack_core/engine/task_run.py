@@ -88,7 +88,7 @@ class TaskRun:
     async def _run_together(self, planned: PlannedTask, first: int) -> list[tuple[Status, Outcome]]:
         """Apply the items from `first` on that may travel as one frame; returns how those that were done ended.
 
-        What fails, or is not as its plan saw it, is left to be run by itself.
+        What is not as its plan saw it, or fails and may be repeated, is left to be run by itself.
         """
         items = ready_together(self._unit, planned, first)
         if len(items) < _FEWEST_TOGETHER:
