@@ -166,7 +166,7 @@ class Content:
         return data
 
     def check(self) -> None:
-        """See that what was read is the whole of what was opened. Raises SourceChangedError."""
+        """See that a file is still what was opened. Raises SourceChangedError."""
         if not isinstance(self._source, bytes):
             self._source.check()
 
