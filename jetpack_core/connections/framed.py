@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -185,9 +184,15 @@ class FramedClient:
         return [reply for segment in segments for reply in segment.replies]
 
     async def _stream(self, sender: Sender) -> None:
-        with contextlib.suppress(ConnectionError), sender.under_way():
-            async for message in sender.messages():
-                await self._send(message)
+        try:
+            with sender.under_way():
+                async for message in sender.messages():
+                    await self._send(message)
+        except ConnectionError:
+            # Whoever waits for the answer finds that out as well.
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the host would wait for the rest for ever
+            self.pipe.abort(f"a file could not be sent: {error!r}")
 
     def _user_number(self, become: Become | None) -> int:
         if become is None:

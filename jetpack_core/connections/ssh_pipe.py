@@ -67,7 +67,10 @@ class ChannelPipe(Pipe):
     """The pipe of one session channel."""
 
     def __init__(self, channel: Channel, transport: Transport, limiter: ConnectLimiter) -> None:
+        from paramiko import SSHException
+
         super().__init__()
+        self._failures = (SSHException, OSError, EOFError)
         self._loop = asyncio.get_running_loop()
         self._channel: Any = channel
         self._transport: Any = transport
@@ -75,8 +78,8 @@ class ChannelPipe(Pipe):
         self._heard = self._loop.time()
         self._reader: asyncio.Future[None] | None = None
         self._room = asyncio.Event()
-        sock: object = transport.sock
-        self._socket = Outlet(sock) if isinstance(sock, socket.socket) else None
+        self._first = _first(transport)
+        self._outlet = Outlet(self._first.sock)
         self._why = ""
         self._said = b""
         channel.settimeout(0.0)
@@ -119,12 +122,7 @@ class ChannelPipe(Pipe):
         view = memoryview(data)
         while view:
             self._room.clear()
-            if self._socket is not None and self._transport.clear_to_send.is_set():
-                await self._socket.has_room()
-                sent = self._send(view[:PIECE])
-            else:
-                # A jump host's channel, or one that changes its keys, may have us wait within.
-                sent = await self._limiter.writing(partial(self._send, view))
+            sent = await self._send_some(view)
             view = view[sent:]
             if not sent:
                 await self._room.wait()
@@ -132,13 +130,20 @@ class ChannelPipe(Pipe):
                 # Others have their turn before the next piece.
                 await asyncio.sleep(0)
 
+    async def _send_some(self, view: memoryview) -> int:
+        await self._outlet.has_room()
+        if self._first is self._transport and self._transport.clear_to_send.is_set():
+            return self._send(view[:PIECE])
+        # A channel of a jump host, or a connection that changes its keys, may have us wait within.
+        return await self._limiter.writing(partial(self._send, view))
+
     def _send(self, view: memoryview) -> int:
         """Send as much as fits into the window; raises ConnectionError."""
         try:
             sent: int = self._channel.send(view)
         except TimeoutError:
             return 0
-        except (OSError, EOFError) as error:
+        except self._failures as error:
             raise ConnectionResetError(str(error)) from error
         if sent == 0:
             raise ConnectionResetError("the channel is closed")
@@ -147,7 +152,8 @@ class ChannelPipe(Pipe):
     def abort(self, why: str) -> None:
         """Cut the connection."""
         self._why = self._why or why
-        cut(self._transport)
+        # Not the channel of a jump host, which may have us wait until it can tell the other side.
+        cut(self._first)
         self._channel.in_buffer.close()
         self._room.set()
 
@@ -157,7 +163,7 @@ class ChannelPipe(Pipe):
 
     def _send_request(self) -> None:
         # As the OpenSSH client does. The server refuses what it does not know, and that is the answer (RFC 4254, 4).
-        from paramiko import Message, SSHException
+        from paramiko import Message
         from paramiko.common import cMSG_GLOBAL_REQUEST
 
         message = Message()
@@ -166,7 +172,7 @@ class ChannelPipe(Pipe):
         message.add_boolean(True)
         try:
             self._transport._send_user_message(message)  # noqa: SLF001 - global_request would wait in a thread
-        except (SSHException, OSError, EOFError) as error:
+        except self._failures as error:
             raise ConnectionResetError(str(error)) from error
 
     async def exit_code(self) -> int | None:
@@ -180,13 +186,12 @@ class ChannelPipe(Pipe):
 
     async def close(self) -> None:
         """End the input and wait a little for the host to tidy up."""
-        with contextlib.suppress(OSError, EOFError, ConnectionError, TimeoutError, asyncio.CancelledError):
+        with contextlib.suppress(*self._failures, asyncio.CancelledError):
             self._channel.shutdown_write()
             async with asyncio.timeout(3):
                 while await self.read():
                     continue
-        if self._socket is not None:
-            self._socket.close()
+        self._outlet.close()
 
     @property
     def diagnosis(self) -> str:
@@ -200,6 +205,13 @@ class ChannelPipe(Pipe):
     def last_heard(self) -> float:
         """The loop's time when bytes last came."""
         return self._heard
+
+
+def _first(transport: Any) -> Any:
+    """Return the transport that has a socket of its own: that of the first jump host, where there is one."""
+    while not isinstance(transport.sock, socket.socket):
+        transport = transport.sock.get_transport()
+    return transport
 
 
 def cut(transport: Any) -> None:
