@@ -108,3 +108,26 @@ def test_content_reaches_the_user_it_is_for(tmp_path: Path) -> None:
     asyncio.run(scenario())
     for number, source in enumerate(sources):
         assert (tmp_path / str(number)).read_bytes() == source.read_bytes()
+
+
+def test_signs_of_life_during_long_uploads_disturb_nothing(tmp_path: Path) -> None:
+    """As over a slow line, where an upload lasts longer than the time between two of them."""
+    content = bytes(range(256)) * 4 * 24_000
+    (tmp_path / "source").write_bytes(content)
+
+    async def scenario() -> None:
+        payload = helper_payload()
+        argv = [sys.executable, "-ISc", boot.CODE, "nonce" + boot.PYTHON_MARK, str(len(payload))]
+        client = FramedClient(await ProcessPipe.start(argv), packing=False)
+        client.ping_every = 0.002
+        await client.pipe.write(payload)
+        await client.start(b"nonce")
+        async with asyncio.timeout(100):
+            for number in range(4):
+                (reply,) = await client.execute([Request(Put(tmp_path / "source", f"{tmp_path}/{number}"), OTHER)])
+                assert reply.error is None
+        await client.close()
+
+    asyncio.run(scenario())
+    for number in range(4):
+        assert (tmp_path / str(number)).read_bytes() == content

@@ -46,7 +46,7 @@ class Child:
         self._forget()
 
     def _forget(self) -> None:
-        self.listening = False
+        self.listening = self.relaying = False
         self.followed = None  # type: tuple[str, int, int] | None
         self.parser = wire.Parser()
         self.outbox = bytearray()
@@ -87,6 +87,7 @@ class Child:
             for fd in mine:
                 os.close(fd)
         os.set_blocking(self.input, False)
+        os.set_blocking(self.output, False)
 
     def _ready(self, helper: "Helper") -> None:
         """Start the child if it does not run, and see it through the password; raises Refused."""
@@ -169,19 +170,22 @@ class Child:
     # Working.
 
     def ping(self) -> None:
-        """Keep an idle child alive. One that is still logging in would take this for a password, or for its program."""
+        """Keep the child alive. One that is still logging in would take this for a password, or for its program."""
         if self.listening:
             self.outbox += wire.encode(wire.PING, 0)
-            try:
-                del self.outbox[: os.write(self.input, self.outbox)]
-                while select.select([self.output], [], [], 0)[0]:
-                    data = os.read(self.output, 1 << 16)
-                    self.parser.feed(data)
-                    if not data:
-                        return
-            except OSError:
-                # It is busy, or dead, which the next request finds out.
-                return
+        if not self.listening or self.relaying:
+            # What moves the messages of a child that works must find its pipes as it was told they are.
+            return
+        try:
+            del self.outbox[: os.write(self.input, self.outbox)]
+            while True:
+                data = os.read(self.output, 1 << 16)
+                self.parser.feed(data)
+                if not data:
+                    return
+        except OSError:
+            # There is no more, or it is dead, which the next request finds out.
+            return
 
     def relay(self, helper: "Helper", message: "Any", replies: "list[object]") -> "bool | None":
         """Have the child carry out a segment; None when it answered by itself, else whether the frame goes on."""
@@ -192,6 +196,7 @@ class Child:
         self._follow(helper)
         kind, _, user, frame, body, blob = message
         self.outbox += wire.encode(kind, frame, body, blob, packing=False)
+        self.relaying = True
         try:
             while not self._pass_on(helper, frame, user):
                 continue
@@ -200,6 +205,8 @@ class Child:
             self._hang_up()
             replies.append([0, "BECOME", self.order["user"], "its helper ended unexpectedly {}".format(said).strip()])
             return False
+        finally:
+            self.relaying = False
         return None
 
     def _follow(self, helper: "Helper") -> None:
@@ -228,13 +235,17 @@ class Child:
         if self.error in ready and not _read_into(self.error, self.said):
             raise EOFError
         del self.said[:-SAID_LIMIT]
-        if writable:
-            del self.outbox[: os.write(self.input, self.outbox[: 1 << 16])]
-        if self.output in ready:
-            data = os.read(self.output, 1 << 17)
-            if not data:
-                raise EOFError
-            self.parser.feed(data)
+        try:
+            if writable:
+                del self.outbox[: os.write(self.input, self.outbox[: 1 << 16])]
+            if self.output in ready:
+                data = os.read(self.output, 1 << 17)
+                if not data:
+                    raise EOFError
+                self.parser.feed(data)
+        except BlockingIOError:
+            # Neither end of the child has anything to do just now.
+            pass
         return self._pass_up(helper, frame)
 
     def _pass_down(self, helper: "Helper", frame: int) -> None:
