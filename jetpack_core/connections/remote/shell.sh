@@ -451,28 +451,29 @@ jcopy() { # replace source destination name
 }
 
 jlink() { # hard replace path target name expect...
-    jh=$1 jr=$2 P=$3 jt=$4 jn=$5
+    jh=$1 jr=$2 P=$3 jt=$4 jn=$5 W=
     shift 5
     jparent "$P"
     [ -d "$D" ] || { if [ -e "$D" ]; then E=NOT_A_DIRECTORY; else jnone "$P"; fi; return; }
     jexpect "$P" "$@" || return
     jdir "$P" && { E=IS_A_DIRECTORY; return; }
-    W=$P
+    # W is what the end of this shell removes: a private name, never the path itself.
     if jhas "$P"; then
         [ "$jr" = 1 ] || { E=EXISTS; return; }
         W=$D/$jn
     fi
+    jn=${W:-$P}
     if [ "$jh" = 1 ]; then
-        jhas "$jt" || { jnone "$jt"; return; }
-        ln -- "$jt" "$W" 2>"$T/e" || { je; return; }
+        jhas "$jt" || { W= && jnone "$jt"; return; }
+        ln -- "$jt" "$jn" 2>"$T/e" || { W= && je; return; }
     else
-        ln -s -- "$jt" "$W" 2>"$T/e" || { je; return; }
+        ln -s -- "$jt" "$jn" 2>"$T/e" || { W= && je; return; }
     fi
-    if [ "$W" != "$P" ]; then
+    if [ -n "$W" ]; then
         if ! [ "$jh" = 1 ] || ! [ "$W" -ef "$P" ]; then jmv "$W" "$P" || { jdrop; return; }; fi
         rm -f -- "$W"
+        W=
     fi
-    W=
     jshow "$P"
 }
 
@@ -483,6 +484,7 @@ jtemporary() { # prefix
 }
 
 jinside() { # name private-name: as jopen, for a program that gets a directory of its own, JD
+    W=
     jtemporary script >/dev/null || return
     JD=$T/script-$JC
     jopen "$JD/$1" 0 "$2" 700 '' ''
@@ -643,11 +645,10 @@ export LC_ALL
 JS=$(command -v setsid)
 F='%f %u %g %s %Y %U %G' FW='%a %u %g %s %Y :u %u %U :g %g %G :'
 jtemp
-JL=$JA JM= JP= JTAKEN= JBLIND= JSEEN= JSILENT=0 JSIGN=
+JL=$JA JM= JP= JTAKEN= JBLIND= JSEEN= JSILENT=0 JSIGN= W= JOK=
 if [ -n "$JL" ]; then { [ -f "$JL" ] && command exec 9<"$JL" && jsame; } || JL=; fi
 trap 'cd /; [ -z "$T" ] || rm -rf -- "$T"; [ -z "$W" ] || rm -f -- "$W"; [ -z "$JM" ] || jfree' EXIT
 trap 'exit 1' HUP INT TERM PIPE
-W= JOK=
 if [ -n "$T" ]; then
     printf '\n--%s 0 \n%s\n==%s \n' "$J" "$JN" "$J"
 else
