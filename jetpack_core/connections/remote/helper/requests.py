@@ -2,7 +2,7 @@
 """From requests on the wire to operations: one table, used on hosts and for the local connection. Python 3.6."""
 
 from jetpack_core.connections.remote.helper import changes, files
-from jetpack_core.connections.remote.helper.failures import Fail
+from jetpack_core.connections.remote.helper.failures import Fail, from_os_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,6 +191,11 @@ def carry_out(work: Work, index: int, request: "list[Any]") -> "tuple[list[objec
         return [1, value], good is None or value[0] in good
     except Fail as fail:
         return [0, fail.code, fail.subject, fail.detail], name in READING
+    except OSError as error:
+        # One that no operation foresaw fails its own request, not the host.
+        path = error.filename
+        failed = from_os_error(error, files.to_text(path) if isinstance(path, bytes) else str(path or name))
+        return [0, failed.code, failed.subject, failed.detail], name in READING
     except (ValueError, TypeError, OverflowError, MemoryError, RecursionError) as error:
         detail = "{}: {}".format(type(error).__name__, error)
         return [0, "OTHER", str(name), detail], name in READING

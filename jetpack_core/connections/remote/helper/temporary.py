@@ -10,7 +10,7 @@ import stat
 import time
 
 from jetpack_core.connections.remote.helper.changes import remove_tree
-from jetpack_core.connections.remote.helper.failures import Fail
+from jetpack_core.connections.remote.helper.failures import Fail, from_os_error
 from jetpack_core.connections.remote.helper.files import to_bytes, to_text
 
 _NOEXEC = getattr(os, "ST_NOEXEC", 8)
@@ -27,13 +27,26 @@ class TemporaryDirectories:
 
     def make(self, prefix: str) -> str:
         """Make a directory and return its path; raises Fail."""
+        if self._mine is not None and not self._is_there(self._mine):
+            # Somebody tidied up; what now has its name may be anybody's.
+            self._mine = None
+            os.close(self._lock)
         if self._mine is None:
             self._mine = self._prepare()
         self._count += 1
         name = to_bytes(prefix.replace("/", "_")) + b"-%d" % self._count
         path = os.path.join(self._mine, name)
-        os.mkdir(path, 0o700)
+        try:
+            os.mkdir(path, 0o700)
+        except OSError as error:
+            raise from_os_error(error, to_text(path))
         return to_text(path)
+
+    def _is_there(self, path: bytes) -> bool:
+        try:
+            return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(self._lock))
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Remove them all; never raises."""
