@@ -35,7 +35,7 @@ def test_a_path_whose_link_was_refused_stays(shell: str, hard: bool, tmp_path: P
 
 
 def made_by_a_command(path: Path) -> Run:
-    return Run(["sh", "-c", 'echo rescued >"$1"', "sh", str(path)])
+    return Run(("sh", "-c", 'echo rescued >"$1"', "sh", str(path)))
 
 
 def renamed(path: Path) -> Rename:
