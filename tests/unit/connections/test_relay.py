@@ -14,10 +14,26 @@ from jetpack_core.connections.framed import FramedClient
 from jetpack_core.connections.payload import helper_payload
 from jetpack_core.connections.pipe import ProcessPipe
 from jetpack_core.connections.remote.helper import boot
-from jetpack_core.contracts.operations import Become, Put, Request, Run
+from jetpack_core.contracts.operations import Become, Put, Request, Run, Write
 
 # What runs as "the other user" needs no privileges here: it is only another process.
 OTHER = Become("somebody", "env {{ jet_command }}")
+DEAF = """
+import pathlib, struct, subprocess, sys
+child = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE)
+child.stdin.write(sys.stdin.buffer.readline())
+while head := sys.stdin.buffer.read(16):
+    kind, _, _, _, body, blob = struct.unpack("!BBHIII", head)
+    message = head + sys.stdin.buffer.read(body + blob)
+    if kind == 3:
+        pathlib.Path(sys.argv[1]).touch()
+    else:
+        child.stdin.write(message)
+        child.stdin.flush()
+child.stdin.close()
+child.wait()
+"""
+"""Start a helper that is not told when a frame is cancelled, as if it were done with it; make a file instead."""
 
 
 class Gathering(ProcessPipe):
@@ -131,3 +147,32 @@ def test_signs_of_life_during_long_uploads_disturb_nothing(tmp_path: Path) -> No
     asyncio.run(scenario())
     for number in range(4):
         assert (tmp_path / str(number)).read_bytes() == content
+
+
+def test_nothing_follows_what_ended_just_when_its_frame_was_cancelled(tmp_path: Path) -> None:
+    (tmp_path / "deaf.py").write_text(DEAF)
+    deaf = Become("somebody", f"{sys.executable} {tmp_path}/deaf.py {tmp_path}/cancelled {{{{ jet_command }}}}")
+    wait = f"echo started; while [ ! -e {tmp_path}/cancelled ]; do sleep 0.05; done"
+
+    async def scenario() -> None:
+        payload = helper_payload()
+        argv = [sys.executable, "-ISc", boot.CODE, "nonce" + boot.PYTHON_MARK, str(len(payload))]
+        client = FramedClient(await ProcessPipe.start(argv))
+        await client.pipe.write(payload)
+        await client.start(b"nonce")
+        async with asyncio.timeout(60):
+            last = Request(Write(f"{tmp_path}/forbidden", b"x"))
+            started = asyncio.Event()
+            first = Request(Run(("sh", "-c", wait)), deaf, on_output=lambda *_: started.set())
+            frame = asyncio.create_task(client.execute([first, last]))
+            await started.wait()
+            frame.cancel()
+            await asyncio.wait([frame])
+            (reply,) = await client.execute([Request(Run(("true",)), deaf)])
+        assert frame.cancelled()
+        assert reply.error is None
+        await client.close()
+
+    asyncio.run(scenario())
+    assert (tmp_path / "cancelled").exists()
+    assert not (tmp_path / "forbidden").exists()

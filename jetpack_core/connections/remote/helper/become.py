@@ -252,7 +252,8 @@ class Child:
         try:
             helper.tick()
         except Cancelled:
-            helper.cancelled = None
+            # The child may be done with it by now, and say that the frame goes on.
+            helper.cancelled, helper.stopped = None, frame
             self.outbox += wire.encode(wire.CANCEL, frame)
 
     def _pass_content(self, helper: "Helper", frame: int, user: int) -> None:
