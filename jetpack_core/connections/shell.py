@@ -109,7 +109,7 @@ class ShellClient:
     async def _frame(self, frame: Sequence[Request]) -> list[Reply]:
         replies: list[Reply] = []
         try:
-            while len(replies) < len(frame):
+            while len(replies) < len(frame) and not self._cancelled:
                 batch = next_batch(frame[len(replies) :])
                 after = frame[len(replies) + len(batch) :]
                 found = await self._batch(batch, self._other_user(after[0].become if after else None))
@@ -138,7 +138,7 @@ class ShellClient:
         if not isinstance(batch[0].operation, ops.RunFile):
             return [sent]
         # Nothing may follow content before its answer comes, so the program that was sent is run in another exchange.
-        if sent.error is None:
+        if sent.error is None and not self._cancelled:
             return await self._ask(batch)
         await self._send_script(shell_script.AWAY)
         await self._end()
@@ -146,6 +146,9 @@ class ShellClient:
 
     async def _ask(self, batch: list[Request], after: Become | None = None) -> list[Reply]:
         """Carry out requests in one exchange, and in the same become the user who acts next."""
+        # It may have been called off while another user was reached.
+        if self._cancelled:
+            return []
         self.round_trips += 1
         calls = list(shell_looks.calls(batch))
         climb = self._climb(after) if after is not None else None

@@ -555,6 +555,8 @@ jrun() { # timeout show limit cwd argv...: jenv sets its environment, T/i is its
     S=$?
     kill -9 "$jw"
     wait "$jw"
+    # Whoever listens for "stop" ends by itself where it came, and then nothing else is begun.
+    [ $? -gt 128 ] || STOP=1
     [ -z "$jk" ] || { kill -9 "-$jk" || kill -9 "$jk"; wait "$jk"; }
     if [ -n "$jv" ]; then
         true >"$JF-q"
