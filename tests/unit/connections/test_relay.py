@@ -176,3 +176,32 @@ def test_nothing_follows_what_ended_just_when_its_frame_was_cancelled(tmp_path: 
     asyncio.run(scenario())
     assert (tmp_path / "cancelled").exists()
     assert not (tmp_path / "forbidden").exists()
+
+
+def test_a_program_that_shows_the_command_is_not_taken_for_the_other_user(tmp_path: Path) -> None:
+    """It then asks for a password, or for whatever comes first: that is neither the helper nor what it is to do."""
+    asks = 'echo "running: $*"; read -r answer; printf %s "$answer" >' + str(tmp_path / "answer") + "; exit 1"
+    (tmp_path / "shows").write_text(f"#!/bin/sh\n{asks}\n")
+    (tmp_path / "shows").chmod(0o755)
+    (tmp_path / "goes-on").write_text('#!/bin/sh\necho "running: $*"; exec "$@"\n')
+    (tmp_path / "goes-on").chmod(0o755)
+
+    async def scenario() -> None:
+        payload = helper_payload()
+        argv = [sys.executable, "-ISc", boot.CODE, "nonce" + boot.PYTHON_MARK, str(len(payload))]
+        client = FramedClient(await ProcessPipe.start(argv))
+        await client.pipe.write(payload)
+        await client.start(b"nonce")
+        async with asyncio.timeout(60):
+            good = Become("somebody", f"{tmp_path}/goes-on {{{{ jet_command }}}}")
+            (reply,) = await client.execute([Request(Run(("true",)), good)])
+            assert reply.error is None
+            bad = Become("somebody", f"{tmp_path}/shows {{{{ jet_command }}}}")
+            frame = asyncio.create_task(client.execute([Request(Run(("true",)), bad)]))
+            await asyncio.wait([frame], timeout=1)
+            frame.cancel()
+            await asyncio.wait([frame])
+        await client.close()
+
+    asyncio.run(scenario())
+    assert not (tmp_path / "answer").exists() or (tmp_path / "answer").read_bytes() == b""

@@ -56,7 +56,8 @@ class Child:
     # Starting.
 
     def _argv(self, nonce: str) -> "list[bytes]":
-        own = ["/bin/sh", "-c", boot.PICK, sys.executable or "python3", boot.CODE, nonce, str(len(self.payload))]
+        own = ["/bin/sh", "-c", boot.PICK, sys.executable or "python3", nonce]
+        own += [boot.CODE, boot.PYTHON_MARK, str(len(self.payload))]
         line = " ".join(boot.quote(word) for word in own)
         argv = []  # type: list[str]
         for word in self.order["argv"]:
@@ -95,10 +96,10 @@ class Child:
             raise Refused(self.refused)
         if self.input >= 0:
             return
-        nonce = binascii.hexlify(os.urandom(12)).decode("ascii") + boot.PYTHON_MARK
+        nonce = binascii.hexlify(os.urandom(12)).decode("ascii")
         try:
             self._start(nonce)
-            self._log_in(helper, nonce.encode("ascii"))
+            self._log_in(helper, (nonce + boot.PYTHON_MARK).encode("ascii"))
         except Refused as refused:
             # Asking again with the same password could lock the account, so the answer is kept.
             self.refused = str(refused)
@@ -114,13 +115,13 @@ class Child:
         self.outbox += self.payload
         self.listening = True
 
-    def _log_in(self, helper: "Helper", nonce: bytes) -> None:
+    def _log_in(self, helper: "Helper", mark: bytes) -> None:
         end = time.monotonic() + PATIENCE
         heard, asked, given = bytearray(), bytearray(), False
         readable = {self.output: heard, self.error: asked}
         if self.slave >= 0:
             readable[self.input] = asked
-        while nonce not in heard:
+        while mark not in heard:
             ready, _, _ = select.select(list(readable) + [helper.source, helper.wake], [], [], 1.0)
             for fd in [one for one in ready if one in readable]:
                 if not _read_into(fd, readable[fd]):
@@ -135,7 +136,7 @@ class Child:
                 raise Refused(self._complaint(asked, heard, given))
             if time.monotonic() > end:
                 raise Refused(self._complaint(asked, heard, given) or "no answer for {:g} s".format(PATIENCE))
-        self.parser.feed(bytes(heard[heard.index(nonce) + len(nonce) :]))
+        self.parser.feed(bytes(heard[heard.index(mark) + len(mark) :]))
 
     def _drain(self, readable: "dict[int, bytearray]") -> None:
         """Take in what the program still says about its failure."""

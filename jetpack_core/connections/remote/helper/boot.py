@@ -14,10 +14,13 @@ CODE = (
 """Read the payload and run it; it finds itself as `p`, to hand on to become helpers."""
 PYTHONS = "python3 /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python"
 PICK = (
-    'for p in "$0" ' + PYTHONS + ';do command -v "$p" >/dev/null 2>&1&&exec "$p" -ISc "$@";done;'
+    'for p in "$0" ' + PYTHONS + ';do command -v "$p" >/dev/null 2>&1&&printf %s "$1"&&shift&&exec "$p" -ISc "$@";done;'
     "echo no python3 that this user may run >&2;exit 1"
 )
-"""A shell program for become helpers: our own interpreter may be out of the other user's reach."""
+"""A shell program for become helpers: our own interpreter may be out of the other user's reach.
+
+It prints its first argument for what it then runs, which adds its mark: who only shows the command never says both.
+"""
 PYTHON_MARK = "P"
 """Printed once nothing but the helper will read what comes in."""
 SHELL_MARK = "S"
