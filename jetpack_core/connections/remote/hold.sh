@@ -17,6 +17,11 @@ jplace_of_lock() { # set JL to the path of the file
     done
 }
 
+jknow() { # path: it is, or is about to be, open as 9; set JFILE where only that can tell it from other files
+    JFILE=
+    [ -e /proc/self/fd/3 ] || JFILE=$(stat -c '%d %i' -- "$1")
+}
+
 jlives() { # pid
     case $1 in
     '' | *[!0-9]*) return 1 ;;
@@ -31,7 +36,7 @@ jlives() { # pid
 jours() { # tell whether the host is still held for our run; who joined may join anew, or hold it itself
     [ -n "$JL$JTAKEN" ] || return 0
     [ -z "$JTAKEN" ] || return
-    { [ -n "$JBLIND" ] || jsame; } && { [ -z "$JP" ] || jlives "$JP"; } && return
+    jsame && { [ -z "$JP" ] || jlives "$JP"; } && return
     jlost=$JL
     if [ -n "$JP" ]; then
         exec 9<&-
@@ -149,6 +154,7 @@ jhold() { # run owner name: prints the path of the file, and why the host cannot
     while [ "$jtries" -lt 20 ]; do
         jtries=$((jtries + 1))
         if jhas "$JL"; then
+            jknow "$JL"
             if [ -L "$JL" ] || ! [ -f "$JL" ] || ! command exec 9<"$JL"; then
                 jhas "$JL" || continue
                 echo "$JL: it is no file that can be read"
@@ -182,6 +188,7 @@ jhold() { # run owner name: prints the path of the file, and why the host cannot
             return
         fi
         flock -n 9
+        jknow "$W"
         if ln -T -- "$W" "$JL"; then
             rm -f -- "$W"
             W= JM=1
@@ -200,7 +207,5 @@ jhold() { # run owner name: prints the path of the file, and why the host cannot
 }
 
 jtook() { # the host is held for our run, by us or another way to it
-    # Without /proc nobody can tell whether the file is still ours.
-    jsame || JBLIND=1
     printf '%s\n~,%s \n' "$JL" "$J"
 }

@@ -620,7 +620,11 @@ jdo() { # changing function arguments...; JOK has the exit codes after which a c
 }
 
 # The host is held against other runs where JL names a file, which is open as descriptor 9 by the one who looks.
-jsame() { [ "$JL" -ef /proc/self/fd/9 ] && ! [ -L "$JL" ]; }
+# Without /proc it is known by its number JFILE, which no other file gets as long as it is open.
+jsame() {
+    ! [ -L "$JL" ] || return 1
+    if [ -n "$JFILE" ]; then [ "$(stat -c '%d %i' -- "$JL")" = "$JFILE" ]; else [ "$JL" -ef /proc/self/fd/9 ]; fi
+}
 
 jours() { # tell whether what we go by is still so; a shell that is to hold the host gets another one
     [ -z "$JL$JTAKEN" ] || { [ -z "$JTAKEN" ] && jsame; } || { JTAKEN=$JL && return 1; }
@@ -647,7 +651,7 @@ export LC_ALL
 JS=$(command -v setsid)
 F='%f %u %g %s %Y %U %G' FW='%a %u %g %s %Y :u %u %U :g %g %G :'
 jtemp
-JL=$JA JM= JP= JTAKEN= JBLIND= JSEEN= JSILENT=0 JSIGN= W= JOK=
+JL=$JA JM= JP= JTAKEN= JFILE= JSEEN= JSILENT=0 JSIGN= W= JOK=
 if [ -n "$JL" ]; then { [ -f "$JL" ] && command exec 9<"$JL" && jsame; } || JL=; fi
 trap 'cd /; [ -z "$T" ] || rm -rf -- "$T"; [ -z "$W" ] || rm -f -- "$W"; [ -z "$JM" ] || jfree' EXIT
 trap 'exit 1' HUP INT TERM PIPE
