@@ -64,6 +64,8 @@ class LocalConnection(Connection):
         self._working = 0
         """How many threads are at work, which show by themselves that they are not stuck."""
         self._helper: FramedClient | None = None
+        self._joined = False
+        """Whether the helper has taken part in holding the machine."""
 
     async def connect(self) -> None:
         """Nothing is to be reached."""
@@ -152,11 +154,10 @@ class LocalConnection(Connection):
     async def _as_user(self, requests: list[Request]) -> list[Reply]:
         if (taken := _taken(self._run_lock)) is not None:
             return [taken, *[Reply(ran=False)] * (len(requests) - 1)]
-        first: list[Request] = []
         if self._helper is None:
-            self._helper = await self._start_helper()
-            # It joins this run, and so sees by itself when the machine is not held for it any more.
-            first = [self._hold] if self._hold is not None else []
+            self._helper, self._joined = await self._start_helper(), False
+        # It joins this run, and so sees by itself when the machine is not held for it any more.
+        first = [self._hold] if self._hold is not None and not self._joined else []
         self.round_trips += 1
         try:
             replies = await self._helper.execute([*first, *requests])
@@ -165,7 +166,10 @@ class LocalConnection(Connection):
             await helper.close()
             raise
         refused = next((reply for reply in replies[: len(first)] if reply.error is not None), None)
-        return [refused, *replies[len(first) + 1 :]] if refused is not None else replies[len(first) :]
+        if refused is not None:
+            return [refused, *replies[len(first) + 1 :]]
+        self._joined = self._hold is not None
+        return replies[len(first) :]
 
     async def _start_helper(self) -> FramedClient:
         payload = helper_payload()
@@ -176,8 +180,17 @@ class LocalConnection(Connection):
         except OSError as error:
             raise HostUnreachableError(f"{sys.executable} cannot be started: {error}") from error
         client = FramedClient(pipe, packing=False)
-        await pipe.write(payload)
-        await client.start(nonce.encode("ascii"))
+        try:
+            await pipe.write(payload)
+            await client.start(nonce.encode("ascii"))
+        except (ConnectionError, HostUnreachableError) as error:
+            # Only at its end is all there that it says of why.
+            await client.close()
+            message = f"the helper for other users does not start: {pipe.diagnosis or error}"
+            raise HostUnreachableError(message) from error
+        except BaseException:
+            await client.close()
+            raise
         return client
 
     async def close(self) -> None:
