@@ -57,7 +57,8 @@ def analyse(
 def _chosen(task: Task, hosts: Sequence[str]) -> Sequence[str]:
     """Return the hosts of a play on which a task acts."""
     for use in task.modifiers:
-        hosts = use.modifier.choose(hosts)
+        chosen = use.modifier.choose(hosts)
+        hosts = hosts if chosen is None else chosen
     return hosts
 
 

@@ -162,7 +162,7 @@ def source(folder: str) -> BeforeValidator:
             message = "'~' is not expanded; write the directory in full"
             raise ValueError(message)
         found = context.find_source(folder, value)
-        if found is None:
+        if found is None or not found.exists():
             places = ", ".join(map(str, context.searched(folder)))
             message = f"no file {value!r}" if value.startswith("/") else f"no file {value!r} in {places}"
             raise ValueError(f"{message}{_near(value, context.searched(folder))}")

@@ -88,12 +88,13 @@ class Modifier(BaseModel, ABC):
         """
         return None
 
-    def choose(self, hosts: Sequence[str]) -> Sequence[str]:
-        """Return which hosts act, of those whose turn it is; the others of the play have what it saves.
+    def choose(self, hosts: Sequence[str]) -> Sequence[str] | None:
+        """Return which hosts act for all, of those whose turn it is, or None where each acts for itself.
 
-        A task that acted in one batch does not act in the next, and the run ends where it fails.
+        The others of the play have what it saves. A task that acted in one batch does not act in the next, and the run
+        ends where it fails.
         """
-        return hosts
+        return None
 
     def expand(self, scope: Scope) -> Sequence[object] | None:
         """Return the items to loop over, or None for no loop."""

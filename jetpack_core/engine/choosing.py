@@ -36,10 +36,12 @@ class Choosing:
         elif not task.handler and self._context.progress.was_done(index):
             hosts = [host for host in hosts if index in host.again]
         names: Sequence[str] = [host.name for host in hosts]
+        chosen: Sequence[str] | None = None
         for modifier in modifiers:
             with blamed_on(modifier):
-                names = modifier.choose(names)
-        if len(names) == len(self._hosts):
+                chosen = modifier.choose(names)
+            names = names if chosen is None else chosen
+        if chosen is None or len(names) == len(self._hosts):
             return None
         if names and not task.handler:
             self._done.add(task)

@@ -59,10 +59,17 @@ class TaskOnHost:
         return self.context.scope(variables)
 
     def still_true(self, item: PlannedItem) -> bool:
-        """Tell whether the plan of an item is; one for another host is not once any host changed something."""
-        batch = self.host.batch
-        here = batch is None or item.route.host == self.host.name or item.stamp[2] == batch.changes
-        return here and self.host.holds(item.stamp)
+        """Tell whether the plan of an item is; one for another host is not once any host changed something.
+
+        In plan mode nor once any host would have changed something there.
+        """
+        batch, other = self.host.batch, item.route.host
+        if other != self.host.name:
+            if batch is not None and item.stamp[2] != batch.changes:
+                return False
+            if self.context.settings.planning and item.foreseen != self.context.overlay(other).changes:
+                return False
+        return self.host.holds(item.stamp)
 
 
 @dataclass(slots=True)

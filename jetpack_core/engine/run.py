@@ -197,7 +197,9 @@ class _Run:
     def _with_finished(self, hosts: Sequence[HostRun], names: Sequence[str]) -> tuple[str, ...]:
         """Return the names of a play's hosts; those on which nothing is left to do belong to it as they did."""
         there = {host.name for host in hosts}
-        return tuple(name for name in names if name in there or name not in self._context.hosts)
+        known = self._context.hosts
+        # Whoever takes part elsewhere once more, for what was not kept, belongs to it as well.
+        return tuple(name for name in names if name in there or name not in known or not known[name].lost)
 
     def _begin(self, plays: Sequence[tuple[Play, tuple[str, ...]]]) -> list[str]:
         """Let the progress begin; returns warnings. Raises UsageError for a run that cannot be resumed."""

@@ -71,7 +71,8 @@ Result = tuple[T | None, Exception | None]
 def in_order(coroutines: Sequence[Coroutine[Asks, Replies, T]]) -> Stepping[list[Result[T]]]:
     """Run coroutines of one step each as one frame, in order; before and after it they may use threads.
 
-    Returns the results of those that are done, up to the first that failed or was not reached; the rest did nothing.
+    Returns the results of those that are done, up to the first that failed or was not reached. Modules promise by
+    `applies_at_once` that the rest did nothing then.
     """
     strands = [_Strand(coroutine) for coroutine in coroutines]
     try:

@@ -69,7 +69,7 @@ class TaskRun:
         ended = self._failed(error, None)
         if ended.status is Status.UNKNOWN:
             Results(self._unit).nothing_known()
-        return self._conclude(None, ended, attempt=1, began=time.monotonic())
+        return self._conclude(None, ended, attempt=1, duration=0.0)
 
     async def _run_items(self, planned: PlannedTask) -> list[Status]:
         statuses: list[Status] = []
@@ -96,6 +96,8 @@ class TaskRun:
         began = time.monotonic()
         applies = in_order([self._applied(one.module, one.plan, one.item) for one in items])
         done = await self._change(applies, planned, first + len(items) - 1, items[0].item.route.host)
+        # Each has its share of the time, so that theirs together are the task's.
+        share = (time.monotonic() - began) / max(len(done), 1)
         ended = []
         for one, (outcome, error) in zip(items, done, strict=False):
             if outcome is not None:
@@ -104,7 +106,7 @@ class TaskRun:
                 break
             else:
                 result = self._failed(error, one.item)
-            ended.append((self._conclude(one.item, result, 1, began), result.outcome))
+            ended.append((self._conclude(one.item, result, 1, share), result.outcome))
         return ended
 
     async def _run_item(self, planned: PlannedTask, index: int) -> tuple[Status, Outcome]:
@@ -126,7 +128,7 @@ class TaskRun:
             # What was read before is older than the wait, in which anything may have come about.
             self._host.changed()
             attempt += 1
-        return self._conclude(planned.items[index], ended, attempt, began), ended.outcome
+        return self._conclude(planned.items[index], ended, attempt, time.monotonic() - began), ended.outcome
 
     async def _plan_anew(self, planned: PlannedTask, index: int) -> PlannedItem:
         """Plan an item, and those after it, as the host is now."""
@@ -289,7 +291,7 @@ class TaskRun:
             return Ended(Status.UNKNOWN, Outcome(msg=reason))
         return Ended(Status.FAILED, Outcome(msg=failure.msg), failure=failure)
 
-    def _conclude(self, item: PlannedItem | None, ended: Ended, attempt: int, began: float) -> Status:
+    def _conclude(self, item: PlannedItem | None, ended: Ended, attempt: int, duration: float) -> Status:
         """Draw the consequences of how an item ended, and report it."""
         scope = item.host.scope if item is not None else self._scope()
         # What is unknown may turn out to be a change, so its notifications are asked for as if it were one.
@@ -307,7 +309,7 @@ class TaskRun:
             self._touch(doubt(self._unit, item))
         if status is not ended.status:
             ended = replace(ended, status=status)
-        self._send(told(self._unit, ended, item, attempt=attempt, duration=time.monotonic() - began))
+        self._send(told(self._unit, ended, item, attempt=attempt, duration=duration))
         if consequence.notify:
             self._notify(consequence.notify, sure=not unknown)
         self._host.lost = self._host.lost or status.ended_badly

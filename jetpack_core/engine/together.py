@@ -55,7 +55,8 @@ def _ready(unit: TaskOnHost, item: PlannedItem) -> ReadyItem | None:
     module, plan = item.module, item.plan
     if item.error is not None or module is None or plan is None:
         return None
-    if not plan.needed or not module.applies_at_once(plan):
+    # What is saved may be what a later item's condition looks at.
+    if not plan.needed or item.saves or not module.applies_at_once(plan):
         return None
     if unit.shape.policy.retries and not module.repeatable:
         return None

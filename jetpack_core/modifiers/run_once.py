@@ -26,6 +26,6 @@ class RunOnce(Modifier):
     section: ClassVar[str] = "with"
     value: bool
 
-    def choose(self, hosts: Sequence[str]) -> Sequence[str]:
+    def choose(self, hosts: Sequence[str]) -> Sequence[str] | None:
         """Choose the first host."""
-        return hosts[:1] if self.value else hosts
+        return hosts[:1] if self.value else None

@@ -47,7 +47,7 @@ class Phases:
     """What a modifier answered in every phase."""
 
     select: bool | None
-    choose: Sequence[str]
+    choose: Sequence[str] | None
     expand: Sequence[object] | None
     route: Route
     guard: str | None
@@ -135,7 +135,7 @@ class ModifierConformance:
         assert answers.select in {None, True, False}
         assert answers.expand is None or not isinstance(answers.expand, str | bytes | Mapping)
         assert answers.route.host
-        assert set(answers.choose) <= set(HOSTS)
+        assert set(answers.choose or ()) <= set(HOSTS)
         assert answers.question is None or answers.question.strip()
         assert answers.attempt.retries >= 0
         assert answers.attempt.delay >= 0

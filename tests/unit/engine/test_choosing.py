@@ -62,6 +62,22 @@ def test_it_is_once_in_the_play_whatever_the_batches(play: Play, world: World, s
     assert [world(name).files["/copy"] for name in "abc"] == [b"from a"] * 3
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_where_it_is_off_every_host_acts_whatever_the_batches(play: Play, world: World, size: int) -> None:
+    task = "!keep {path: /a, text: x, with: {run_once: false}}"
+    text = f"- {{name: p, groups: [web], batch_size: {size}, tasks: [{task}]}}"
+    assert play(text, ["a", "b", "c", "d"]).code == 0
+    assert [name for name in "abcd" if "/a" in world(name).files] == ["a", "b", "c", "d"]
+
+
+def test_where_it_is_off_a_host_that_fails_ends_nothing_for_others(play: Play, world: World) -> None:
+    world("b").files["/1"] = world("c").files["/1"] = world("c").files["/2"] = b""
+    off = "with: {run_once: false}"
+    tasks = f"!look {{path: /1, {off}}}, !look {{path: /2, {off}}}, !keep {{path: /a, text: x}}"
+    play(f"- {{name: p, groups: [web], tasks: [{tasks}]}}", ["a", "b", "c"])
+    assert [name for name in "abc" if "/a" in world(name).files] == ["c"]
+
+
 def test_it_is_the_first_host_that_is_left(play: Play, world: World) -> None:
     world("b").files["/here"] = world("c").files["/here"] = b""
     text = f"- {{name: p, groups: [web], tasks: [!look {{path: /here}}, !keep {{path: /a, text: x, {ONCE}}}]}}"

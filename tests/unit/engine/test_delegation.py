@@ -50,6 +50,22 @@ def test_plan_mode_says_how_often_a_delegate_would_change(play: Play, strategy: 
     assert counted(planned) == counted(play(text, [*MANY, "lb"], limit_hosts=tuple(MANY)))
 
 
+def test_plan_mode_sees_what_another_host_would_change_on_a_delegate(play: Play, world: World) -> None:
+    world("lb").files["/f"] = b"y"
+    text = """
+- name: p
+  groups: [web]
+  tasks:
+    - !look {path: /here}
+    - !keep {path: /f, text: x, with: {delegate_to: lb, condition: inventory_hostname == "a"}}
+    - !keep {path: /f, text: y, with: {delegate_to: lb, condition: inventory_hostname == "b"}}
+"""
+    world("a").files["/here"] = world("b").files["/here"] = b""
+    planned = play(text, ["a", "b", "lb"], planning=True).statuses("b")
+    assert planned == play(text, ["a", "b", "lb"]).statuses("b")
+    assert planned[-1][1] == "modified"
+
+
 def test_each_item_may_have_its_own_delegate(play: Play, world: World) -> None:
     text = """
 - name: one

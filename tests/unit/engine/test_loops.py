@@ -40,6 +40,15 @@ def test_ignored_failures_go_on_with_the_next_item_and_task(play: Play, world: W
     assert ran.code == 0
 
 
+def test_items_that_travel_together_share_the_time(play: Play) -> None:
+    task = '!keep {path: "/{{ item }}", text: x, with: {items: [1, 2, 3, 4, 5, 6, 7, 8]}}'
+    ran = play(f"- {{name: p, groups: [web], tasks: [{task}]}}")
+    times = [result.duration for result in ran.results("a")]
+    assert len(times) == 8
+    assert len(set(times)) == 1
+    assert sum(times) <= ran.events[-1].elapsed
+
+
 def test_an_empty_list_of_items_skips(play: Play) -> None:
     ran = play("- {name: p, groups: [web], vars: {l: []}, tasks: [!do {cmd: [x], with: {items: l}}]}")
     assert [status for _, status in ran.statuses("a")] == ["skipped"]
