@@ -193,12 +193,9 @@ class Progress:
             return
         if handler is None and not again:
             host.at = index + 1
-        if self._fd == _NOWHERE:
-            return
-        if host.variables.fresh:
-            self._keep(host, key)
+        self._note_values(host, key)
         if handler is None:
-            self._add(f"T {self._numbers[host.name]} {index}\n")
+            self._step("T", host, f" {index}")
 
     def _note_notifications(self, host: HostRun, names: Sequence[str], *, again: bool) -> None:
         for name in names:
@@ -207,6 +204,23 @@ class Progress:
                 del host.notified[name]
             else:
                 self._step("N", host, f" {json.dumps(name)}")
+
+    def _note_values(self, host: HostRun, key: int) -> None:
+        fresh, state = host.variables.fresh, self._states.get(host.name)
+        due: dict[str, object] = {}
+        if state is not None and key in state.again.get(self._play, ()):
+            due = state.due(self._play, key)
+            if not state.newer(self._play, key).isdisjoint(fresh):
+                # It stays among those that are run again, for others of them that come before the newer value.
+                host.variables.take_fresh()
+        elif state is not None:
+            for name in fresh:
+                state.made.pop(name, None)
+        if self._fd != _NOWHERE and host.variables.fresh:
+            self._keep(host, key)
+        if due:
+            host.variables.save(due)
+            host.variables.take_fresh()
 
     def _keep(self, host: HostRun, key: int) -> None:
         values, secret = host.variables.take_fresh()
@@ -218,8 +232,7 @@ class Progress:
 
     def shared(self, host: HostRun, index: int, *, handler: int | None) -> None:
         """Note what a task on another host saved for this one."""
-        if self._fd != _NOWHERE and host.variables.fresh:
-            self._keep(host, _key(index, handler))
+        self._note_values(host, _key(index, handler))
 
     def was_done(self, index: int) -> bool:
         """Tell whether some host was past a task of the play when the run that is resumed ended."""

@@ -98,6 +98,24 @@ class HostState:
         self.took.clear()
         self.made = {name: (0, task) for name, (_, task) in self.made.items()}
 
+    def newer(self, play: int, task: int) -> set[str]:
+        """Return the names of what was made later than by a task of a play, or the complement of a handler."""
+        return {name for name, maker in self.made.items() if _turn(*maker) > _turn(play, task)}
+
+    def due(self, play: int, task: int) -> dict[str, object]:
+        """Return the values that hold once a task that was run again is over.
+
+        What is newer than another task that is to be run again waits for that one, which did not see it either.
+        """
+        here, front = _turn(play, task), (self.play, False, self.task)
+        again = (_turn(number, other) for number, tasks in self.again.items() for other in tasks)
+        following = min((turn for turn in again if here < turn < front), default=None)
+        return {
+            name: self.variables[name]
+            for name in self.newer(play, task) & self.variables.keys()
+            if following is None or _turn(*self.made[name]) < following
+        }
+
     def settle(self) -> None:
         """Forget notifications, which have been handled."""
         self.notified.clear()
@@ -276,9 +294,18 @@ class _Reader:
         found = json.loads(values)
         host.variables.update(found)
         host.made.update(dict.fromkeys(found, (self._play, int(task))))
+        again = host.again.get(self._play, set())
+        again.discard(int(task))
+        if not again:
+            host.again.pop(self._play, None)
 
     def _withheld(self, host: HostState, rest: str) -> None:
         host.again.setdefault(self._play, set()).add(int(rest))
+
+
+def _turn(play: int, task: int) -> tuple[int, bool, int]:
+    """Return what orders tasks, and complements of handlers, which come after all tasks of their play."""
+    return play, task < 0, task if task >= 0 else ~task
 
 
 def check_resumable(state: RunState, now: RunSketch, hosts: Sequence[str]) -> list[str]:

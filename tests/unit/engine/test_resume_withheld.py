@@ -178,6 +178,59 @@ def test_a_handler_that_is_notified_once_more_does_all_that_it_does(site: Site) 
     assert (ran.code, noted) == (0, ["more a", "token a"]), ran.out
 
 
+def test_what_was_found_out_later_under_the_same_name_stands(site: Site) -> None:
+    """The one that is run again has its value only until it is the turn of the one that was kept."""
+    for name in ("broken", "bad", "worse"):
+        site.write(name, "")
+    others = [f"    - !shell {{name: x, cmd: echo {word}, save: r}}\n" for word in ("later", "new")]
+    text = (
+        head("p")
+        + opens(site)
+        + task(site, "first", f"echo {SECRET}", ", save: r, and: {notify: h}")
+        + "    - !set {vars: {s: '{{ r.stdout }}-2'}}\n"
+        + others[0]
+        + task(site, "third", f"echo {SECRET}", ", save: t")
+        + fails(site, "broken")
+        + '    - !assert {true: \'r.stdout == "later" and s == "hunter2-2" and t.stdout == "hunter2"\'}\n'
+        + others[1]
+        + "  handlers:\n"
+        + task(site, "token", f"echo {SECRET}", ", save: r, with: {subscribe: h}")
+        + others[0].replace("save: r", "save: r, and: {notify: more}, with: {subscribe: h}")
+        + fails(site, "bad").replace("unsafe", "with: {subscribe: more}, unsafe")
+        + head("q")
+        + "    - !assert {true: 'r.stdout == \"later\"'}\n"
+        + fails(site, "worse")
+        + '    - !assert {true: \'r.stdout == "later" and s == "hunter2-2"\'}\n'
+    )
+    assert site.apply(text, "--limit-hosts", "a").code == 2
+    anew = ["first a", "third a", "token a"]
+    ran, noted = resumed(site, text, "broken")
+    assert (ran.code, noted) == (2, anew), ran.out
+    for gone, code in (("bad", 2), ("worse", 0)):
+        ran, noted = resumed(site, text, gone)
+        assert (ran.code, noted) == (code, anew), ran.out
+    assert not any(SECRET in state for state in kept(site))
+
+
+def test_what_is_no_secret_any_more_is_found_out_once_more_only(site: Site) -> None:
+    for name in ("broken", "bad"):
+        site.write(name, "")
+    text = (
+        head("p")
+        + opens(site)
+        + task(site, "token", f"test -e {site.folder}/other && echo plain || echo {SECRET}", ", save: token")
+        + fails(site, "broken")
+        + fails(site, "bad")
+        + "    - !assert {true: 'token.stdout == \"plain\"'}\n"
+    )
+    assert site.apply(text, "--limit-hosts", "a").code == 2
+    site.write("other", "")
+    ran, noted = resumed(site, text, "broken")
+    assert (ran.code, noted) == (2, ["token a"])
+    ran, noted = resumed(site, text, "bad")
+    assert (ran.code, noted) == (0, []), ran.out
+
+
 def killed(site: Site, text: str) -> None:
     """Run a playbook until it kills itself, after what it did before has been noted."""
     site.write("site.yml", text)
