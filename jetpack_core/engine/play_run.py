@@ -131,8 +131,6 @@ class PlayRun:
                 for host in chosen:
                     some = True
                     host.handled.add(number)
-                    if not host.lost:
-                        self._context.progress.handled(host, number)
             if not some:
                 break
         for host in batch:

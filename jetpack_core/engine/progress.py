@@ -196,6 +196,9 @@ class Progress:
         self._note_values(host, key)
         if handler is None:
             self._step("T", host, f" {index}")
+        else:
+            # The handler may be under way on other hosts for long.
+            self._step("D", host, f" {handler}")
 
     def _note_notifications(self, host: HostRun, names: Sequence[str], *, again: bool) -> None:
         for name in names:
@@ -238,10 +241,6 @@ class Progress:
         """Tell whether some host was past a task of the play when the run that is resumed ended."""
         states = self.resumed.hosts.values() if self.resumed is not None else ()
         return any((state.play, state.task) > (self._play, index) for state in states)
-
-    def handled(self, host: HostRun, handler: int) -> None:
-        """Note that a handler ran on a host."""
-        self._step("D", host, f" {handler}")
 
     def settled(self, host: HostRun, *, through: bool) -> None:
         """Note that the handlers of a batch have run on a host, and whether its tasks all have."""

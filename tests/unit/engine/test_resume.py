@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -313,17 +315,10 @@ def test_a_run_that_is_killed_is_resumed_and_not_while_it_runs(site: Site) -> No
         + "  handlers:\n"
         + note(site, "handled", ", with: {subscribe: h}")
     )
-    site.write("site.yml", text)
-    argv = [sys.executable, "-m", "jetpack_core.cli", "apply", "-p", "site.yml", "-i", "inventory"]
-    env = {**os.environ, "HOME": str(site.folder / "home"), "JET_LOCK_TIMEOUT": "off"}
-    with subprocess.Popen(argv, cwd=site.folder, env=env, stdout=subprocess.DEVNULL, start_new_session=True) as process:
-        deadline = time.monotonic() + 30
-        while len((site.folder / "log").read_text().splitlines()) < 3 or _steps(site) < 3:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        running = site.apply(text, "--resume")
-        assert (running.code, "is still under way" in running.err) == (1, True)
-        os.killpg(process.pid, signal.SIGKILL)
+    with running(site, text):
+        until(lambda: len((site.folder / "log").read_text().splitlines()) == 3 and _steps(site, "T") == 3)
+        refused = site.apply(text, "--resume")
+        assert (refused.code, "is still under way" in refused.err) == (1, True)
     noted(site)
     site.write("go-on", "")
     ran = site.apply(text, "--resume")
@@ -331,8 +326,46 @@ def test_a_run_that_is_killed_is_resumed_and_not_while_it_runs(site: Site) -> No
     assert noted(site) == sorted(f"{what} {host}" for host in "abc" for what in ("last", "handled"))
 
 
-def _steps(site: Site) -> int:
-    return sum(state.read_text().count("\nT ") for state in states(site))
+def test_a_handler_that_hangs_on_one_host_is_not_run_again_on_the_others(site: Site) -> None:
+    wait = f"case {{{{ inventory_hostname }}}} in b) until test -e {site.folder}/go-on; do sleep 0.1; done;; esac"
+    text = (
+        "- name: p\n  groups: [web]\n  tasks:\n"
+        + note(site, "first", ", and: {notify: h}")
+        + "  handlers:\n"
+        + note(site, "handled", ", with: {subscribe: h}").replace("/log'", f"/log; {wait}'")
+    )
+    with running(site, text):
+        until(lambda: len((site.folder / "log").read_text().splitlines()) == 6 and _steps(site, "D") == 2)
+    noted(site)
+    site.write("go-on", "")
+    ran = site.apply(text, "--resume")
+    assert ran.code == 0, ran.out + ran.err
+    assert noted(site) == ["handled b"]
+
+
+@contextlib.contextmanager
+def running(site: Site, text: str) -> Iterator[None]:
+    """Run a playbook meanwhile, and kill it then."""
+    site.write("site.yml", text)
+    argv = [sys.executable, "-m", "jetpack_core.cli", "apply", "-p", "site.yml", "-i", "inventory"]
+    env = {**os.environ, "HOME": str(site.folder / "home"), "JET_LOCK_TIMEOUT": "off"}
+    with subprocess.Popen(argv, cwd=site.folder, env=env, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def until(there: Callable[[], bool]) -> None:
+    """Wait for something."""
+    deadline = time.monotonic() + 30
+    while not there():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def _steps(site: Site, letter: str) -> int:
+    return sum(state.read_text().count(f"\n{letter} ") for state in states(site))
 
 
 def test_this_machine_is_resumed_too(site: Site) -> None:
