@@ -176,8 +176,11 @@ def _killed(playbooks: Sequence[Playbook], command: str) -> Iterator[int]:
     from jetpack_core.engine.run_sketch import absolute_paths
     from jetpack_core.engine.run_state import read_sketch
 
+    files: Sequence[Path] = ()
+    with contextlib.suppress(OSError):
+        files = _files()
     paths = absolute_paths(playbook.path for playbook in playbooks)
-    for file in _files():
+    for file in files:
         with contextlib.suppress(OSError, UsageError), file.open("rb+") as opened:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
             opened.seek(max(0, opened.seek(0, os.SEEK_END) - _END))

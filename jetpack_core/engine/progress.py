@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from jetpack_core.engine.guests import shortened
-from jetpack_core.engine.run_state import RunSketch, RunState, check_resumable
+from jetpack_core.engine.run_state import DAMAGED, RunSketch, RunState, check_resumable
 from jetpack_core.engine.unheard import begin_anew
 from jetpack_core.engine.withholding import withhold
 
@@ -173,7 +173,7 @@ class Progress:
     def _withhold_elsewhere(self, redactor: Redactor) -> None:
         for descriptor in self._killed():
             # One that is damaged, or of another version, is told by whoever wants to resume it.
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            with contextlib.suppress(OSError, *DAMAGED):
                 withhold(descriptor, redactor)
 
     # Its hosts.

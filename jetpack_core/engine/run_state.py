@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERSION: Final = 2
+DAMAGED: Final = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError)
+"""What comes of reading lines that are nonsense."""
 _REDO: Final = "run the whole playbook instead; with --retry-failed only on the hosts that failed"
 
 
@@ -175,7 +177,7 @@ def read_state(path: Path) -> RunState:
     for number, line in enumerate(lines[:-1], 2):
         try:
             reader.take(line)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError):
+        except DAMAGED:
             message = f"the state of run {sketch.run[:8]} is damaged: {path}:{number}"
             raise UsageError(message, hint=_REDO) from None
     return reader.state
@@ -204,7 +206,7 @@ def _sketch(path: Path, line: str) -> RunSketch:
         version = kept["jetpack_state"]
         if version == VERSION:
             return sketch_of(kept)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+    except DAMAGED:
         raise UsageError(f"{path} is not the state of a run, or it is damaged", hint=_REDO) from None
     message = f"{path} was written by another version of Jetpack (its state has version {version!r})"
     raise UsageError(message, hint=_REDO)

@@ -266,3 +266,31 @@ def test_what_a_killed_run_left_is_taken_out_by_the_next_one_that_knows_it(site:
     assert ran.code == 0, ran.out
     log = (site.folder / "log").read_text().splitlines()
     assert log.count("token a") == 3
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'S 0 {{"again": 3, "variables": {{"a": "{SECRET}"}}}}',
+        f'S 0 ["{SECRET}"]',
+        f'S 0 {{"again": {{}}, "variables": ["{SECRET}"], "made": {{}}}}',
+        f'S 0 {{"again": {{}}, "variables": {{"a": "{SECRET}"}}, "made": {{"a": []}}}}',
+        "V 0 0 " + "[" * 100_000,
+        "V 0 0 [",
+    ],
+    ids=["number", "list", "variables", "maker", "deep", "cut"],
+)
+def test_what_a_killed_run_left_may_be_nonsense(site: Site, line: str) -> None:
+    text = head("p") + opens(site)
+    assert site.apply(text).code == 0
+    (state,) = states(site)
+    state.write_text(state.read_text().rpartition("X ")[0] + line + "\n")
+    ran = site.apply(text)
+    assert (ran.code, ran.events[-1]["event"]) == (0, "run_finished"), ran.err
+
+
+def test_a_folder_of_runs_that_is_gone_by_the_end_of_a_run_is_no_matter(site: Site) -> None:
+    runs = site.folder / "home/.local/state/jetpack/runs"
+    text = head("p") + f"    - !shell {{name: moves, cmd: 'mv {runs} {runs}.old; echo >{runs}', unsafe: true}}\n"
+    ran = site.apply(text, "--limit-hosts", "a")
+    assert (ran.code, ran.events[-1]["event"]) == (0, "run_finished"), ran.err
