@@ -3,44 +3,63 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jetpack_core.secrets.redaction import Redactor
 
 
 def withhold(descriptor: int, redactor: Redactor) -> None:
-    """Rewrite a state file without what holds a secret, where there is any.
+    """Write over what holds a secret in a state file, where there is any.
 
-    What made it is run again when the run is resumed. Raises OSError, and ValueError for a file that is damaged.
+    What made it is run again when the run is resumed. Each line is written at once and keeps its place and length, so
+    that the file is in order also where this is killed before its end. Raises OSError, and ValueError and the like for
+    a file that is damaged.
     """
-    with os.fdopen(os.dup(descriptor), "rb") as file:
-        file.seek(0)
-        lines = file.read().decode("utf-8", "replace").splitlines(keepends=True)
-    # A line that was never completed counts for nobody, and may end within a secret.
-    kept = [_kept(line, redactor) for line in lines if line.endswith("\n")]
-    if kept == lines:
-        return
-    data = "".join(kept).encode("utf-8", "replace")
-    os.ftruncate(descriptor, 0)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    while data:
-        data = data[os.write(descriptor, data) :]
+    # What follows the last newline was never completed: it counts for nobody, and may end within a secret.
+    *complete, cut_off = os.pread(descriptor, os.fstat(descriptor).st_size, 0).split(b"\n")
+    place, changes = 0, list[tuple[int, bytes]]()
+    for line in complete:
+        kept = _kept(line.decode("utf-8", "replace"), redactor)
+        if kept is not None:
+            changes.append((place, kept.encode().ljust(len(line))))
+        place += len(line) + 1
+    if changes or cut_off:
+        _rewrite(descriptor, changes, place)
 
 
-def _kept(line: str, redactor: Redactor) -> str:
-    """Return a line as it may be kept."""
+def _rewrite(descriptor: int, changes: Iterable[tuple[int, bytes]], size: int) -> None:
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    # Linux would append, wherever it was told to write.
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, flags & ~os.O_APPEND)
+    try:
+        for place, data in changes:
+            written = 0
+            while written < len(data):
+                written += os.pwrite(descriptor, data[written:], place + written)
+        os.ftruncate(descriptor, size)
+    finally:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
+
+
+def _kept(line: str, redactor: Redactor) -> str | None:
+    """Return what is to be kept of a line, which is no longer than it; None for all of it."""
     letter, _, rest = line.partition(" ")
     if letter not in {"V", "S"}:
-        return line
+        return None
     host, _, text = rest.partition(" ")
     if letter == "S":
         snapshot = json.loads(text)
-        return f"S {host} {json.dumps(_cleaned(snapshot, redactor))}\n" if redactor.holds(snapshot) else line
+        if not redactor.holds(snapshot):
+            return None
+        return f"S {host} {json.dumps(_cleaned(snapshot, redactor), separators=(',', ':'))}"
     task, _, values = text.partition(" ")
-    return f"R {host} {task}\n" if redactor.holds(json.loads(values)) else line
+    return f"R {host} {task}" if redactor.holds(json.loads(values)) else None
 
 
 def _cleaned(snapshot: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
