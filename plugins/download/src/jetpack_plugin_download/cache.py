@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,11 +109,12 @@ class Cache:
     def _file(self, sha256: str) -> Stored | None:
         path = self._files / Path(sha256).name
         try:
-            size = path.stat().st_size
-            os.utime(path)
+            state = path.stat()
+            # That it is used shows in its time of access: another host may just be sent it, and its content stays.
+            os.utime(path, ns=(time.time_ns(), state.st_mtime_ns))
         except OSError:
             return None
-        return Stored(path, sha256, size, from_cache=True)
+        return Stored(path, sha256, state.st_size, from_cache=True)
 
     def _ask(self, request: Mapping[str, Any], key: str, known: Stored | None) -> Stored:
         record = dict(known.facts) if known is not None and _fits(known, request) else None

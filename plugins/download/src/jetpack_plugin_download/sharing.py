@@ -92,7 +92,8 @@ def forget_unused(folder: Path) -> None:
     oldest = time.time() - _KEPT_FOR
     for path in folder.iterdir():
         try:
-            if path.is_file() and path.stat().st_mtime < oldest:
+            state = path.stat()
+            if path.is_file() and max(state.st_atime, state.st_mtime) < oldest:
                 path.unlink()
         except OSError:
             continue
