@@ -84,6 +84,13 @@ def test_a_tar_comes_out_as_tarfile_reads_it(
             assert mode == one.mode & 0o755 | 0o600
 
 
+def test_a_hard_link_may_be_of_a_file_in_another_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    data = tar(file("one/two/first", b"x"), hard_link("one/same", "one/two/first"), hard_link("same", "one/two/first"))
+    assert "trouble" not in extract(data, tmp_path)
+    assert contents(tmp_path / "in" / "dest") == {"one/two/first": b"x", "one/same": b"x", "same": b"x"}
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(HONEST, CONTENT), max_size=8))
 def test_a_zip_comes_out_as_zipfile_reads_it(entries: list[tuple[str, bytes]]) -> None:

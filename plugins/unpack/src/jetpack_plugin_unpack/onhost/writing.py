@@ -13,8 +13,8 @@ from jetpack_plugin_unpack.onhost.trouble import Trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Optional
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO, Optional
 
     from jetpack_plugin_unpack.onhost.archives import Archive
     from jetpack_plugin_unpack.onhost.comparing import Step
@@ -116,15 +116,10 @@ class Tree:
         output.sha256 = total.hexdigest()
 
     def read(self, path: str) -> "Iterable[bytes]":
-        """Yield the bytes of a file that was written."""
+        """Open a file that was written, and return its bytes in parts, for whoever is in another directory by then."""
         folder, name = self._enter(path)
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-        with os.fdopen(fd, "rb") as stream:
-            while True:
-                part = stream.read(1 << 18)
-                if not part:
-                    return
-                yield part
+        stream = os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), "rb")
+        return _parts(stream)
 
     def set_attributes(self, output: "Output") -> None:
         """Give a file or link that is there its owner and permissions."""
@@ -211,6 +206,15 @@ def carry_out(
         return tree.written
     finally:
         tree.close()
+
+
+def _parts(stream: "BinaryIO") -> "Iterator[bytes]":
+    with stream:
+        while True:
+            part = stream.read(1 << 18)
+            if not part:
+                return
+            yield part
 
 
 def _carry_out(tree: Tree, steps: "list[Step]", archive: "Optional[Archive]", limits: "Limits") -> None:
