@@ -80,7 +80,9 @@ def test_all_that_runs_is_ended_with_who_measures_it(tmp_path: Path, number: sig
     sleeps = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
     tool = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleeps!r}], start_new_session=True)"
     asks = (
-        "import os, sys; from pathlib import Path; from benchmarks.meter import measure\n"
+        "import os, signal, sys; from pathlib import Path; from benchmarks.meter import measure\n"
+        # Whoever runs the tests in the background may have it ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"folder = Path({str(tmp_path)!r})\n"
         f"measure([sys.executable, '-c', {tool!r}], env=dict(os.environ), cwd=folder, output=folder / 'output')"
     )
@@ -89,6 +91,7 @@ def test_all_that_runs_is_ended_with_who_measures_it(tmp_path: Path, number: sig
     with subprocess.Popen([sys.executable, "-c", asks], cwd=root, stderr=subprocess.DEVNULL) as asking:
         _wait_until(lambda: output.exists() and output.read_text().endswith("\n"))
         asking.send_signal(number)
+        _wait_until(lambda: asking.poll() is not None)
     _wait_until(lambda: not Path(f"/proc/{int(output.read_text())}").exists())
 
 

@@ -18,11 +18,11 @@ from jetpack_core.errors import TaskError
 from jetpack_core.modules.system.git import Git
 from jetpack_core.records import PlanKind
 from jetpack_core.testing.host import TestHost
-from tests.unit.modules.system.test_git import changes, commit, git, host, origin, settings, where
+from tests.unit.modules.system.test_git import changes, commit, git, host, origin, pristine, settings, where
 
 pytestmark = pytest.mark.slow
 
-__all__ = ["host", "origin", "settings", "where"]
+__all__ = ["host", "origin", "pristine", "settings", "where"]
 
 
 class Smart(BaseHTTPRequestHandler):
