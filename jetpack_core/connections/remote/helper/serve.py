@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from jetpack_core.connections.remote.helper.become import Child  # noqa: F401 - in type comments
-    from jetpack_core.connections.remote.helper.following import Followed  # noqa: F401
-    from jetpack_core.connections.remote.helper.holding import RunLock  # noqa: F401
-    from jetpack_core.connections.remote.helper.temporary import TemporaryDirectories  # noqa: F401
+    from jetpack_core.connections.remote.helper.following import Followed  # noqa: F401 - in type comments
+    from jetpack_core.connections.remote.helper.holding import RunLock  # noqa: F401 - in type comments
+    from jetpack_core.connections.remote.helper.temporary import TemporaryDirectories  # noqa: F401 - in type comments
 
 SILENCE = 60.0
 """Seconds without a message after which the control side counts as dead."""
